@@ -1,0 +1,108 @@
+//! What a target is asked to say.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::domain::alert::AlertGroup;
+
+/// PagerDuty's three words, used for every target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Something is wrong, or what is wrong has changed.
+    Trigger,
+    /// A person has taken it.
+    Acknowledge,
+    /// It is over.
+    Resolve,
+}
+
+impl Action {
+    /// `trigger`, `acknowledge` or `resolve`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Trigger => "trigger",
+            Action::Acknowledge => "acknowledge",
+            Action::Resolve => "resolve",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What makes all messages about one problem the same problem, at the relay and at the target.
+///
+/// Trigger, acknowledge and resolve of a problem always share it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DedupKey(String);
+
+impl DedupKey {
+    /// Longest key that every target takes (PagerDuty `dedup_key`: 255 characters).
+    pub const CHARS_MAX: usize = 255;
+
+    /// The default key: SHA-256 over the parts, in hex. Parts are length-prefixed, so that
+    /// `("a", "bc")` and `("ab", "c")` differ.
+    pub fn hash(parts: &[&str]) -> DedupKey {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part.as_bytes());
+        }
+        DedupKey(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// A key that the operator's template wrote. Blank is no key; one too long for any target is
+    /// replaced by its hash, so that it stays distinct.
+    pub fn written(text: &str) -> Option<DedupKey> {
+        let text = text.trim();
+        match text.chars().count() {
+            0 => None,
+            1..=Self::CHARS_MAX => Some(DedupKey(text.to_owned())),
+            _ => Some(DedupKey::hash(&[text])),
+        }
+    }
+
+    /// The key as targets see it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DedupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a target gave back for a trigger, or what must be remembered until its resolve: ticket
+/// id, Slack channel and ts, name of the credential used. Its form belongs to the kind; it never
+/// holds a secret, because it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemoteRef(pub String);
+
+/// One thing to say to one target.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Stable over all attempts of one delivery: the idempotency handle of targets that take one.
+    pub id: String,
+    /// Name of the configured target.
+    pub target: String,
+    /// What to do there.
+    pub action: Action,
+    /// Which problem it is about.
+    pub dedup_key: DedupKey,
+    /// The alerts, as this target's receiver gets them.
+    pub group: Arc<AlertGroup>,
+    /// What the target gave back earlier in this lane.
+    pub remote: Option<RemoteRef>,
+    /// A sentence to add to the text, such as why this message comes by a fallback.
+    pub note: Option<String>,
+    /// When the relay accepted the alert.
+    pub accepted_at: Timestamp,
+}

@@ -1,0 +1,13 @@
+//! The words of the relay as plain values: no socket, no clock, no file, no wire format.
+//!
+//! Domain types are not serialisable on purpose. Each edge owns its own form (`source/*` reads
+//! bodies, `template/view.rs` shows values to templates, `store/rows.rs` writes rows), so a
+//! renamed field here can never break a stored row or a template of an operator.
+
+pub mod alert;
+pub mod delivery;
+pub mod exchange;
+pub mod message;
+pub mod outcome;
+pub mod problem;
+pub mod secret;

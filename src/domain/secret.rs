@@ -1,0 +1,144 @@
+//! A text that must never be seen, and the redactor that hunts for it in what is shown.
+
+use std::fmt;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use zeroize::Zeroizing;
+
+/// What is shown in place of a secret.
+pub const STARS: &str = "***";
+
+/// A token, key, password or secret URL. Prints stars, is wiped when dropped, is not serialisable.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a text into custody.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(Zeroizing::new(text.into()))
+    }
+
+    /// The real text. Every call of this is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Secret {
+        Secret::new(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Secret {
+        Secret::new(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(STARS)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        String::deserialize(deserializer).map(Secret::new)
+    }
+}
+
+/// Replaces every known secret in a text by stars, in the spellings a text may carry it in:
+/// plain, inside a JSON string, percent-encoded, Base64.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    patterns: Option<AhoCorasick>,
+}
+
+impl Redactor {
+    /// Shorter secrets are not hunted: they would star ordinary words. `check` warns of them.
+    pub const CHARS_MIN: usize = 6;
+
+    /// A redactor that knows these secrets.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Redactor {
+        let mut spellings: Vec<String> = Vec::new();
+        for secret in secrets {
+            let plain = secret.expose();
+            if plain.chars().count() < Self::CHARS_MIN {
+                continue;
+            }
+            let json = serde_json::Value::from(plain).to_string();
+            spellings.push(json[1..json.len() - 1].to_owned());
+            spellings.push(percent_encoded(plain));
+            spellings.push(BASE64.encode(plain));
+            spellings.push(plain.to_owned());
+        }
+        spellings.sort();
+        spellings.dedup();
+        if spellings.is_empty() {
+            return Redactor::default();
+        }
+        let patterns = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(spellings);
+        Redactor { patterns: patterns.ok() }
+    }
+
+    /// The text with every known secret starred.
+    pub fn clean(&self, text: &str) -> String {
+        match &self.patterns {
+            None => text.to_owned(),
+            Some(patterns) => {
+                let mut cleaned = String::with_capacity(text.len());
+                patterns.replace_all_with(text, &mut cleaned, |_, _, out| {
+                    out.push_str(STARS);
+                    true
+                });
+                cleaned
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => (byte as char).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_stars() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2-hunter2")), "***");
+    }
+
+    #[test]
+    fn the_redactor_finds_every_spelling() {
+        let secret = Secret::new("pa\"ss wörd/1");
+        let redactor = Redactor::new([&secret]);
+        let shown = format!(
+            "plain pa\"ss wörd/1, json {}, url {}, basic {}",
+            serde_json::Value::from(secret.expose()),
+            percent_encoded(secret.expose()),
+            BASE64.encode(secret.expose()),
+        );
+        assert_eq!(redactor.clean(&shown), "plain ***, json \"***\", url ***, basic ***");
+    }
+}

@@ -1,0 +1,3 @@
+//! Words in, exit code out.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Which receiver an alert reaches.

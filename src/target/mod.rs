@@ -1,0 +1,2 @@
+//! Which targets are there.
+pub mod contract;
