@@ -1,1 +1,5 @@
-//! How fast and when again: now and dice come in, a duration goes out.
+//! How fast, and when again: now and dice come in, a duration goes out. Nothing here sleeps.
+
+pub mod backoff;
+pub mod bucket;
+pub mod clock;
