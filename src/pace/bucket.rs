@@ -23,7 +23,8 @@ pub struct Pace {
     pub burst: NonZeroU32,
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<governor::nanos::Nanos>>;
+type Limiter =
+    RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<governor::nanos::Nanos>>;
 
 /// A bucket of tokens; one token is one call.
 #[derive(Debug)]

@@ -1,1 +1,17 @@
-//! What must survive.
+//! What must survive: events, lanes, deliveries, attempts.
+//!
+//! `boundary.rs` is what the rest of the house sees; an engine behind it keeps the rows
+//! (`sqlite.rs`; PostgreSQL has its place beside it). `writer.rs` is the one thread that commits:
+//! it takes what waits, commits once, then answers all. `schedule.rs` holds what is due in memory,
+//! lane by lane, with a cap; the rows are the truth and refill it.
+
+pub mod boundary;
+pub mod handle;
+pub mod queues;
+pub mod rows;
+pub mod schedule;
+pub mod sqlite;
+mod sqlite_prune;
+pub mod sqlite_read;
+pub mod sqlite_write;
+pub mod writer;

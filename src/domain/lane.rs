@@ -1,0 +1,406 @@
+//! A lane: the deliveries of one target and dedup key, strictly in order.
+//!
+//! Two pure decisions live here. [`admit`] says what news an arriving part brings to its lane:
+//! this is what tames a pair of Alertmanagers that tell the same story out of step. [`fold`] says
+//! which of the unsent deliveries still need sending: nobody is paged for history.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::domain::alert::{Alert, Fingerprint, Status};
+use crate::domain::message::Action;
+
+/// The logical time of one alert: when the episode began, whether it is over, when it ended.
+///
+/// `starts` is `None` where the sender has no such notion; then arrival order is all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertClock {
+    /// Start of the episode.
+    pub starts: Option<Timestamp>,
+    /// Firing or resolved.
+    pub status: Status,
+    /// End of the episode; `None` while it fires, or when the sender did not say.
+    pub ends: Option<Timestamp>,
+}
+
+impl AlertClock {
+    /// Reads the clock of an alert, to the millisecond: that is what a store keeps, and a clock
+    /// that came back from the store must equal the one that went in.
+    pub fn of(alert: &Alert) -> AlertClock {
+        let whole = |time: Option<Timestamp>| {
+            time.map(|time| Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time))
+        };
+        AlertClock { starts: whole(alert.starts_at), status: alert.status, ends: whole(alert.ends_at) }
+    }
+}
+
+/// How an incoming alert relates to what the lane knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// A later state.
+    New,
+    /// The state that is known.
+    Same,
+    /// An earlier state: it arrived late and must not undo the later one.
+    Old,
+}
+
+impl News {
+    /// Compares by (start, firing before resolved, end).
+    ///
+    /// One exception: a resolve whose end lies after the known start closes a firing episode even
+    /// when its own start is earlier, because Alertmanager moves `startsAt` back when it merges
+    /// alerts, and a resolve that is thrown away would leave a page open for ever.
+    pub fn of(known: Option<&AlertClock>, incoming: &AlertClock) -> News {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        let Some(known) = known else { return News::New };
+        let (Some(was), Some(is)) = (known.starts, incoming.starts) else {
+            return if known.status == incoming.status && known.ends == incoming.ends {
+                News::Same
+            } else {
+                News::New
+            };
+        };
+        match (known.status, incoming.status) {
+            (Status::Firing, Status::Resolved) => {
+                let closes = is >= was || incoming.ends.is_none_or(|end| end >= was);
+                if closes { News::New } else { News::Old }
+            }
+            (Status::Resolved, Status::Firing) => {
+                if is > was {
+                    News::New
+                } else {
+                    News::Old
+                }
+            }
+            (Status::Firing, Status::Firing) => match is.cmp(&was) {
+                Greater => News::New,
+                Equal | Less => News::Same,
+            },
+            (Status::Resolved, Status::Resolved) => match (is, incoming.ends).cmp(&(was, known.ends)) {
+                Greater => News::New,
+                Equal => News::Same,
+                Less => News::Old,
+            },
+        }
+    }
+}
+
+/// The clocks of all alerts that a lane has heard of.
+pub type Clocks = BTreeMap<Fingerprint, AlertClock>;
+
+/// What the store remembers of a lane when something arrives for it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LaneFacts {
+    /// Last known state of each alert.
+    pub clocks: Clocks,
+    /// The target may have seen a trigger that no resolve has followed.
+    pub seen: bool,
+    /// Deliveries still owed.
+    pub waiting: u32,
+    /// Hash over what the last admitted part said, to tell a repeat from a change of wording.
+    pub content: i64,
+    /// When the last part was admitted.
+    pub admitted_at: Timestamp,
+}
+
+/// What arrives for a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// The alerts of this part, with their place in the group.
+    pub alerts: &'a [(u32, Fingerprint, AlertClock)],
+    /// Hash over what it says: labels, annotations, status.
+    pub content: i64,
+    /// The sender left alerts out, so it can never mean that all is over.
+    pub truncated: bool,
+    /// This target no longer gets such alerts by the routes; only a resolve of what it has seen
+    /// is of interest.
+    pub only_if_open: bool,
+    /// When it arrived.
+    pub now: Timestamp,
+    /// A repeat within this time of the last news is the same news told twice.
+    pub window: std::time::Duration,
+}
+
+/// What becomes of an arriving part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It becomes a delivery.
+    Enqueue {
+        /// Trigger or resolve: decided over all alerts of the lane, not only those in this part.
+        action: Action,
+        /// Places in the group of the alerts to tell of: stale ones are left out.
+        alerts: Vec<u32>,
+    },
+    /// The same news within the window (the other Alertmanager of a pair): recorded, not sent.
+    Duplicate,
+    /// Older than what is known: recorded, not sent.
+    Stale,
+    /// A resolve of something that was never opened: recorded, not sent.
+    NothingOpen,
+    /// Conditional, and this lane is not open: not even recorded.
+    NotConcerned,
+}
+
+/// Decides what an arriving part means for its lane and brings the lane's clocks up to date.
+///
+/// Order of rules: a conditional part concerns open lanes only; what is wholly old is stale; what
+/// is wholly known and came a moment ago is a duplicate; everything else is news or a reminder.
+pub fn admit(lane: &mut LaneFacts, incoming: &Incoming<'_>) -> Admission {
+    let open = lane.seen || lane.waiting > 0;
+    let mut told: Vec<u32> = Vec::new();
+    let mut anything_new = false;
+    let concerned = |lane: &LaneFacts| {
+        open && incoming.alerts.iter().any(|(_, print, _)| lane.clocks.contains_key(print))
+    };
+    if incoming.only_if_open && !concerned(lane) {
+        return Admission::NotConcerned;
+    }
+    for (place, print, clock) in incoming.alerts {
+        match News::of(lane.clocks.get(print), clock) {
+            News::New => {
+                lane.clocks.insert(*print, *clock);
+                anything_new = true;
+                told.push(*place);
+            }
+            News::Same => told.push(*place),
+            News::Old => {}
+        }
+    }
+    if told.is_empty() {
+        return Admission::Stale;
+    }
+    forget_what_is_long_over(&mut lane.clocks, incoming.now);
+    let passed = incoming.now.duration_since(lane.admitted_at).unsigned_abs();
+    let told_before = !anything_new && lane.content == incoming.content;
+    if told_before && passed <= incoming.window {
+        return Admission::Duplicate;
+    }
+    let firing = incoming.truncated || lane.clocks.values().any(|clock| clock.status == Status::Firing);
+    let action = if firing { Action::Trigger } else { Action::Resolve };
+    lane.content = incoming.content;
+    lane.admitted_at = incoming.now;
+    match action {
+        Action::Trigger | Action::Acknowledge if incoming.only_if_open => Admission::NotConcerned,
+        Action::Trigger | Action::Acknowledge => Admission::Enqueue { action, alerts: told },
+        Action::Resolve if open => Admission::Enqueue { action, alerts: told },
+        Action::Resolve => Admission::NothingOpen,
+    }
+}
+
+/// How long the end of an alert is remembered, so that a late peer cannot open it again.
+const MEMORY_OF_THE_RESOLVED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+fn forget_what_is_long_over(clocks: &mut Clocks, now: Timestamp) {
+    clocks.retain(|_, clock| {
+        clock.status == Status::Firing
+            || clock.ends.is_none_or(|end| now.duration_since(end).unsigned_abs() < MEMORY_OF_THE_RESOLVED)
+    });
+}
+
+/// One unsent delivery, as [`fold`] sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsent {
+    /// Its id; later deliveries have higher ids.
+    pub id: i64,
+    /// What it would do.
+    pub action: Action,
+}
+
+/// A delivery that need not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Superseded {
+    /// Which.
+    pub id: i64,
+    /// The delivery that says it better, or that ended it before it was said.
+    pub by: i64,
+}
+
+/// What is left to send of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Folded {
+    /// To be sent, in order: at most a resolve and a trigger after it (and acknowledgements).
+    pub keep: Vec<i64>,
+    /// Not to be sent.
+    pub superseded: Vec<Superseded>,
+}
+
+/// Folds the unsent deliveries of an idle lane, oldest first.
+///
+/// A newer trigger supersedes an unsent older one. A resolve supersedes an unsent trigger, and
+/// itself with it, unless the target may have seen an earlier trigger (`seen`): then the resolve
+/// is still owed.
+pub fn fold(unsent: &[Unsent], seen: bool) -> Folded {
+    let mut kept: Vec<Unsent> = Vec::new();
+    let mut superseded: Vec<Superseded> = Vec::new();
+    for item in unsent {
+        let mut drop_last_triggers = |kept: &mut Vec<Unsent>| {
+            while kept.last().is_some_and(|last| last.action != Action::Resolve) {
+                if let Some(last) = kept.pop() {
+                    superseded.push(Superseded { id: last.id, by: item.id });
+                }
+            }
+        };
+        match item.action {
+            Action::Trigger => {
+                drop_last_triggers(&mut kept);
+                kept.push(*item);
+            }
+            Action::Acknowledge => kept.push(*item),
+            Action::Resolve => {
+                drop_last_triggers(&mut kept);
+                match kept.last() {
+                    Some(earlier) => superseded.push(Superseded { id: item.id, by: earlier.id }),
+                    None if seen => kept.push(*item),
+                    None => superseded.push(Superseded { id: item.id, by: item.id }),
+                }
+            }
+        }
+    }
+    Folded { keep: kept.iter().map(|item| item.id).collect(), superseded }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn clock(starts: i64, ends: Option<i64>) -> AlertClock {
+        let status = if ends.is_some() { Status::Resolved } else { Status::Firing };
+        AlertClock { starts: Some(at(starts)), status, ends: ends.map(at) }
+    }
+
+    fn tell(lane: &mut LaneFacts, starts: i64, ends: Option<i64>, now: i64) -> Admission {
+        let alerts = [(0, Fingerprint(1), clock(starts, ends))];
+        let incoming = Incoming {
+            alerts: &alerts,
+            content: ends.unwrap_or(-1),
+            truncated: false,
+            only_if_open: false,
+            now: at(now),
+            window: std::time::Duration::from_secs(60),
+        };
+        let admission = admit(lane, &incoming);
+        if let Admission::Enqueue { action, .. } = admission {
+            lane.seen = action == Action::Trigger;
+        }
+        admission
+    }
+
+    fn sends(action: Action) -> Admission {
+        Admission::Enqueue { action, alerts: vec![0] }
+    }
+
+    #[test]
+    fn a_pair_that_tells_the_story_out_of_step_tells_it_once() {
+        let lane = &mut LaneFacts::default();
+        assert_eq!(tell(lane, 0, None, 1), sends(Action::Trigger));
+        assert_eq!(tell(lane, 0, Some(20), 21), sends(Action::Resolve));
+        assert_eq!(tell(lane, 0, None, 22), Admission::Stale, "the slower peer still says firing");
+        assert_eq!(tell(lane, 0, Some(20), 40), Admission::Duplicate);
+        assert_eq!(tell(lane, 50, None, 51), sends(Action::Trigger), "a new episode is news");
+    }
+
+    #[test]
+    fn a_reminder_after_the_window_is_sent_and_a_repeat_within_it_is_not() {
+        let lane = &mut LaneFacts::default();
+        assert_eq!(tell(lane, 0, None, 0), sends(Action::Trigger));
+        assert_eq!(tell(lane, 0, None, 60), Admission::Duplicate);
+        assert_eq!(tell(lane, 0, None, 61), sends(Action::Trigger));
+    }
+
+    #[test]
+    fn a_resolve_of_something_never_opened_opens_nothing() {
+        assert_eq!(tell(&mut LaneFacts::default(), 0, Some(5), 6), Admission::NothingOpen);
+    }
+
+    #[test]
+    fn a_resolve_with_an_earlier_start_still_closes() {
+        let lane = &mut LaneFacts::default();
+        tell(lane, 10, None, 10);
+        assert_eq!(tell(lane, 5, Some(30), 30), sends(Action::Resolve));
+    }
+
+    #[test]
+    fn an_absent_alert_is_not_resolved() {
+        let lane = &mut LaneFacts::default();
+        tell(lane, 0, None, 0);
+        let alerts = [(0, Fingerprint(2), clock(0, Some(100)))];
+        let incoming = Incoming {
+            alerts: &alerts,
+            content: 7,
+            truncated: false,
+            only_if_open: false,
+            now: at(101),
+            window: std::time::Duration::ZERO,
+        };
+        assert_eq!(admit(lane, &incoming), sends(Action::Trigger), "alert 1 was firing when last heard of");
+    }
+
+    #[test]
+    fn a_route_that_no_longer_reaches_a_target_still_brings_its_resolve() {
+        let told = |lane: &mut LaneFacts, clock: AlertClock| {
+            let alerts = [(0, Fingerprint(1), clock)];
+            let incoming = Incoming {
+                alerts: &alerts,
+                content: 7,
+                truncated: false,
+                only_if_open: true,
+                now: at(500),
+                window: std::time::Duration::ZERO,
+            };
+            admit(lane, &incoming)
+        };
+        assert_eq!(told(&mut LaneFacts::default(), clock(0, Some(9))), Admission::NotConcerned);
+        let mut lane = LaneFacts::default();
+        tell(&mut lane, 0, None, 0);
+        assert_eq!(told(&mut lane, clock(0, None)), Admission::NotConcerned);
+        assert_eq!(told(&mut lane, clock(0, Some(9))), sends(Action::Resolve));
+    }
+
+    fn unsent(actions: &str) -> Vec<Unsent> {
+        let action = |letter| if letter == 'T' { Action::Trigger } else { Action::Resolve };
+        actions.chars().zip(1..).map(|(letter, id)| Unsent { id, action: action(letter) }).collect()
+    }
+
+    #[test]
+    fn folding_keeps_what_the_target_must_still_hear() {
+        for (actions, seen, keep) in [
+            ("", false, vec![]),
+            ("T", false, vec![1]),
+            ("TTT", false, vec![3]),
+            ("TR", false, vec![]),
+            ("TR", true, vec![2]),
+            ("R", true, vec![1]),
+            ("R", false, vec![]),
+            ("RT", true, vec![1, 2]),
+            ("RTR", true, vec![1]),
+            ("TRT", false, vec![3]),
+            ("TRTRT", true, vec![2, 5]),
+        ] {
+            assert_eq!(fold(&unsent(actions), seen).keep, keep, "{actions} seen={seen}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_loses_nothing_and_ends_in_the_same_state(actions in "[TR]{0,12}", seen: bool) {
+            let items = unsent(&actions);
+            let folded = fold(&items, seen);
+            let mut all: Vec<i64> = folded.keep.iter().copied().chain(folded.superseded.iter().map(|s| s.id)).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, items.iter().map(|i| i.id).collect::<Vec<_>>(), "each is kept or superseded, once");
+            prop_assert!(folded.keep.len() <= 2, "a lane never holds more than two");
+            prop_assert!(folded.keep.is_sorted(), "order is kept");
+            let open_after = |ids: &[i64]| ids.last().map_or(seen, |id| items[*id as usize - 1].action == Action::Trigger);
+            let every: Vec<i64> = items.iter().map(|i| i.id).collect();
+            prop_assert_eq!(open_after(&folded.keep), open_after(&every), "open or closed as if all had been sent");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The boundary that every engine stands behind: operations in, facts out, in the words of the
+//! domain. No SQL, no rows, no thread is visible from here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::alert::{AlertGroup, Fingerprint};
+use crate::domain::delivery::State;
+use crate::domain::lane::AlertClock;
+use crate::domain::message::{Action, DedupKey, RemoteRef};
+
+/// Row id of a lane.
+pub type LaneId = i64;
+/// Row id of a delivery; ascending in order of acceptance.
+pub type DeliveryId = i64;
+
+/// What can go wrong in a store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// No room on the disk. The sender is told to come again; space that comes back is used at once.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The writer takes no more for the moment.
+    #[error("the store is overloaded")]
+    Overloaded,
+    /// The store is closing or its writer has ended.
+    #[error("the store is closed")]
+    Closed,
+    /// Written by a newer version of the relay.
+    #[error(
+        "the store has schema {found}, this version knows {known}: it was written by a newer alert-relay; start that version, or give this one another folder"
+    )]
+    SchemaNewer {
+        /// In the file.
+        found: u32,
+        /// Of this binary.
+        known: u32,
+    },
+    /// Another relay holds this folder.
+    #[error("the folder is in use by another alert-relay")]
+    InUse,
+    /// Anything else, in the engine's words.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// An accepted call of a source with all that was planned for it.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The id shown outside.
+    pub uid: Uuid,
+    /// Configured source.
+    pub source: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The body as received.
+    pub body: Vec<u8>,
+    /// The same body again within this time is accepted and makes nothing new.
+    pub window: Duration,
+    /// What it says, enriched.
+    pub groups: Vec<Arc<AlertGroup>>,
+    /// What is to be told to whom.
+    pub parts: Vec<NewPart>,
+    /// What became of alerts that go nowhere: unrouted, muted, inhibited, each with its reason.
+    pub notes: Vec<String>,
+}
+
+/// The part of a group that goes to one lane.
+#[derive(Debug, Clone)]
+pub struct NewPart {
+    /// Configured target.
+    pub target: Arc<str>,
+    /// Which problem.
+    pub key: DedupKey,
+    /// Index into [`NewEvent::groups`].
+    pub group: u32,
+    /// The alerts of this part: place in the group, identity, logical time.
+    pub alerts: Vec<(u32, Fingerprint, AlertClock)>,
+    /// Hash over labels, annotations and status of these alerts.
+    pub content: i64,
+    /// The sender left alerts out.
+    pub truncated: bool,
+    /// Of interest only if the lane is open: resolves for targets that routing no longer reaches.
+    pub only_if_open: bool,
+}
+
+/// What the sender is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Id of the event, or of the earlier one that this repeats.
+    pub uid: Uuid,
+    /// Deliveries that were made.
+    pub deliveries: u32,
+    /// The same body was accepted a moment ago.
+    pub duplicate: bool,
+}
+
+/// Bytes that could not be read, kept for a person to look at.
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    /// Configured source.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub body: Vec<u8>,
+}
+
+/// A delivery that is owed, with all that is needed to send it.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// Row id.
+    pub id: DeliveryId,
+    /// Its lane.
+    pub lane: LaneId,
+    /// Stable id shown outside, and the idempotency handle.
+    pub uid: String,
+    /// Which problem.
+    pub key: DedupKey,
+    /// What to do.
+    pub action: Action,
+    /// Alerts to tell of.
+    pub group: Arc<AlertGroup>,
+    /// When the relay promised it.
+    pub accepted_at: Timestamp,
+    /// Tries so far.
+    pub attempts: u32,
+}
+
+/// What a lane knows beyond its deliveries.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LaneState {
+    /// The target may have seen a trigger that no resolve has followed.
+    pub seen: bool,
+    /// What the target gave back.
+    pub remote: Option<RemoteRef>,
+}
+
+/// One try, for the record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRow {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// HTTP status; 0 when no reply came.
+    pub status: u16,
+    /// One word of the outcome.
+    pub outcome: &'static str,
+    /// Reason and start of the reply, secrets starred.
+    pub excerpt: String,
+}
+
+/// A delivery that moved, as one settlement writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// Which.
+    pub id: DeliveryId,
+    /// Where it stands now.
+    pub state: State,
+    /// Why, for every state that needs a reason.
+    pub reason: String,
+    /// The delivery that took its place, when superseded.
+    pub by: Option<DeliveryId>,
+    /// The try that led here, if there was one.
+    pub attempt: Option<AttemptRow>,
+}
+
+/// All that changes when a try is over, in one transaction.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The lease under which it was made. The embedded engine has one holder and ignores it; a
+    /// shared engine refuses a settlement whose epoch has passed.
+    pub epoch: u64,
+    /// The lane.
+    pub lane: LaneId,
+    /// Deliveries that moved.
+    pub settled: Vec<Settled>,
+    /// When the lane is to be looked at again, if anything is left in it.
+    pub due: Timestamp,
+    /// What the lane knows now.
+    pub after: LaneState,
+    /// When it was settled.
+    pub now: Timestamp,
+}
+
+/// Something for the writer to do.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Keep an event and its deliveries.
+    Accept(Box<NewEvent>),
+    /// Record what a try came to.
+    Settle(Box<Settlement>),
+    /// Keep unreadable bytes.
+    Quarantine(Box<Quarantined>),
+    /// Drop what is past its retention, a small step at a time.
+    Prune(Retention),
+}
+
+/// Until when things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Events (with their finished deliveries and attempts) received before this may go.
+    pub events_before: Timestamp,
+    /// Closed lanes untouched since this may go.
+    pub lanes_before: Timestamp,
+    /// Rows per step, so that no step holds up intake.
+    pub rows_max: u32,
+}
+
+/// What an operation came to.
+#[derive(Debug, Clone)]
+pub enum Done {
+    /// Answer to `Accept`, and what the schedule must learn.
+    Accepted(Accepted, Vec<Fresh>),
+    /// Answer to `Settle` and `Quarantine`.
+    Kept,
+    /// Answer to `Prune`: rows that went; fewer than `rows_max` means that nothing is left to prune.
+    Pruned(u32),
+}
+
+/// A delivery that has just been committed.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// Its target.
+    pub target: Arc<str>,
+    /// The delivery.
+    pub open: Open,
+    /// What the lane knew before it.
+    pub lane: LaneState,
+}
+
+/// A lane with open deliveries, as the schedule is refilled with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueLane {
+    /// Which.
+    pub lane: LaneId,
+    /// When it is to be looked at.
+    pub due: Timestamp,
+}
+
+/// What a lane still owes, oldest first.
+#[derive(Debug, Clone)]
+pub struct LaneWork {
+    /// What the lane knows.
+    pub state: LaneState,
+    /// Its open deliveries.
+    pub open: Vec<Open>,
+    /// There are more behind these.
+    pub more: bool,
+}
+
+/// The writing side of an engine. One thread owns it.
+pub trait Engine: Send {
+    /// Does all operations in one transaction and returns only when it is on disk. If one of them
+    /// fails, only that one fails. An `Err` for the whole means that nothing of the batch is kept.
+    fn apply(&mut self, batch: &[Op]) -> Result<Vec<Result<Done, StoreError>>, StoreError>;
+
+    /// Marks a clean end, so that the next start knows that nothing was in flight.
+    fn close(&mut self) -> Result<(), StoreError>;
+}
+
+/// The reading side of an engine; several may be open at once.
+pub trait Reader: Send {
+    /// The lanes of a target that are due first.
+    fn due_lanes(&mut self, target: &str, limit: usize) -> Result<Vec<DueLane>, StoreError>;
+
+    /// What each of these lanes owes, after the delivery named beside it (0: from the first).
+    fn lane_work(
+        &mut self,
+        lanes: &[(LaneId, DeliveryId)],
+        each: usize,
+    ) -> Result<Vec<(LaneId, LaneWork)>, StoreError>;
+
+    /// Deliveries by state, for metrics.
+    fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
+
+    /// One event by its outside id, with its deliveries, for the answer to "what became of it?".
+    fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError>;
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRecord {
+    /// Outside id.
+    pub uid: Uuid,
+    /// Source.
+    pub source: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Notes on alerts that went nowhere.
+    pub notes: Vec<String>,
+    /// Its deliveries.
+    pub deliveries: Vec<DeliveryRecord>,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryRecord {
+    /// Row id.
+    pub id: DeliveryId,
+    /// Target.
+    pub target: String,
+    /// Dedup key.
+    pub key: String,
+    /// Action.
+    pub action: Action,
+    /// State.
+    pub state: State,
+    /// Why.
+    pub reason: String,
+    /// Superseded by.
+    pub by: Option<DeliveryId>,
+    /// Tries.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// One recorded try.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRecord {
+    /// When.
+    pub at: Timestamp,
+    /// How long.
+    pub took: Duration,
+    /// HTTP status, 0 for none.
+    pub status: u16,
+    /// One word.
+    pub outcome: String,
+    /// Reason and start of the reply.
+    pub excerpt: String,
+}

@@ -1,0 +1,154 @@
+//! The store as the rest of the house holds it: a cheap handle on the writer and a few readers.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::pace::clock::Clock;
+use crate::store::boundary::{
+    Accepted, Done, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
+};
+use crate::store::queues::Queues;
+use crate::store::schedule::Caps;
+use crate::store::sqlite::{Found, Place};
+use crate::store::sqlite_read::SqliteReader;
+use crate::store::sqlite_write::SqliteEngine;
+use crate::store::writer::{self, Ask, OnCommit, WAITING_MAX};
+
+/// Idle readers kept for the next question.
+const READERS_KEPT: usize = 4;
+
+type OpenReader = Box<dyn Fn() -> Result<Box<dyn Reader>, StoreError> + Send + Sync>;
+
+/// A handle; clones share one store.
+#[derive(Clone)]
+pub struct Store {
+    asks: mpsc::Sender<Ask>,
+    queues: Arc<Queues>,
+    readers: Arc<Readers>,
+}
+
+struct Readers {
+    open: OpenReader,
+    idle: Mutex<Vec<Box<dyn Reader>>>,
+}
+
+/// Ends the store: waits for the writer to finish once all handles are gone.
+#[derive(Debug)]
+pub struct Closing(JoinHandle<()>);
+
+impl Closing {
+    /// Blocks until the last commit is on disk and the clean end is marked. Every [`Store`] handle
+    /// must be dropped first.
+    pub fn wait(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the store's writer panicked; what was answered with 2xx is on disk");
+        }
+    }
+}
+
+/// Opens the embedded store in a folder.
+///
+/// # Errors
+/// Another relay holds the folder, the schema is newer than this binary, or the disk says no.
+pub fn open_embedded(
+    folder: &Path,
+    caps: Caps,
+    clock: Arc<dyn Clock>,
+    on_commit: OnCommit,
+) -> Result<(Store, Closing, Found), StoreError> {
+    let place = Arc::new(Place::take(folder)?);
+    let (connection, found) = place.writer()?;
+    let engine = Box::new(SqliteEngine::new(connection, found)?);
+    let queues = Arc::new(Queues::new(caps));
+    let (asks, inbox) = mpsc::channel(WAITING_MAX);
+    let for_readers = Arc::clone(&place);
+    let open: OpenReader = Box::new(move || {
+        let reader = SqliteReader::new(for_readers.reader()?, found.perhaps_sent);
+        Ok(Box::new(reader) as Box<dyn Reader>)
+    });
+    let for_writer = Arc::clone(&queues);
+    let thread = std::thread::Builder::new()
+        .name("store-writer".into())
+        .spawn(move || {
+            writer::run(engine, inbox, &for_writer, &clock, &on_commit);
+            drop(place);
+        })
+        .map_err(|error| StoreError::Engine(format!("writer thread: {error}")))?;
+    let readers = Arc::new(Readers { open, idle: Mutex::default() });
+    Ok((Store { asks, queues, readers }, Closing(thread), found))
+}
+
+impl Store {
+    /// Keeps an event with its deliveries. Returns only when it is on disk: this is promise P1.
+    ///
+    /// # Errors
+    /// Nothing was kept; the sender must come again.
+    pub async fn accept(&self, event: NewEvent) -> Result<Accepted, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.try_send((Op::Accept(Box::new(event)), answer)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        match answered.await.map_err(|_| StoreError::Closed)?? {
+            Done::Accepted(accepted, _) => Ok(accepted),
+            Done::Kept | Done::Pruned(_) => Err(StoreError::Engine("the writer mixed up its answers".into())),
+        }
+    }
+
+    /// Records what a try came to. Returns only when it is on disk.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.ask(Op::Settle(Box::new(settlement))).await.map(|_| ())
+    }
+
+    /// Keeps unreadable bytes.
+    pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
+        self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
+    }
+
+    /// One small step of forgetting; returns how much went.
+    pub async fn prune(&self, retention: Retention) -> Result<u32, StoreError> {
+        match self.ask(Op::Prune(retention)).await? {
+            Done::Pruned(rows) => Ok(rows),
+            Done::Kept | Done::Accepted(..) => Ok(0),
+        }
+    }
+
+    /// The schedules.
+    pub fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// Asks a reader something, off the async threads.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let asked = tokio::task::spawn_blocking(move || {
+            let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut reader = idle.map_or_else(|| (readers.open)(), Ok)?;
+            let answer = question(reader.as_mut());
+            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if answer.is_ok() && idle.len() < READERS_KEPT {
+                idle.push(reader);
+            }
+            answer
+        });
+        asked.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn ask(&self, op: Op) -> Result<Done, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send((op, answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}

@@ -1,0 +1,259 @@
+//! The stored forms, versioned: how words of the domain become columns and back.
+//!
+//! Whatever is written here can be read by every later version; a change of form gets a new
+//! leading byte or a migration, never a silent reinterpretation.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
+use crate::domain::delivery::State;
+use crate::domain::lane::{AlertClock, Clocks};
+use crate::domain::message::Action;
+use crate::store::boundary::StoreError;
+
+/// Bodies below this many bytes are not worth compressing.
+const COMPRESS_FROM_BYTES: usize = 512;
+const PLAIN: u8 = 0;
+const LZ4: u8 = 1;
+const CLOCKS_V1: u8 = 1;
+/// Bytes of one clock: fingerprint 8, flags 1, start 8, end 8.
+const CLOCK_BYTES: usize = 25;
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Engine(format!("a stored {what} is damaged"))
+}
+
+/// Packs bytes for a blob column.
+pub fn pack(bytes: &[u8]) -> Vec<u8> {
+    let (form, packed) = if bytes.len() < COMPRESS_FROM_BYTES {
+        (PLAIN, Cow::Borrowed(bytes))
+    } else {
+        (LZ4, Cow::Owned(lz4_flex::compress_prepend_size(bytes)))
+    };
+    let mut blob = Vec::with_capacity(packed.len() + 1);
+    blob.push(form);
+    blob.extend_from_slice(&packed);
+    blob
+}
+
+/// Unpacks what [`pack`] packed.
+pub fn unpack(blob: &[u8]) -> Result<Vec<u8>, StoreError> {
+    match blob.split_first() {
+        Some((&PLAIN, bytes)) => Ok(bytes.to_vec()),
+        Some((&LZ4, bytes)) => lz4_flex::decompress_size_prepended(bytes).map_err(|_| damaged("body")),
+        _ => Err(damaged("body")),
+    }
+}
+
+/// Milliseconds of a time, as all time columns hold them.
+pub fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// The time of a column; nonsense becomes the beginning of time rather than an error.
+pub fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Number of a state. `state < 2` means open, and the partial index relies on it.
+pub fn state_number(state: State) -> i64 {
+    match state {
+        State::Waiting => 0,
+        State::Held => 1,
+        State::Delivered => 2,
+        State::Superseded => 3,
+        State::Dead => 4,
+        State::Expired => 5,
+    }
+}
+
+/// State of a number.
+pub fn state(number: i64) -> Result<State, StoreError> {
+    State::ALL.into_iter().find(|state| state_number(*state) == number).ok_or_else(|| damaged("state"))
+}
+
+/// Number of an action.
+pub fn action_number(action: Action) -> i64 {
+    match action {
+        Action::Trigger => 0,
+        Action::Acknowledge => 1,
+        Action::Resolve => 2,
+    }
+}
+
+/// Action of a number.
+pub fn action(number: i64) -> Result<Action, StoreError> {
+    match number {
+        0 => Ok(Action::Trigger),
+        1 => Ok(Action::Acknowledge),
+        2 => Ok(Action::Resolve),
+        _ => Err(damaged("action")),
+    }
+}
+
+/// Clocks of a lane, 25 bytes each.
+pub fn clocks_blob(clocks: &Clocks) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(1 + clocks.len() * CLOCK_BYTES);
+    blob.push(CLOCKS_V1);
+    for (print, clock) in clocks {
+        let flags = u8::from(clock.status == Status::Resolved)
+            | u8::from(clock.starts.is_some()) << 1
+            | u8::from(clock.ends.is_some()) << 2;
+        blob.extend_from_slice(&print.0.to_le_bytes());
+        blob.push(flags);
+        blob.extend_from_slice(&clock.starts.map_or(0, millis).to_le_bytes());
+        blob.extend_from_slice(&clock.ends.map_or(0, millis).to_le_bytes());
+    }
+    blob
+}
+
+/// Reads what [`clocks_blob`] wrote.
+pub fn clocks(blob: &[u8]) -> Result<Clocks, StoreError> {
+    let Some((&CLOCKS_V1, rest)) = blob.split_first() else { return Err(damaged("clock")) };
+    let (entries, left_over) = rest.as_chunks::<CLOCK_BYTES>();
+    if !left_over.is_empty() {
+        return Err(damaged("clock"));
+    }
+    let number = |entry: &[u8; CLOCK_BYTES], at: usize| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&entry[at..at + 8]);
+        u64::from_le_bytes(bytes)
+    };
+    Ok(entries
+        .iter()
+        .map(|entry| {
+            let flags = entry[8];
+            let clock = AlertClock {
+                status: if flags & 1 == 0 { Status::Firing } else { Status::Resolved },
+                starts: (flags & 2 != 0).then(|| time(number(entry, 9).cast_signed())),
+                ends: (flags & 4 != 0).then(|| time(number(entry, 17).cast_signed())),
+            };
+            (Fingerprint(number(entry, 0)), clock)
+        })
+        .collect())
+}
+
+/// Which alerts of a group a delivery tells of; `None` is all of them.
+pub fn alerts_blob(alerts: &[u32], of: usize) -> Option<Vec<u8>> {
+    let all = alerts.len() == of && alerts.iter().enumerate().all(|(at, place)| at == *place as usize);
+    (!all).then(|| alerts.iter().flat_map(|place| place.to_le_bytes()).collect())
+}
+
+/// Reads what [`alerts_blob`] wrote.
+pub fn alerts(blob: &[u8]) -> Vec<u32> {
+    blob.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct GroupRow<'a> {
+    source: Cow<'a, str>,
+    group_key: Cow<'a, str>,
+    receiver: Cow<'a, str>,
+    group_labels: Cow<'a, Labels>,
+    common_labels: Cow<'a, Labels>,
+    common_annotations: Cow<'a, Labels>,
+    external_url: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    truncated: u64,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    reason: Cow<'a, str>,
+    alerts: Vec<AlertRow<'a>>,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    event: Cow<'a, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AlertRow<'a> {
+    resolved: bool,
+    labels: Cow<'a, Labels>,
+    annotations: Cow<'a, Labels>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    starts_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends_at: Option<Timestamp>,
+    generator_url: Cow<'a, str>,
+    fingerprint: u64,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    extra: Cow<'a, Map<String, Value>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The groups of an event as a blob.
+pub fn groups_blob<'a>(groups: impl Iterator<Item = &'a AlertGroup>) -> Result<Vec<u8>, StoreError> {
+    let rows: Vec<GroupRow<'_>> = groups.map(group_row).collect();
+    let json = serde_json::to_vec(&rows).map_err(|e| StoreError::Engine(e.to_string()))?;
+    Ok(pack(&json))
+}
+
+/// Reads what [`groups_blob`] wrote.
+pub fn groups(blob: &[u8]) -> Result<Vec<AlertGroup>, StoreError> {
+    let rows: Vec<GroupRow<'_>> =
+        serde_json::from_slice(&unpack(blob)?).map_err(|_| damaged("alert group"))?;
+    Ok(rows.into_iter().map(group).collect())
+}
+
+fn group_row(group: &AlertGroup) -> GroupRow<'_> {
+    GroupRow {
+        source: Cow::Borrowed(&group.source),
+        group_key: Cow::Borrowed(&group.group_key),
+        receiver: Cow::Borrowed(&group.receiver),
+        group_labels: Cow::Borrowed(&group.group_labels),
+        common_labels: Cow::Borrowed(&group.common_labels),
+        common_annotations: Cow::Borrowed(&group.common_annotations),
+        external_url: Cow::Borrowed(&group.external_url),
+        truncated: group.truncated,
+        reason: Cow::Borrowed(&group.reason),
+        alerts: group.alerts.iter().map(alert_row).collect(),
+        event: Cow::Borrowed(&group.event),
+    }
+}
+
+fn alert_row(alert: &Alert) -> AlertRow<'_> {
+    AlertRow {
+        resolved: alert.status == Status::Resolved,
+        labels: Cow::Borrowed(&alert.labels),
+        annotations: Cow::Borrowed(&alert.annotations),
+        starts_at: alert.starts_at,
+        ends_at: alert.ends_at,
+        generator_url: Cow::Borrowed(&alert.generator_url),
+        fingerprint: alert.fingerprint.0,
+        extra: Cow::Borrowed(&alert.extra),
+    }
+}
+
+fn group(row: GroupRow<'_>) -> AlertGroup {
+    AlertGroup {
+        source: row.source.into_owned(),
+        group_key: row.group_key.into_owned(),
+        receiver: row.receiver.into_owned(),
+        group_labels: row.group_labels.into_owned(),
+        common_labels: row.common_labels.into_owned(),
+        common_annotations: row.common_annotations.into_owned(),
+        external_url: row.external_url.into_owned(),
+        truncated: row.truncated,
+        reason: row.reason.into_owned(),
+        alerts: row.alerts.into_iter().map(alert).collect(),
+        event: row.event.into_owned(),
+    }
+}
+
+fn alert(row: AlertRow<'_>) -> Alert {
+    Alert {
+        status: if row.resolved { Status::Resolved } else { Status::Firing },
+        labels: row.labels.into_owned(),
+        annotations: row.annotations.into_owned(),
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        generator_url: row.generator_url.into_owned(),
+        fingerprint: Fingerprint(row.fingerprint),
+        extra: row.extra.into_owned(),
+    }
+}

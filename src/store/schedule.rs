@@ -1,0 +1,322 @@
+//! What one target owes, in memory: which lanes are due and what stands at their heads.
+//!
+//! Pure: now comes in, nothing sleeps, no row is read here. The rows are the truth; this holds the
+//! lanes that are due first, at most `lanes_max` of them, and says when to read more. A lane is
+//! busy from its claim to its release, so one delivery of a lane is in flight at a time.
+//!
+//! Memory is bounded twice: by the number of lanes, and by the number of deliveries held whole.
+//! What does not fit stays on disk, marked by `spilled` (lanes) or `on_disk` (deliveries of a lane).
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use jiff::Timestamp;
+
+use crate::domain::lane::{self, Unsent};
+use crate::store::boundary::{DeliveryId, DueLane, Fresh, LaneId, LaneState, LaneWork, Open};
+
+/// How much one target may hold in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// Lanes. About 150 bytes each.
+    pub lanes_max: usize,
+    /// Deliveries held whole, over all lanes.
+    pub deliveries_max: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Caps {
+        Caps { lanes_max: 50_000, deliveries_max: 2_000 }
+    }
+}
+
+/// The work of one target.
+#[derive(Debug)]
+pub struct Schedule {
+    caps: Caps,
+    lanes: HashMap<LaneId, Lane>,
+    /// Lanes that are not busy, by when they are due.
+    due: BTreeSet<(i64, LaneId)>,
+    /// Deliveries held whole in `lanes`.
+    held: usize,
+    /// There are due lanes on disk that are not here.
+    spilled: bool,
+    /// Counts lanes that were left on disk, so that a refill that raced with one notices.
+    left_on_disk: u64,
+}
+
+#[derive(Debug)]
+struct Lane {
+    due: i64,
+    /// Claimed, or being read.
+    busy: bool,
+    /// Its deliveries are being read from disk.
+    loading: bool,
+    /// Oldest first.
+    queue: VecDeque<Open>,
+    /// More open deliveries lie on disk behind `queue`.
+    on_disk: bool,
+    /// Deliveries up to this id have been here.
+    last: DeliveryId,
+    state: LaneState,
+}
+
+impl Lane {
+    /// A lane of which only its due time is known.
+    fn on_disk(due: i64) -> Lane {
+        Lane {
+            due,
+            busy: false,
+            loading: false,
+            queue: VecDeque::new(),
+            on_disk: true,
+            last: 0,
+            state: LaneState::default(),
+        }
+    }
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Claim {
+    /// A lane has something to do; it is busy until `release`.
+    Ready(Box<Claimed>),
+    /// These lanes are due but their deliveries lie on disk: read them (after the delivery named
+    /// beside each) and call `loaded`. They are busy until then.
+    Load(Vec<(LaneId, DeliveryId)>),
+    /// Nothing before this time; `None`: nothing at all.
+    Idle(Option<Timestamp>),
+}
+
+/// A claimed lane.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Which.
+    pub lane: LaneId,
+    /// What is to be sent; `None` when folding left nothing.
+    pub head: Option<Open>,
+    /// What need not be sent any more.
+    pub superseded: Vec<lane::Superseded>,
+    /// What the lane knows.
+    pub state: LaneState,
+}
+
+/// How many lanes one `Load` asks for.
+const LOAD_LANES_MAX: usize = 256;
+
+impl Schedule {
+    /// An empty schedule that must first be refilled from disk.
+    pub fn new(caps: Caps) -> Schedule {
+        Schedule {
+            caps,
+            lanes: HashMap::new(),
+            due: BTreeSet::new(),
+            held: 0,
+            spilled: true,
+            left_on_disk: 0,
+        }
+    }
+
+    /// Takes in a delivery that has just been committed.
+    pub fn push(&mut self, fresh: Fresh) {
+        let Fresh { open, lane: state, .. } = fresh;
+        let room = self.held < self.caps.deliveries_max;
+        if let Some(lane) = self.lanes.get_mut(&open.lane) {
+            if lane.on_disk || lane.loading || !room {
+                lane.on_disk = true;
+            } else {
+                lane.last = open.id;
+                lane.queue.push_back(open);
+                self.held += 1;
+            }
+            return;
+        }
+        let due = open.accepted_at.as_millisecond();
+        if !self.make_room(due) {
+            self.spilled = true;
+            self.left_on_disk += 1;
+            return;
+        }
+        let id = open.lane;
+        // While lanes lie on disk, this one may too, with older deliveries than the one in hand:
+        // its head has to be read.
+        let whole = room && !self.spilled;
+        let mut lane = Lane { state, on_disk: !whole, ..Lane::on_disk(due) };
+        if whole {
+            lane.last = open.id;
+            lane.queue.push_back(open);
+            self.held += 1;
+        }
+        self.lanes.insert(id, lane);
+        self.due.insert((due, id));
+    }
+
+    /// Claims the lane that is due first.
+    pub fn claim(&mut self, now: Timestamp) -> Claim {
+        let now = now.as_millisecond();
+        let mut to_load = Vec::new();
+        while let Some(&(due, id)) = self.due.first() {
+            if due > now || to_load.len() >= LOAD_LANES_MAX {
+                break;
+            }
+            let Some(lane) = self.lanes.get_mut(&id) else {
+                self.due.pop_first();
+                continue;
+            };
+            if lane.queue.is_empty() {
+                self.due.pop_first();
+                lane.busy = true;
+                lane.loading = true;
+                // What is pushed while the rows are read must be looked for again afterwards.
+                lane.on_disk = false;
+                to_load.push((id, lane.last));
+            } else if to_load.is_empty() {
+                self.due.pop_first();
+                lane.busy = true;
+                return Claim::Ready(Box::new(self.fold(id)));
+            } else {
+                break;
+            }
+        }
+        if to_load.is_empty() {
+            let next = self.due.first().map(|(due, _)| *due);
+            return Claim::Idle(next.and_then(|due| Timestamp::from_millisecond(due).ok()));
+        }
+        Claim::Load(to_load)
+    }
+
+    /// Takes in what a `Load` read and makes the lane claimable again.
+    pub fn loaded(&mut self, id: LaneId, work: LaneWork) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        lane.on_disk |= work.more;
+        lane.state = work.state;
+        lane.busy = false;
+        lane.loading = false;
+        if let Some(newest) = work.open.last() {
+            lane.last = newest.id;
+        }
+        self.held += work.open.len();
+        lane.queue.extend(work.open);
+        self.settle_down(id);
+    }
+
+    /// Gives up a `Load` that failed; it will be asked for again at `due`.
+    pub fn load_failed(&mut self, id: LaneId, due: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.on_disk = true;
+            lane.busy = false;
+            lane.loading = false;
+            lane.due = due.as_millisecond();
+            self.settle_down(id);
+        }
+    }
+
+    /// Ends a claim, after its settlement is on disk. `done` are the deliveries that are open no
+    /// more, `tried` is one that stays open with its number of attempts; what is left is due at
+    /// `due`.
+    pub fn release(
+        &mut self,
+        id: LaneId,
+        done: &[DeliveryId],
+        tried: Option<(DeliveryId, u32)>,
+        due: Timestamp,
+        state: LaneState,
+    ) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let before = lane.queue.len();
+        lane.queue.retain(|open| !done.contains(&open.id));
+        self.held -= before - lane.queue.len();
+        if let Some((tried, attempts)) = tried
+            && let Some(open) = lane.queue.iter_mut().find(|open| open.id == tried)
+        {
+            open.attempts = attempts;
+        }
+        lane.state = state;
+        lane.busy = false;
+        lane.due = due.as_millisecond();
+        self.settle_down(id);
+    }
+
+    /// A lane that is busy no more waits for its time, or goes when it owes nothing.
+    fn settle_down(&mut self, id: LaneId) {
+        let Some(lane) = self.lanes.get(&id) else { return };
+        if lane.queue.is_empty() && !lane.on_disk {
+            self.lanes.remove(&id);
+        } else {
+            self.due.insert((lane.due, id));
+        }
+    }
+
+    /// Whether lanes should be read from disk: how many, and the mark to give back to `refilled`.
+    /// Asked for when memory is half empty, or when nothing here is due while something there may be.
+    pub fn wants_refill(&self, now: Timestamp) -> Option<(usize, u64)> {
+        let idle = self.due.first().is_none_or(|(due, _)| *due > now.as_millisecond());
+        let wanted = self.spilled && (idle || self.lanes.len() <= self.caps.lanes_max / 2);
+        wanted.then_some((self.caps.lanes_max, self.left_on_disk))
+    }
+
+    /// Takes in the lanes that are due first, as read after `mark` was given out.
+    pub fn refilled(&mut self, lanes: &[DueLane], mark: u64) {
+        let saw_all = lanes.len() < self.caps.lanes_max && self.left_on_disk == mark;
+        for DueLane { lane: id, due } in lanes {
+            let due = due.as_millisecond();
+            if let Some(known) = self.lanes.get_mut(id) {
+                if !known.busy && known.queue.is_empty() {
+                    self.due.remove(&(known.due, *id));
+                    known.due = due;
+                    self.due.insert((due, *id));
+                }
+            } else if self.make_room(due) {
+                self.lanes.insert(*id, Lane::on_disk(due));
+                self.due.insert((due, *id));
+            } else {
+                self.left_on_disk += 1;
+                break;
+            }
+        }
+        if saw_all && self.left_on_disk == mark {
+            self.spilled = false;
+        }
+    }
+
+    /// Lanes in memory, busy ones included.
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Nothing is owed, here or on disk.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && !self.spilled
+    }
+
+    /// Room for a lane that is due at `due`. When memory is full an idle lane that is due later
+    /// goes: it is on disk and will be read again when its time comes.
+    fn make_room(&mut self, due: i64) -> bool {
+        if self.lanes.len() < self.caps.lanes_max {
+            return true;
+        }
+        match self.due.last() {
+            Some(&(latest, id)) if latest > due => {
+                self.due.pop_last();
+                if let Some(lane) = self.lanes.remove(&id) {
+                    self.held -= lane.queue.len();
+                }
+                self.left_on_disk += 1;
+                self.spilled = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Says what is left to send of a lane and what stands at its head.
+    fn fold(&self, id: LaneId) -> Claimed {
+        let Some(lane) = self.lanes.get(&id) else {
+            return Claimed { lane: id, head: None, superseded: Vec::new(), state: LaneState::default() };
+        };
+        let unsent: Vec<Unsent> =
+            lane.queue.iter().map(|open| Unsent { id: open.id, action: open.action }).collect();
+        let folded = lane::fold(&unsent, lane.state.seen);
+        let head = folded.keep.first().and_then(|first| lane.queue.iter().find(|open| open.id == *first));
+        Claimed { lane: id, head: head.cloned(), superseded: folded.superseded, state: lane.state.clone() }
+    }
+}

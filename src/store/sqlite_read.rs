@@ -1,0 +1,279 @@
+//! The reading side of the embedded engine. Read transactions are short: a long one would hold
+//! the write-ahead log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use crate::domain::alert::AlertGroup;
+use crate::domain::message::{DedupKey, RemoteRef};
+use crate::store::boundary::{
+    AttemptRecord, DeliveryId, DeliveryRecord, DueLane, EventRecord, LaneId, LaneState, LaneWork, Open,
+    Reader, StoreError,
+};
+use crate::store::rows;
+use crate::store::sqlite::engine;
+use crate::store::sqlite_write::{delivery_uid, told};
+
+/// A reader.
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+    perhaps_sent: DeliveryId,
+}
+
+impl SqliteReader {
+    /// Takes over an open connection. `perhaps_sent`: see `sqlite::Found`.
+    pub fn new(connection: Connection, perhaps_sent: DeliveryId) -> SqliteReader {
+        SqliteReader { connection, perhaps_sent }
+    }
+
+    fn one_lane(
+        &self,
+        lane: LaneId,
+        after: DeliveryId,
+        each: usize,
+        groups: &mut Groups,
+    ) -> Result<Option<LaneWork>, StoreError> {
+        let head = self
+            .connection
+            .prepare_cached("SELECT key, seen, remote FROM lanes WHERE id = ?1")
+            .and_then(|mut query| {
+                query
+                    .query_row([lane], |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, bool>(1)?,
+                            row.get::<_, Option<String>>(2)?,
+                        ))
+                    })
+                    .optional()
+            })
+            .map_err(engine)?;
+        let Some((key, seen, remote)) = head else { return Ok(None) };
+        let key = DedupKey::written(&key)
+            .ok_or_else(|| StoreError::Engine("a stored dedup key is blank".into()))?;
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery
+                 FROM deliveries d JOIN events e ON e.id = d.event
+                 WHERE d.lane = ?1 AND d.id > ?2 AND d.state < 2 ORDER BY d.id LIMIT ?3",
+            )
+            .map_err(engine)?;
+        let limit = i64::try_from(each + 1).unwrap_or(i64::MAX);
+        let rows: Vec<OpenRow> = query
+            .query_map(params![lane, after, limit], open_row)
+            .and_then(Iterator::collect)
+            .map_err(engine)?;
+        let more = rows.len() > each;
+        let perhaps = rows.first().is_some_and(|row| row.id <= self.perhaps_sent);
+        let open = rows
+            .into_iter()
+            .take(each)
+            .map(|row| self.open(lane, &key, row, groups))
+            .collect::<Result<Vec<Open>, StoreError>>()?;
+        let state = LaneState { seen: seen || perhaps, remote: remote.map(RemoteRef) };
+        Ok(Some(LaneWork { state, open, more }))
+    }
+
+    fn open(
+        &self,
+        lane: LaneId,
+        key: &DedupKey,
+        row: OpenRow,
+        groups: &mut Groups,
+    ) -> Result<Open, StoreError> {
+        let all = groups.of(&self.connection, row.event)?;
+        let group = all
+            .get(row.group)
+            .ok_or_else(|| StoreError::Engine(format!("event {} has no group {}", row.event, row.group)))?;
+        let group = row.alerts.map_or_else(|| Arc::clone(group), |blob| told(group, &rows::alerts(&blob)));
+        Ok(Open {
+            id: row.id,
+            lane,
+            uid: delivery_uid(row.uid, row.id - row.first_delivery),
+            key: key.clone(),
+            action: rows::action(row.action)?,
+            group,
+            accepted_at: rows::time(row.accepted_at),
+            attempts: row.attempts,
+        })
+    }
+}
+
+struct OpenRow {
+    id: DeliveryId,
+    action: i64,
+    accepted_at: i64,
+    attempts: u32,
+    group: usize,
+    alerts: Option<Vec<u8>>,
+    event: i64,
+    uid: Uuid,
+    first_delivery: DeliveryId,
+}
+
+fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
+    Ok(OpenRow {
+        id: row.get(0)?,
+        action: row.get(1)?,
+        accepted_at: row.get(2)?,
+        attempts: row.get(3)?,
+        group: row.get::<_, u32>(4)? as usize,
+        alerts: row.get(5)?,
+        event: row.get(6)?,
+        uid: uid(row, 7)?,
+        first_delivery: row.get(8)?,
+    })
+}
+
+fn uid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    let bytes: [u8; 16] = row.get(column)?;
+    Ok(Uuid::from_bytes(bytes))
+}
+
+/// The groups of the event read last: deliveries of one event lie side by side, and an event of a
+/// thousand alerts must not be unpacked a thousand times.
+#[derive(Default)]
+struct Groups {
+    event: Option<i64>,
+    groups: Vec<Arc<AlertGroup>>,
+}
+
+impl Groups {
+    fn of(&mut self, connection: &Connection, event: i64) -> Result<&[Arc<AlertGroup>], StoreError> {
+        if self.event != Some(event) {
+            let blob: Vec<u8> = connection
+                .prepare_cached("SELECT groups FROM events WHERE id = ?1")
+                .and_then(|mut query| query.query_row([event], |row| row.get(0)))
+                .map_err(engine)?;
+            self.groups = rows::groups(&blob)?.into_iter().map(Arc::new).collect();
+            self.event = Some(event);
+        }
+        Ok(&self.groups)
+    }
+}
+
+impl Reader for SqliteReader {
+    fn due_lanes(&mut self, target: &str, limit: usize) -> Result<Vec<DueLane>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT id, due FROM lanes WHERE target = ?1 AND waiting > 0 ORDER BY due LIMIT ?2",
+            )
+            .map_err(engine)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        query
+            .query_map(params![target, limit], |row| {
+                Ok(DueLane { lane: row.get(0)?, due: rows::time(row.get(1)?) })
+            })
+            .and_then(Iterator::collect)
+            .map_err(engine)
+    }
+
+    fn lane_work(
+        &mut self,
+        lanes: &[(LaneId, DeliveryId)],
+        each: usize,
+    ) -> Result<Vec<(LaneId, LaneWork)>, StoreError> {
+        let mut groups = Groups::default();
+        let nothing = || LaneWork { state: LaneState::default(), open: Vec::new(), more: false };
+        lanes
+            .iter()
+            .map(|(lane, after)| {
+                Ok((*lane, self.one_lane(*lane, *after, each, &mut groups)?.unwrap_or_else(nothing)))
+            })
+            .collect()
+    }
+
+    fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT target, sum(waiting), min(admitted_at) FROM lanes WHERE waiting > 0 GROUP BY target",
+            )
+            .map_err(engine)?;
+        query
+            .query_map([], |row| {
+                let oldest: Option<i64> = row.get(2)?;
+                Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), oldest.map(rows::time)))
+            })
+            .and_then(Iterator::collect)
+            .map_err(engine)
+    }
+
+    fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError> {
+        let head = self
+            .connection
+            .prepare_cached(
+                "SELECT source, received_at, notes, first_delivery, deliveries FROM events WHERE uid = ?1",
+            )
+            .and_then(|mut query| {
+                query
+                    .query_row([uid.as_bytes()], |row| {
+                        let range: (i64, i64) = (row.get(3)?, row.get(4)?);
+                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, range))
+                    })
+                    .optional()
+            })
+            .map_err(engine)?;
+        let Some((source, received_at, notes, (first, count))) = head else { return Ok(None) };
+        let deliveries = self.deliveries(first, first + count)?;
+        let notes = serde_json::from_str(&notes).unwrap_or_default();
+        Ok(Some(EventRecord { uid, source, received_at: rows::time(received_at), notes, deliveries }))
+    }
+}
+
+impl SqliteReader {
+    fn deliveries(&self, from: DeliveryId, to: DeliveryId) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT d.id, l.target, l.key, d.action, d.state, d.reason, d.by
+                 FROM deliveries d JOIN lanes l ON l.id = d.lane WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id",
+            )
+            .map_err(engine)?;
+        let mut found = query.query([from, to]).map_err(engine)?;
+        let mut records = Vec::new();
+        while let Some(row) = found.next().map_err(engine)? {
+            let number = |column| row.get::<_, i64>(column).map_err(engine);
+            let text = |column| row.get::<_, String>(column).map_err(engine);
+            records.push(DeliveryRecord {
+                id: number(0)?,
+                target: text(1)?,
+                key: text(2)?,
+                action: rows::action(number(3)?)?,
+                state: rows::state(number(4)?)?,
+                reason: text(5)?,
+                by: row.get(6).map_err(engine)?,
+                attempts: self.attempts(number(0)?)?,
+            });
+        }
+        Ok(records)
+    }
+
+    fn attempts(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT at, took, status, outcome, excerpt FROM attempts WHERE delivery = ?1 ORDER BY n",
+            )
+            .map_err(engine)?;
+        query
+            .query_map([delivery], |row| {
+                Ok(AttemptRecord {
+                    at: rows::time(row.get(0)?),
+                    took: Duration::from_micros(row.get::<_, i64>(1)?.unsigned_abs()),
+                    status: row.get(2)?,
+                    outcome: row.get(3)?,
+                    excerpt: row.get(4)?,
+                })
+            })
+            .and_then(Iterator::collect)
+            .map_err(engine)
+    }
+}

@@ -1,0 +1,78 @@
+//! The one thread that commits.
+//!
+//! It takes what waits, commits once, then answers all: under load the sync itself makes the
+//! groups, so there is no timer. What a commit brought is pushed to the schedules before the
+//! senders are answered, in commit order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::pace::clock::Clock;
+use crate::store::boundary::{Done, Engine, Op, StoreError};
+use crate::store::queues::Queues;
+
+/// Operations in one commit.
+pub const BATCH_MAX: usize = 1024;
+/// Operations that may wait for the writer; more is answered with [`StoreError::Overloaded`].
+pub const WAITING_MAX: usize = 4096;
+
+/// An operation and where its answer goes.
+pub type Ask = (Op, oneshot::Sender<Result<Done, StoreError>>);
+
+/// What one commit took, for metrics: how long, and how many operations.
+pub type OnCommit = Box<dyn Fn(Duration, usize) + Send>;
+
+/// Runs until every sender of operations is gone, then marks a clean end.
+pub fn run(
+    mut engine: Box<dyn Engine>,
+    mut asks: mpsc::Receiver<Ask>,
+    queues: &Queues,
+    clock: &Arc<dyn Clock>,
+    on_commit: &OnCommit,
+) {
+    let mut batch: Vec<Ask> = Vec::with_capacity(BATCH_MAX);
+    while asks.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        let began = clock.now();
+        let (ops, answers): (Vec<Op>, Vec<_>) = batch.drain(..).unzip();
+        let results = engine.apply(&ops);
+        on_commit(clock.now().duration_since(began).unsigned_abs(), ops.len());
+        match results {
+            Ok(results) => answer_each(results, answers, queues),
+            Err(error) => {
+                tracing::error!(%error, operations = ops.len(), "nothing of this commit was kept");
+                for answer in answers {
+                    let _gone = answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+    match engine.close() {
+        Ok(()) => tracing::debug!("the store is closed"),
+        Err(error) => tracing::warn!(%error, "the store could not be closed cleanly"),
+    }
+}
+
+fn answer_each(
+    results: Vec<Result<Done, StoreError>>,
+    answers: Vec<oneshot::Sender<Result<Done, StoreError>>>,
+    queues: &Queues,
+) {
+    let mut fresh = Vec::new();
+    let results: Vec<_> = results
+        .into_iter()
+        .map(|result| match result {
+            Ok(Done::Accepted(accepted, made)) => {
+                fresh.extend(made);
+                Ok(Done::Accepted(accepted, Vec::new()))
+            }
+            other => other,
+        })
+        .collect();
+    queues.push_all(fresh);
+    for (result, answer) in results.into_iter().zip(answers) {
+        // A sender that hung up meanwhile will post again; what is kept stays kept.
+        let _gone = answer.send(result);
+    }
+}
