@@ -150,6 +150,11 @@ impl Schedule {
         self.due.insert((due, id));
     }
 
+    /// When the lane that is due first is due; `None` when no lane waits here.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().and_then(|(due, _)| Timestamp::from_millisecond(*due).ok())
+    }
+
     /// Claims the lane that is due first.
     pub fn claim(&mut self, now: Timestamp) -> Claim {
         let now = now.as_millisecond();
@@ -178,8 +183,7 @@ impl Schedule {
             }
         }
         if to_load.is_empty() {
-            let next = self.due.first().map(|(due, _)| *due);
-            return Claim::Idle(next.and_then(|due| Timestamp::from_millisecond(due).ok()));
+            return Claim::Idle(self.next_due());
         }
         Claim::Load(to_load)
     }

@@ -1,0 +1,254 @@
+//! What one target does next. Pure: the schedule, the time and the dice come in, a step goes out;
+//! no socket, no row and no timer is reachable from here.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::delivery::{self, Next, RetryPolicy, State};
+use crate::domain::message::Action;
+use crate::domain::outcome::Outcome;
+use crate::pace::backoff;
+use crate::pace::bucket::{Bucket, Pace};
+use crate::store::boundary::{AttemptRow, DeliveryId, LaneId, LaneState, Settled, Settlement};
+use crate::store::schedule::{Claim, Claimed, Schedule};
+use crate::target::contract::Repeat;
+
+/// Pause after lanes were looked for on disk, before they are looked for again.
+const REFILL_PAUSE: Duration = Duration::from_millis(200);
+
+/// How this target is to be treated, by its configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// When to try again and when to stop.
+    pub retry: RetryPolicy,
+    /// Tokens; `None`: as fast as it goes.
+    pub pace: Option<Pace>,
+    /// Calls at once.
+    pub concurrency: usize,
+    /// What may follow an unknown outcome.
+    pub repeat: Repeat,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send the head of this lane, then call `tried`.
+    Send(Box<Claimed>),
+    /// Nothing of this lane needs sending: write this down and release the lane.
+    Settle(Box<Resolution>),
+    /// Read what these lanes owe.
+    Load(Vec<(LaneId, DeliveryId)>),
+    /// Read which lanes are due first.
+    Refill {
+        /// At most so many.
+        limit: usize,
+        /// To be given back to `refilled`.
+        mark: u64,
+    },
+    /// Nothing to do until then (`None`: until something happens).
+    Wait(Option<Timestamp>),
+}
+
+/// What one try came to, with what the record shows of it.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// The judgement.
+    pub outcome: Outcome,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// HTTP status; 0 when no reply came.
+    pub status: u16,
+    /// Start of the reply, secrets starred; may be empty.
+    pub excerpt: String,
+}
+
+/// What to write, and how to release the lane once it is written.
+#[derive(Debug, Clone)]
+pub struct Resolution {
+    /// For the store.
+    pub settlement: Settlement,
+    /// Deliveries that are open no more.
+    pub done: Vec<DeliveryId>,
+    /// The delivery that stays open, with its attempts.
+    pub tried: Option<(DeliveryId, u32)>,
+}
+
+/// The deciding part of a target's loop.
+#[derive(Debug)]
+pub struct Engine {
+    bucket: Option<(Pace, Bucket)>,
+    /// A token that was taken and not used yet.
+    token: bool,
+    /// The service asked for rest until then.
+    resting_until: Option<Timestamp>,
+    refill_not_before: Timestamp,
+    in_flight: usize,
+    /// Times that a due delivery had to wait for a token or for the end of a rest.
+    pub deferrals: u64,
+    dice: fastrand::Rng,
+}
+
+impl Engine {
+    /// An engine that has done nothing yet; its bucket is nearly empty.
+    pub fn new(seed: u64) -> Engine {
+        Engine {
+            bucket: None,
+            token: false,
+            resting_until: None,
+            refill_not_before: Timestamp::UNIX_EPOCH,
+            in_flight: 0,
+            deferrals: 0,
+            dice: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Calls under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Decides the next step.
+    pub fn step(&mut self, schedule: &mut Schedule, terms: &Terms, now: Timestamp) -> Step {
+        if now >= self.refill_not_before
+            && let Some((limit, mark)) = schedule.wants_refill(now)
+        {
+            self.refill_not_before = later(now, REFILL_PAUSE);
+            return Step::Refill { limit, mark };
+        }
+        if self.in_flight >= terms.concurrency {
+            return Step::Wait(None);
+        }
+        let wake = schedule.wants_refill(now).map(|_| self.refill_not_before);
+        match schedule.next_due() {
+            None => return Step::Wait(wake),
+            Some(due) if due > now => return Step::Wait(Some(wake.map_or(due, |wake| wake.min(due)))),
+            Some(_) => {}
+        }
+        if let Err(until) = self.may_call(terms, now) {
+            self.deferrals += 1;
+            return Step::Wait(Some(until));
+        }
+        match schedule.claim(now) {
+            Claim::Idle(until) => Step::Wait(until),
+            Claim::Load(lanes) => Step::Load(lanes),
+            Claim::Ready(claimed) if claimed.head.is_none() => {
+                let resolution = folded_away(&claimed, now);
+                Step::Settle(Box::new(resolution))
+            }
+            Claim::Ready(claimed) => {
+                self.token = false;
+                self.in_flight += 1;
+                Step::Send(claimed)
+            }
+        }
+    }
+
+    /// Takes in what a try came to.
+    pub fn tried(&mut self, claimed: &Claimed, tried: Tried, terms: &Terms, now: Timestamp) -> Resolution {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let Some(head) = &claimed.head else { return folded_away(claimed, now) };
+        if let Outcome::Retry { after: Some(after), whole_target: true, .. } = &tried.outcome {
+            let until = later(now, *after);
+            self.resting_until = Some(self.resting_until.map_or(until, |already| already.max(until)));
+        }
+        let outcome = match tried.outcome {
+            Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
+                Outcome::Hold { reason: format!("may have been done already, not repeated: {reason}") }
+            }
+            outcome => outcome,
+        };
+        let attempts = head.attempts + 1;
+        let pause = backoff::pause(&terms.retry, attempts, self.dice.f64());
+        let next = delivery::next(&outcome, head.accepted_at, now, pause, &terms.retry);
+        let attempt = AttemptRow {
+            at: tried.at,
+            took: tried.took,
+            status: tried.status,
+            outcome: outcome.word(),
+            excerpt: record_text(outcome.reason(), &tried.excerpt),
+        };
+        let after = lane_after(&claimed.state, head.action, &outcome);
+        let (state, reason, due, open) = match next {
+            Next::Done { state, reason } => (state, reason, now, None),
+            Next::Again { state, due, reason } => (state, reason, due, Some((head.id, attempts))),
+        };
+        let mut settled = superseded(claimed);
+        let mut done: Vec<DeliveryId> = settled.iter().map(|delivery| delivery.id).collect();
+        if open.is_none() {
+            done.push(head.id);
+        }
+        settled.push(Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) });
+        let settlement = Settlement { epoch: 0, lane: claimed.lane, settled, due, after, now };
+        Resolution { settlement, done, tried: open }
+    }
+
+    fn may_call(&mut self, terms: &Terms, now: Timestamp) -> Result<(), Timestamp> {
+        if let Some(until) = self.resting_until {
+            if until > now {
+                return Err(until);
+            }
+            self.resting_until = None;
+        }
+        if self.token {
+            return Ok(());
+        }
+        let Some(pace) = terms.pace else { return Ok(()) };
+        // A changed pace starts over nearly empty: a reload must not become a burst either.
+        let (_, bucket) = match &mut self.bucket {
+            Some(kept) if kept.0 == pace => kept,
+            slot => slot.insert((pace, Bucket::nearly_empty(pace, now))),
+        };
+        bucket.take(now).map_err(|wait| later(now, wait))?;
+        self.token = true;
+        Ok(())
+    }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    // Schedules count in milliseconds: round up, or the loop would wake just too early.
+    let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(now.as_millisecond().saturating_add(millis)).unwrap_or(Timestamp::MAX)
+}
+
+fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
+    let settled = superseded(claimed);
+    let done = settled.iter().map(|delivery| delivery.id).collect();
+    let after = claimed.state.clone();
+    Resolution {
+        settlement: Settlement { epoch: 0, lane: claimed.lane, settled, due: now, after, now },
+        done,
+        tried: None,
+    }
+}
+
+fn superseded(claimed: &Claimed) -> Vec<Settled> {
+    let one = |gone: &crate::domain::lane::Superseded| {
+        let reason = if gone.by == gone.id { "over before it was sent" } else { "a later one says it better" };
+        Settled { id: gone.id, state: State::Superseded, reason: reason.into(), by: Some(gone.by), attempt: None }
+    };
+    claimed.superseded.iter().map(one).collect()
+}
+
+/// What the lane knows after this outcome. Whatever may have opened something at the target is
+/// remembered as seen, so that its resolve will be sent.
+fn lane_after(before: &LaneState, action: Action, outcome: &Outcome) -> LaneState {
+    match (action, outcome) {
+        (Action::Trigger, Outcome::Delivered { remote }) => {
+            LaneState { seen: true, remote: remote.clone().or_else(|| before.remote.clone()) }
+        }
+        (Action::Trigger, Outcome::Unknown { .. }) => LaneState { seen: true, remote: before.remote.clone() },
+        (Action::Resolve, Outcome::Delivered { .. }) => LaneState::default(),
+        _ => before.clone(),
+    }
+}
+
+fn record_text(reason: &str, excerpt: &str) -> String {
+    match (reason.is_empty(), excerpt.is_empty() || reason.contains(excerpt)) {
+        (true, _) => excerpt.to_owned(),
+        (false, true) => reason.to_owned(),
+        (false, false) => format!("{reason}: {excerpt}"),
+    }
+}

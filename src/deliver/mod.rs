@@ -1,0 +1,7 @@
+//! The way out: one loop per target that claims, paces, attempts and settles.
+//!
+//! `engine.rs` decides, purely; `target_loop.rs` waits and carries out; `attempt.rs` is one try.
+
+pub mod attempt;
+pub mod engine;
+pub mod target_loop;
