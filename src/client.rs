@@ -1,0 +1,216 @@
+//! The only outward socket. Takes an `HttpRequest`, gives the `Reply` or a `SendError` that says
+//! whether the target can have it.
+//!
+//! Deliberately not here: retries (reqwest's own are switched off: attempts are counted by the
+//! queue), redirects (a 3xx is a reply like any other), proxies from the environment, judgement of
+//! what a status means. No text that leaves this room holds the URL or a header value.
+
+mod address;
+mod fault;
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Url, redirect, retry};
+
+use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reached, Reply, SendError};
+
+use self::address::{Guard, is_denied};
+
+/// How calls are made. `..Default::default()` fits the public services.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientSettings {
+    /// From the first look-up of the name to the last byte of the reply.
+    pub timeout: Duration,
+    /// Name, TCP and TLS together. Shortened to three quarters of the other two limits, so that
+    /// running into those surely means that the request was begun.
+    pub connect_timeout: Duration,
+    /// From the start to the reply's headers; `None`: only `timeout` counts.
+    pub first_byte: Option<Duration>,
+    /// `User-Agent` where the request brings none.
+    pub user_agent: String,
+    /// Bytes of a reply's body that are read; the rest is left on the wire.
+    pub reply_bytes_max: usize,
+    /// Connections per host that are kept open between calls.
+    pub idle_connections_max: usize,
+    /// How long such a connection is kept. Shorter than what services grant, because a request
+    /// sent into a connection that is just being closed has an unknown outcome.
+    pub idle_timeout: Duration,
+    /// Certificates (PEM, one or several) that are trusted besides those of the machine.
+    pub extra_roots: Option<String>,
+    /// Addresses that are never called, checked after the name is resolved.
+    pub denied_addresses: Vec<IpNet>,
+}
+
+impl Default for ClientSettings {
+    fn default() -> ClientSettings {
+        ClientSettings {
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            first_byte: None,
+            user_agent: concat!("alert-relay/", env!("CARGO_PKG_VERSION")).to_owned(),
+            reply_bytes_max: 64 * 1024,
+            idle_connections_max: 32,
+            idle_timeout: Duration::from_secs(20),
+            extra_roots: None,
+            denied_addresses: Vec::new(),
+        }
+    }
+}
+
+/// Why there is no client: one sentence for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ClientError(String);
+
+/// Makes calls over a pool of connections. A clone shares the pool.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    settings: ClientSettings,
+}
+
+impl Client {
+    /// A client with a pool of its own. Reads the machine's root certificates, which costs some
+    /// milliseconds and memory: targets that differ in nothing but time limits should share one
+    /// through [`Client::with_timeout`].
+    ///
+    /// # Errors
+    /// [`ClientError`] when the extra certificates cannot be read or TLS cannot be set up.
+    pub fn new(settings: ClientSettings) -> Result<Client, ClientError> {
+        let shortest = settings.first_byte.map_or(settings.timeout, |limit| limit.min(settings.timeout));
+        let connect_timeout = settings.connect_timeout.min(shortest * 3 / 4);
+        let mut builder = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .referer(false)
+            .tcp_nodelay(true)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(settings.idle_timeout)
+            .pool_max_idle_per_host(settings.idle_connections_max)
+            .user_agent(&settings.user_agent);
+        if let Some(pem) = &settings.extra_roots {
+            let roots = Certificate::from_pem_bundle(pem.as_bytes())
+                .map_err(|_| ClientError("the extra root certificates are not valid PEM".into()))?;
+            if roots.is_empty() {
+                return Err(ClientError("the extra root certificates hold no certificate".into()));
+            }
+            builder = builder.tls_certs_merge(roots);
+        }
+        if !settings.denied_addresses.is_empty() {
+            builder = builder.dns_resolver(Guard::new(settings.denied_addresses.clone()));
+        }
+        let http = builder.build().map_err(|error| {
+            let what = error.without_url();
+            ClientError(format!("the HTTP client cannot be set up (user agent or root certificates): {what}"))
+        })?;
+        Ok(Client { http, settings: ClientSettings { connect_timeout, ..settings } })
+    }
+
+    /// The same client with another whole time limit. Shares the pool and the certificates unless
+    /// the limit is so short that the time to connect must shrink with it.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_timeout(&self, timeout: Duration) -> Result<Client, ClientError> {
+        let settings = ClientSettings { timeout, ..self.settings.clone() };
+        if timeout * 3 / 4 < self.settings.connect_timeout {
+            return Client::new(settings);
+        }
+        Ok(Client { http: self.http.clone(), settings })
+    }
+
+    /// Makes one call. Whatever status comes back is a reply, even when the body after it breaks
+    /// off or never ends: then the reply holds what came.
+    ///
+    /// # Errors
+    /// [`SendError`] when no status came; `reached` says whether the target may have the request.
+    pub async fn send(&self, request: &HttpRequest) -> Result<Reply, SendError> {
+        let call = self.http.execute(self.wire_form(request)?);
+        let answered = match self.settings.first_byte {
+            None => call.await,
+            Some(limit) => match tokio::time::timeout(limit, call).await {
+                Ok(answered) => answered,
+                Err(_) => return Err(fault::no_answer_in(limit)),
+            },
+        };
+        let mut response = answered.map_err(|error| fault::classify(&error, &self.settings))?;
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect();
+        let status = response.status().as_u16();
+        let body = read_bounded(&mut response, self.settings.reply_bytes_max).await;
+        Ok(Reply { status, headers, body })
+    }
+
+    fn wire_form(&self, request: &HttpRequest) -> Result<reqwest::Request, SendError> {
+        let url = Url::parse(request.url.expose()).map_err(|_| wrong("the URL is not valid"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("the URL is neither http nor https"));
+        }
+        // A literal address is never asked of the resolver, so the guard there would not see it.
+        if is_denied(&url, &self.settings.denied_addresses) {
+            return Err(wrong(address::DENIED));
+        }
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut call = reqwest::Request::new(method, url);
+        *call.headers_mut() = wire_headers(&request.headers)?;
+        *call.timeout_mut() = Some(self.settings.timeout);
+        if !request.body.is_empty() || !matches!(request.method, Method::Get | Method::Delete) {
+            *call.body_mut() = Some(request.body.clone().into());
+        }
+        Ok(call)
+    }
+}
+
+/// Headers that frame a request on the wire; a template must not write them.
+const FRAMING: [&str; 8] =
+    ["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+
+fn wire_headers(headers: &[(String, HeaderText)]) -> Result<HeaderMap, SendError> {
+    let mut map = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, text) in headers {
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| wrong("the name of a header holds a character that may not stand there"))?;
+        if FRAMING.contains(&key.as_str()) {
+            return Err(wrong(&format!("the header {key} frames the request and cannot be set")));
+        }
+        let mut value = HeaderValue::from_bytes(text.expose().as_bytes()).map_err(|_| {
+            wrong(&format!("the value of the header {key} holds a line break or another control character"))
+        })?;
+        value.set_sensitive(matches!(text, HeaderText::Hidden(_)));
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+/// Reads until the end, the limit, the time limit or a break, whichever comes first.
+async fn read_bounded(response: &mut reqwest::Response, limit: usize) -> Vec<u8> {
+    let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+    let mut body = Vec::with_capacity(announced.min(limit));
+    while body.len() < limit {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]),
+            // The status is known, and that is what most targets are judged by.
+            Ok(None) | Err(_) => break,
+        }
+    }
+    body
+}
+
+/// Nothing was sent, and only a person can mend it.
+fn wrong(reason: &str) -> SendError {
+    SendError { reached: Reached::Nobody, reason: reason.to_owned(), misconfigured: true }
+}

@@ -1,0 +1,141 @@
+//! A failed call in our own words: who can have the request, why it failed, whether a person must
+//! act. Takes reqwest's error, gives a `SendError`.
+//!
+//! The texts of the libraries are never shown: they print URLs and names of hosts. What is known
+//! is read from the typed errors of the source chain instead.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+use crate::client::ClientSettings;
+use crate::client::address::{DENIED, Denied};
+use crate::domain::exchange::{Reached, SendError};
+
+/// No headers within the limit for the first byte.
+pub(super) fn no_answer_in(limit: Duration) -> SendError {
+    perhaps(format!("the request was sent and no answer began within {limit:?}"))
+}
+
+/// Reads the chain of causes.
+pub(super) fn classify(error: &reqwest::Error, settings: &ClientSettings) -> SendError {
+    let chain = Chain::of(error);
+    if chain.denied {
+        return nobody(DENIED.to_owned(), true);
+    }
+    if error.is_builder() {
+        return nobody(
+            "the request cannot be put on the wire: its URL or a header is not valid".into(),
+            true,
+        );
+    }
+    if error.is_connect() {
+        return never_connected(error, &chain, settings);
+    }
+    if chain.not_begun {
+        return nobody("the connection closed before the request was begun".into(), false);
+    }
+    perhaps(if error.is_timeout() {
+        format!("the request was sent and no answer came within {:?}", settings.timeout)
+    } else if let Some(kind) = chain.io {
+        format!("the connection broke before an answer came: {kind}")
+    } else if chain.closed {
+        "the host closed the connection without an answer".into()
+    } else if chain.nonsense {
+        "what came back is not an HTTP answer".into()
+    } else {
+        "the call broke off before an answer came".into()
+    })
+}
+
+fn never_connected(error: &reqwest::Error, chain: &Chain<'_>, settings: &ClientSettings) -> SendError {
+    if let Some(tls) = chain.tls {
+        return match tls {
+            rustls::Error::InvalidCertificate(why) => {
+                nobody(format!("the certificate of the host {}", certificate_fault(why)), true)
+            }
+            _ => nobody("TLS could not be agreed on with the host".into(), false),
+        };
+    }
+    if error.is_timeout() {
+        return nobody(format!("no connection within {:?}", settings.connect_timeout), false);
+    }
+    // A name that does not resolve is not counted as misconfigured: resolvers answer so in
+    // outages as well, and a held page would then wait long after the network is back.
+    if error.is_dns() || chain.resolving {
+        return nobody("the name of the host could not be resolved".into(), false);
+    }
+    match chain.io {
+        Some(kind) => nobody(format!("no connection: {kind}"), false),
+        None => nobody("no connection to the host".into(), false),
+    }
+}
+
+fn certificate_fault(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is made out to another name"
+        }
+        CertificateError::UnknownIssuer => "is not signed by an authority that this machine trusts",
+        CertificateError::Revoked => "has been revoked",
+        _ => "is not valid",
+    }
+}
+
+/// What the typed errors below reqwest's say.
+#[derive(Default)]
+struct Chain<'a> {
+    tls: Option<&'a rustls::Error>,
+    io: Option<io::ErrorKind>,
+    denied: bool,
+    resolving: bool,
+    not_begun: bool,
+    closed: bool,
+    nonsense: bool,
+}
+
+impl<'a> Chain<'a> {
+    fn of(error: &'a reqwest::Error) -> Chain<'a> {
+        let mut chain = Chain::default();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            chain.note(cause);
+            next = cause.source();
+        }
+        chain
+    }
+
+    fn note(&mut self, cause: &'a (dyn Error + 'static)) {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            self.tls = Some(tls);
+        } else if cause.is::<Denied>() {
+            self.denied = true;
+        } else if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
+            self.not_begun |= hyper.is_canceled();
+            self.closed |= hyper.is_incomplete_message() || hyper.is_closed();
+            self.nonsense |= hyper.is_parse();
+        } else if let Some(io) = cause.downcast_ref::<io::Error>() {
+            // The standard library's `source` steps over what an io error wraps.
+            if let Some(wrapped) = io.get_ref() {
+                self.note(wrapped);
+            }
+            if io.kind() != io::ErrorKind::Other {
+                self.io = Some(io.kind());
+            }
+        } else if cause.to_string() == "dns error" {
+            self.resolving = true;
+        }
+    }
+}
+
+fn nobody(reason: String, misconfigured: bool) -> SendError {
+    SendError { reached: Reached::Nobody, reason, misconfigured }
+}
+
+fn perhaps(reason: String) -> SendError {
+    SendError { reached: Reached::Perhaps, reason, misconfigured: false }
+}

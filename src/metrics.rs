@@ -1,0 +1,389 @@
+//! What the relay counts about itself, and the text that Prometheus reads. Takes what happened,
+//! in methods named after it; gives OpenMetrics text.
+//!
+//! Series of a source or target are made when its handle is, so that `rate()` sees them start at
+//! zero. Deliberately not here: label values out of alerts (their number has no bound), a clock.
+
+pub mod table;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use crate::domain::delivery::State;
+
+use self::table::{METRICS, PREFIX};
+
+/// `Content-Type` of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What became of a call to a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// Kept: its deliveries are on disk.
+    Accepted,
+    /// The same body came a moment ago; no new delivery.
+    Duplicate,
+    /// The body can never be read.
+    Unreadable,
+    /// Who sent it is not known here.
+    Refused,
+    /// The relay could not keep it just now; the sender was asked to come again.
+    Unavailable,
+}
+
+impl Intake {
+    /// All, for tables.
+    pub const ALL: [Intake; 5] =
+        [Intake::Accepted, Intake::Duplicate, Intake::Unreadable, Intake::Refused, Intake::Unavailable];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Intake::Accepted => "accepted",
+            Intake::Duplicate => "duplicate",
+            Intake::Unreadable => "unreadable",
+            Intake::Refused => "refused",
+            Intake::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// All metrics. A clone counts into the same series.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Inner>);
+
+type Counters<L> = Family<L, Counter>;
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+type GaugeF64 = Gauge<f64, AtomicU64>;
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    events: Counters<SourceResult>,
+    alerts: Counters<SourceStatus>,
+    quarantined: Counters<OfSource>,
+    deliveries: Counters<TargetState>,
+    attempts: Counters<TargetOutcome>,
+    deferrals: Counters<TargetReason>,
+    template_faults: Counters<TargetField>,
+    attempt_duration: Histograms<OfTarget>,
+    delivery_latency: Histograms<OfTarget>,
+    waiting: Family<OfTarget, Gauge>,
+    oldest_age: Family<OfTarget, GaugeF64>,
+    commit_duration: Histogram,
+    commit_operations: Histogram,
+    connections: Gauge,
+    requests: Counters<PathCode>,
+    reload_successful: Gauge,
+    reload_time: GaugeF64,
+}
+
+impl Metrics {
+    /// A fresh registry; `version` is shown in `build_info`.
+    pub fn new(version: &str) -> Metrics {
+        let mut registry = Registry::with_prefix(PREFIX);
+        let r = &mut registry;
+        let build: Family<Version, Gauge> = register(r, "build_info", Family::default());
+        build.get_or_create(&Version { version: version.to_owned() }).set(1);
+        let mut inner = Inner {
+            events: register(r, "events_received_total", Family::default()),
+            alerts: register(r, "alerts_received_total", Family::default()),
+            quarantined: register(r, "quarantined_total", Family::default()),
+            deliveries: register(r, "deliveries_total", Family::default()),
+            attempts: register(r, "attempts_total", Family::default()),
+            deferrals: register(r, "deferrals_total", Family::default()),
+            template_faults: register(r, "template_faults_total", Family::default()),
+            attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
+            delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
+            waiting: register(r, "waiting_deliveries", Family::default()),
+            oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
+            commit_duration: register(r, "store_commit_seconds", commit_buckets()),
+            commit_operations: register(r, "store_commit_operations", operation_buckets()),
+            connections: register(r, "http_connections", Gauge::default()),
+            requests: register(r, "http_requests_total", Family::default()),
+            reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
+            reload_time: register(r, "config_last_reload_success_timestamp_seconds", GaugeF64::default()),
+            registry: Registry::default(),
+        };
+        inner.registry = registry;
+        Metrics(Arc::new(inner))
+    }
+
+    /// The text that Prometheus reads.
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        // Writing into a String cannot fail; were it to, what is there is still shown.
+        let _ = encode(&mut text, &self.0.registry);
+        text
+    }
+
+    /// The series of a source, made now. Keep the handle: it counts without a look-up.
+    pub fn source(&self, name: &str) -> SourceMetrics {
+        let source: Arc<str> = name.into();
+        let all = &self.0;
+        SourceMetrics {
+            events: Intake::ALL.map(|result| {
+                all.events
+                    .get_or_create_owned(&SourceResult { source: source.clone(), result: result.as_str() })
+            }),
+            alerts: ["firing", "resolved"].map(|status| {
+                all.alerts.get_or_create_owned(&SourceStatus { source: source.clone(), status })
+            }),
+            quarantined: all.quarantined.get_or_create_owned(&OfSource { source }),
+        }
+    }
+
+    /// The series of a target, made now. Keep the handle: it counts without a look-up.
+    pub fn target(&self, name: &str, kind: &'static str) -> TargetMetrics {
+        let target: Arc<str> = name.into();
+        let all = &self.0;
+        let of = OfTarget { target: target.clone() };
+        TargetMetrics {
+            deliveries: State::ALL
+                .map(|state| all.deliveries.get_or_create_owned(&target_state(&target, kind, state))),
+            attempts: OUTCOMES.map(|outcome| {
+                all.attempts.get_or_create_owned(&TargetOutcome { target: target.clone(), kind, outcome })
+            }),
+            attempt_duration: all.attempt_duration.get_or_create_owned(&of),
+            delivery_latency: all.delivery_latency.get_or_create_owned(&of),
+            waiting: all.waiting.get_or_create_owned(&of),
+            oldest_age: all.oldest_age.get_or_create_owned(&of),
+            target,
+            all: self.clone(),
+        }
+    }
+
+    /// A target has left the configuration: its gauges, which would stand still, leave too. Its
+    /// counters stay, as Prometheus wants it.
+    pub fn target_removed(&self, name: &str) {
+        let of = OfTarget { target: name.into() };
+        self.0.waiting.remove(&of);
+        self.0.oldest_age.remove(&of);
+    }
+
+    /// The writer made so many operations durable in one commit.
+    pub fn committed(&self, operations: usize, took: Duration) {
+        self.0.commit_duration.observe(took.as_secs_f64());
+        self.0.commit_operations.observe(operations as f64);
+    }
+
+    /// A connection came in; it counts until the guard is dropped.
+    pub fn connection_opened(&self) -> OpenConnection {
+        self.0.connections.inc();
+        OpenConnection(self.0.connections.clone())
+    }
+
+    /// A request was answered. `path` is the pattern of the route, never the path as sent (which
+    /// may hold a token); `""` for no route.
+    pub fn request_answered(&self, path: &'static str, code: u16) {
+        self.0.requests.get_or_create(&PathCode { path, code }).inc();
+    }
+
+    /// A configuration is in force since `now`.
+    pub fn config_loaded(&self, now: Timestamp) {
+        self.0.reload_successful.set(1);
+        self.0.reload_time.set(now.as_millisecond() as f64 / 1000.0);
+    }
+
+    /// A new configuration was refused; the old one stays in force.
+    pub fn config_refused(&self) {
+        self.0.reload_successful.set(0);
+    }
+}
+
+/// Counts for one source.
+#[derive(Debug, Clone)]
+pub struct SourceMetrics {
+    events: [Counter; Intake::ALL.len()],
+    alerts: [Counter; 2],
+    quarantined: Counter,
+}
+
+impl SourceMetrics {
+    /// A call to the hook came to this.
+    pub fn event_received(&self, result: Intake) {
+        self.events[result as usize].inc();
+    }
+
+    /// An accepted event held so many alerts.
+    pub fn alerts_received(&self, firing: u64, resolved: u64) {
+        self.alerts[0].inc_by(firing);
+        self.alerts[1].inc_by(resolved);
+    }
+
+    /// A body that cannot be read was put aside.
+    pub fn quarantined(&self) {
+        self.quarantined.inc();
+    }
+}
+
+/// The words of `Outcome::word`.
+const OUTCOMES: [&str; 5] = ["delivered", "retry", "hold", "rejected", "unknown"];
+
+/// Counts for one target.
+#[derive(Debug, Clone)]
+pub struct TargetMetrics {
+    target: Arc<str>,
+    all: Metrics,
+    deliveries: [Counter; State::ALL.len()],
+    attempts: [Counter; OUTCOMES.len()],
+    attempt_duration: Histogram,
+    delivery_latency: Histogram,
+    waiting: Gauge,
+    oldest_age: GaugeF64,
+}
+
+impl TargetMetrics {
+    /// An attempt ended in `outcome_word` (`Outcome::word`).
+    pub fn attempt_finished(&self, outcome_word: &str, took: Duration) {
+        self.attempt_duration.observe(took.as_secs_f64());
+        if let Some(at) = OUTCOMES.iter().position(|word| *word == outcome_word) {
+            self.attempts[at].inc();
+        }
+    }
+
+    /// A delivery came into this state (`waiting` when it is made).
+    pub fn delivery_entered(&self, state: State) {
+        self.deliveries[state as usize].inc();
+    }
+
+    /// A delivery is in; `since_accepted` is its age. Counts the state too.
+    pub fn delivered(&self, since_accepted: Duration) {
+        self.delivery_entered(State::Delivered);
+        self.delivery_latency.observe(since_accepted.as_secs_f64());
+    }
+
+    /// A due delivery had to wait without an attempt: `rate`, `breaker`, `quota`.
+    pub fn deferred(&self, reason: &'static str) {
+        self.all.0.deferrals.get_or_create(&TargetReason { target: self.target.clone(), reason }).inc();
+    }
+
+    /// A template failed and the built-in wording went out.
+    pub fn template_failed(&self, field: &str) {
+        let labels = TargetField { target: self.target.clone(), field: field.to_owned() };
+        self.all.0.template_faults.get_or_create(&labels).inc();
+    }
+
+    /// How much waits just now, and how old the oldest of it is.
+    pub fn backlog(&self, waiting: usize, oldest_age: Duration) {
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.oldest_age.set(oldest_age.as_secs_f64());
+    }
+}
+
+/// Counts a connection for as long as it lives.
+#[derive(Debug)]
+pub struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Version {
+    version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    source: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceResult {
+    source: Arc<str>,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceStatus {
+    source: Arc<str>,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfTarget {
+    target: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetState {
+    target: Arc<str>,
+    kind: &'static str,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetOutcome {
+    target: Arc<str>,
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetReason {
+    target: Arc<str>,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetField {
+    target: Arc<str>,
+    field: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PathCode {
+    path: &'static str,
+    code: u16,
+}
+
+fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {
+    TargetState { target: target.clone(), kind, state: state.as_str() }
+}
+
+/// Registers under the table's help. The library adds `_total` and the full stop itself.
+fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -> M {
+    let row = METRICS
+        .iter()
+        .find(|row| row.name.strip_prefix(PREFIX).and_then(|n| n.strip_prefix('_')) == Some(name));
+    let help = row.map_or("", |row| row.help);
+    let bare = name.strip_suffix("_total").unwrap_or(name);
+    registry.register(bare, help, metric.clone());
+    metric
+}
+
+fn histograms<L: Clone + Eq + std::hash::Hash>(make: fn() -> Histogram) -> Histograms<L> {
+    Family::new_with_constructor(make)
+}
+
+fn call_buckets() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+}
+
+/// From the milliseconds of a clean run to the hours of an outage.
+fn latency_buckets() -> Histogram {
+    Histogram::new([
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0,
+    ])
+}
+
+fn commit_buckets() -> Histogram {
+    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
+}
+
+fn operation_buckets() -> Histogram {
+    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0])
+}

@@ -1,0 +1,3 @@
+//! What the test drivers share: the other side of the wire.
+
+pub mod wire;
