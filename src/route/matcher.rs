@@ -281,7 +281,10 @@ mod tests {
     fn prints_as_alertmanager_does() {
         assert_eq!(printed("foo", Op::Equal, "bar"), r#"foo="bar""#);
         assert_eq!(printed("foo", Op::NotMatches, "bar"), r#"foo!~"bar""#);
-        assert_eq!(printed("foo", Op::Equal, "back\\slash \"and\"\nline"), r#"foo="back\\slash \"and\"\nline""#);
+        assert_eq!(
+            printed("foo", Op::Equal, "back\\slash \"and\"\nline"),
+            r#"foo="back\\slash \"and\"\nline""#
+        );
         assert_eq!(printed("foo", Op::Equal, "tab\tstop"), "foo=\"tab\tstop\"");
         assert_eq!(printed("foo🙂", Op::Equal, "bar"), r#"foo🙂="bar""#);
         assert_eq!(printed("foo!", Op::NotEqual, "bar"), r#""foo!"!="bar""#);
@@ -301,7 +304,12 @@ mod tests {
             (Op::Matches, "a|", true),
             (Op::NotMatches, ".+", true),
         ] {
-            assert_eq!(Matcher::new("x", op, value).unwrap().matches(&none), holds, "x{}{value:?}", op.as_str());
+            assert_eq!(
+                Matcher::new("x", op, value).unwrap().matches(&none),
+                holds,
+                "x{}{value:?}",
+                op.as_str()
+            );
         }
     }
 
