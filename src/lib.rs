@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod config;
+pub mod deliver;
 pub mod document;
 pub mod domain;
 pub mod metrics;

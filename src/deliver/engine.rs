@@ -28,6 +28,8 @@ pub struct Terms {
     pub concurrency: usize,
     /// What may follow an unknown outcome.
     pub repeat: Repeat,
+    /// Whether the target wants to hear that it is over.
+    pub send_resolved: bool,
 }
 
 /// What to do next.
@@ -138,6 +140,11 @@ impl Engine {
                 let resolution = folded_away(&claimed, now);
                 Step::Settle(Box::new(resolution))
             }
+            Claim::Ready(claimed)
+                if claimed.head.as_ref().is_some_and(|head| unwanted(head.action, terms)) =>
+            {
+                Step::Settle(Box::new(left_unsaid(&claimed, now)))
+            }
             Claim::Ready(claimed) => {
                 self.token = false;
                 self.in_flight += 1;
@@ -224,10 +231,34 @@ fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
     }
 }
 
+fn unwanted(action: Action, terms: &Terms) -> bool {
+    action == Action::Resolve && !terms.send_resolved
+}
+
+/// A resolve that the target does not want: the lane is closed without a word.
+fn left_unsaid(claimed: &Claimed, now: Timestamp) -> Resolution {
+    let mut resolution = folded_away(claimed, now);
+    if let Some(head) = &claimed.head {
+        let reason = "the target has send_resolved: false".to_owned();
+        let settled = Settled { id: head.id, state: State::Expired, reason, by: None, attempt: None };
+        resolution.settlement.settled.push(settled);
+        resolution.done.push(head.id);
+    }
+    resolution.settlement.after = LaneState::default();
+    resolution
+}
+
 fn superseded(claimed: &Claimed) -> Vec<Settled> {
     let one = |gone: &crate::domain::lane::Superseded| {
-        let reason = if gone.by == gone.id { "over before it was sent" } else { "a later one says it better" };
-        Settled { id: gone.id, state: State::Superseded, reason: reason.into(), by: Some(gone.by), attempt: None }
+        let reason =
+            if gone.by == gone.id { "over before it was sent" } else { "a later one says it better" };
+        Settled {
+            id: gone.id,
+            state: State::Superseded,
+            reason: reason.into(),
+            by: Some(gone.by),
+            attempt: None,
+        }
     };
     claimed.superseded.iter().map(one).collect()
 }

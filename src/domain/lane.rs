@@ -105,18 +105,29 @@ pub struct LaneFacts {
     pub admitted_at: Timestamp,
 }
 
+/// One alert of an arriving part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Its place in the group.
+    pub place: u32,
+    /// Its identity.
+    pub print: Fingerprint,
+    /// Its logical time.
+    pub clock: AlertClock,
+    /// Routing does not bring it to this target (any more). It is a resolve, and of interest only
+    /// if this lane has heard of the alert: a resolve goes wherever its trigger went.
+    pub only_if_known: bool,
+}
+
 /// What arrives for a lane.
 #[derive(Debug, Clone, Copy)]
 pub struct Incoming<'a> {
-    /// The alerts of this part, with their place in the group.
-    pub alerts: &'a [(u32, Fingerprint, AlertClock)],
+    /// The alerts of this part.
+    pub alerts: &'a [Told],
     /// Hash over what it says: labels, annotations, status.
     pub content: i64,
     /// The sender left alerts out, so it can never mean that all is over.
     pub truncated: bool,
-    /// This target no longer gets such alerts by the routes; only a resolve of what it has seen
-    /// is of interest.
-    pub only_if_open: bool,
     /// When it arrived.
     pub now: Timestamp,
     /// A repeat within this time of the last news is the same news told twice.
@@ -139,36 +150,36 @@ pub enum Admission {
     Stale,
     /// A resolve of something that was never opened: recorded, not sent.
     NothingOpen,
-    /// Conditional, and this lane is not open: not even recorded.
+    /// Only resolves of alerts that this lane has never heard of: not even recorded.
     NotConcerned,
 }
 
 /// Decides what an arriving part means for its lane and brings the lane's clocks up to date.
 ///
-/// Order of rules: a conditional part concerns open lanes only; what is wholly old is stale; what
-/// is wholly known and came a moment ago is a duplicate; everything else is news or a reminder.
+/// Order of rules: what is of no concern is passed over; what is wholly old is stale; what is
+/// wholly known and came a moment ago is a duplicate; everything else is news or a reminder.
+/// Whether all is over is decided over every alert that the lane knows: one that is absent from
+/// this part and fired when last heard of still fires.
 pub fn admit(lane: &mut LaneFacts, incoming: &Incoming<'_>) -> Admission {
-    let open = lane.seen || lane.waiting > 0;
-    let mut told: Vec<u32> = Vec::new();
-    let mut anything_new = false;
-    let concerned = |lane: &LaneFacts| {
-        open && incoming.alerts.iter().any(|(_, print, _)| lane.clocks.contains_key(print))
-    };
-    if incoming.only_if_open && !concerned(lane) {
+    let concerns = |told: &&Told| !told.only_if_known || lane.clocks.contains_key(&told.print);
+    let concerning: Vec<&Told> = incoming.alerts.iter().filter(concerns).collect();
+    if concerning.is_empty() {
         return Admission::NotConcerned;
     }
-    for (place, print, clock) in incoming.alerts {
-        match News::of(lane.clocks.get(print), clock) {
+    let mut alerts: Vec<u32> = Vec::with_capacity(concerning.len());
+    let mut anything_new = false;
+    for told in concerning {
+        match News::of(lane.clocks.get(&told.print), &told.clock) {
             News::New => {
-                lane.clocks.insert(*print, *clock);
+                lane.clocks.insert(told.print, told.clock);
                 anything_new = true;
-                told.push(*place);
+                alerts.push(told.place);
             }
-            News::Same => told.push(*place),
+            News::Same => alerts.push(told.place),
             News::Old => {}
         }
     }
-    if told.is_empty() {
+    if alerts.is_empty() {
         return Admission::Stale;
     }
     forget_what_is_long_over(&mut lane.clocks, incoming.now);
@@ -177,15 +188,14 @@ pub fn admit(lane: &mut LaneFacts, incoming: &Incoming<'_>) -> Admission {
     if told_before && passed <= incoming.window {
         return Admission::Duplicate;
     }
-    let firing = incoming.truncated || lane.clocks.values().any(|clock| clock.status == Status::Firing);
-    let action = if firing { Action::Trigger } else { Action::Resolve };
     lane.content = incoming.content;
     lane.admitted_at = incoming.now;
-    match action {
-        Action::Trigger | Action::Acknowledge if incoming.only_if_open => Admission::NotConcerned,
-        Action::Trigger | Action::Acknowledge => Admission::Enqueue { action, alerts: told },
-        Action::Resolve if open => Admission::Enqueue { action, alerts: told },
-        Action::Resolve => Admission::NothingOpen,
+    let firing = incoming.truncated || lane.clocks.values().any(|clock| clock.status == Status::Firing);
+    let open = lane.seen || lane.waiting > 0;
+    match (firing, open) {
+        (true, _) => Admission::Enqueue { action: Action::Trigger, alerts },
+        (false, true) => Admission::Enqueue { action: Action::Resolve, alerts },
+        (false, false) => Admission::NothingOpen,
     }
 }
 
@@ -276,13 +286,16 @@ mod tests {
         AlertClock { starts: Some(at(starts)), status, ends: ends.map(at) }
     }
 
+    fn told(print: u64, clock: AlertClock) -> Told {
+        Told { place: 0, print: Fingerprint(print), clock, only_if_known: false }
+    }
+
     fn tell(lane: &mut LaneFacts, starts: i64, ends: Option<i64>, now: i64) -> Admission {
-        let alerts = [(0, Fingerprint(1), clock(starts, ends))];
+        let alerts = [told(1, clock(starts, ends))];
         let incoming = Incoming {
             alerts: &alerts,
             content: ends.unwrap_or(-1),
             truncated: false,
-            only_if_open: false,
             now: at(now),
             window: std::time::Duration::from_secs(60),
         };
@@ -331,12 +344,11 @@ mod tests {
     fn an_absent_alert_is_not_resolved() {
         let lane = &mut LaneFacts::default();
         tell(lane, 0, None, 0);
-        let alerts = [(0, Fingerprint(2), clock(0, Some(100)))];
+        let alerts = [told(2, clock(0, Some(100)))];
         let incoming = Incoming {
             alerts: &alerts,
             content: 7,
             truncated: false,
-            only_if_open: false,
             now: at(101),
             window: std::time::Duration::ZERO,
         };
@@ -345,23 +357,21 @@ mod tests {
 
     #[test]
     fn a_route_that_no_longer_reaches_a_target_still_brings_its_resolve() {
-        let told = |lane: &mut LaneFacts, clock: AlertClock| {
-            let alerts = [(0, Fingerprint(1), clock)];
+        let in_passing = |lane: &mut LaneFacts, ends: i64| {
+            let alerts = [Told { only_if_known: true, ..told(1, clock(0, Some(ends))) }];
             let incoming = Incoming {
                 alerts: &alerts,
                 content: 7,
                 truncated: false,
-                only_if_open: true,
                 now: at(500),
                 window: std::time::Duration::ZERO,
             };
             admit(lane, &incoming)
         };
-        assert_eq!(told(&mut LaneFacts::default(), clock(0, Some(9))), Admission::NotConcerned);
+        assert_eq!(in_passing(&mut LaneFacts::default(), 9), Admission::NotConcerned);
         let mut lane = LaneFacts::default();
         tell(&mut lane, 0, None, 0);
-        assert_eq!(told(&mut lane, clock(0, None)), Admission::NotConcerned);
-        assert_eq!(told(&mut lane, clock(0, Some(9))), sends(Action::Resolve));
+        assert_eq!(in_passing(&mut lane, 9), sends(Action::Resolve));
     }
 
     fn unsent(actions: &str) -> Vec<Unsent> {

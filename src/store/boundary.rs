@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::alert::{AlertGroup, Fingerprint};
+use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
-use crate::domain::lane::AlertClock;
+use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 
 /// Row id of a lane.
@@ -77,14 +77,12 @@ pub struct NewPart {
     pub key: DedupKey,
     /// Index into [`NewEvent::groups`].
     pub group: u32,
-    /// The alerts of this part: place in the group, identity, logical time.
-    pub alerts: Vec<(u32, Fingerprint, AlertClock)>,
+    /// The alerts of this part.
+    pub alerts: Vec<Told>,
     /// Hash over labels, annotations and status of these alerts.
     pub content: i64,
     /// The sender left alerts out.
     pub truncated: bool,
-    /// Of interest only if the lane is open: resolves for targets that routing no longer reaches.
-    pub only_if_open: bool,
 }
 
 /// What the sender is answered.

@@ -148,7 +148,6 @@ impl Accept<'_> {
                 alerts: &part.alerts,
                 content: part.content,
                 truncated: part.truncated,
-                only_if_open: part.only_if_open,
                 now: event.received_at,
                 window: event.window,
             },
@@ -305,7 +304,7 @@ struct KnownLane {
 
 /// How an admission is recorded; `None`: not at all.
 fn verdict(admission: Admission, part: &NewPart) -> Option<(Action, Vec<u32>, State, &'static str)> {
-    let firing = part.alerts.iter().any(|(_, _, clock)| clock.status == Status::Firing);
+    let firing = part.alerts.iter().any(|told| told.clock.status == Status::Firing);
     let action = if firing { Action::Trigger } else { Action::Resolve };
     match admission {
         Admission::NotConcerned => None,
