@@ -75,7 +75,16 @@ pub struct Kind {
 }
 
 /// A target, or everything that is wrong with its settings.
-pub type Built = Result<Box<dyn Target>, Vec<Problem>>;
+pub type Built = Result<Made, Vec<Problem>>;
+
+/// A target that can be used, and what may surprise its operator.
+#[derive(Debug)]
+pub struct Made {
+    /// The target.
+    pub target: Box<dyn Target>,
+    /// Warnings only.
+    pub warnings: Vec<Problem>,
+}
 
 /// Policies of a kind, each to be overridden per target.
 #[derive(Debug, Clone, Copy)]

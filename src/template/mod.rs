@@ -1,4 +1,13 @@
-//! Handlebars, strict, without HTML escaping: wording compiled once, rendered late.
+//! Wording: handlebars, strict, compiled once, rendered late, without HTML escaping.
+//!
+//! [`library::Library`] compiles a text, [`view::View`] is what it sees of a message,
+//! [`escape::Escape`] says where the result goes. Alert text is data: it is never compiled, and no
+//! template can include a file or another template. No clock: "now" comes with the view.
 
+mod engine;
+pub mod escape;
+mod helpers;
 pub mod library;
+pub mod severity;
+pub mod text;
 pub mod view;

@@ -1,5 +1,235 @@
-//! What a template sees of a message.
+//! What a template sees of a message: Alertmanager's data under its names, and what the relay adds.
+//!
+//! Takes a message, the relay's address and the time; built once and shared by all fields of a
+//! target. Alert text goes in as data and is never compiled. The full list of names stands in
+//! [`View::of`]; a name that is not in it is an error in a template (strict mode).
+
+use std::fmt;
+
+use handlebars::Context;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
+use crate::domain::message::Message;
+use crate::template::severity::Severity;
+
+/// What Alertmanager writes for a time that is not known (yet): the zero time of Go.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// Labels that say where it hurts, from the wide to the narrow.
+const PLACES: [&str; 8] = ["cluster", "region", "namespace", "service", "host", "instance", "pod", "device"];
+
+/// At most this many of [`PLACES`] are named.
+const PLACES_MAX: usize = 3;
+
+/// Labels that may say how bad it is.
+const SEVERITY_LABELS: [&str; 3] = ["severity", "level", "priority"];
 
 /// The data of one message, built once and shared by all fields.
-#[derive(Debug)]
-pub struct View {}
+pub struct View {
+    context: Context,
+    severity: Severity,
+    now: Timestamp,
+}
+
+impl View {
+    /// Shows a message. `external_url` is the relay's own address and may be empty.
+    ///
+    /// As Alertmanager: `version`, `receiver`, `status`, `alerts` (`status`, `labels`,
+    /// `annotations`, `startsAt`, `endsAt`, `generatorURL`, `fingerprint`, and what else the source
+    /// said), `groupLabels`, `commonLabels`, `commonAnnotations`, `externalURL`, `groupKey`,
+    /// `truncatedAlerts`, `notification_reason`. Added: `firing` and `resolved` (the alerts of that
+    /// status), `counts.firing`, `counts.resolved`, `counts.total`, `event` (the raw body of sources
+    /// that say more), `source`, `action`, `dedupKey`, `id`, `target`, `note`, `relayURL`,
+    /// `acceptedAt`, `startedAt`, `now`, `severity` (one of four words), `severityRaw`, `title`,
+    /// `where`, `link`. What is unknown is an empty text. An alert without a start began when it
+    /// was accepted, at the latest.
+    pub fn of(message: &Message, external_url: &str, now: Timestamp) -> View {
+        let group = &*message.group;
+        let (severity, severity_raw) = worst(group);
+        let alerts: Vec<Value> = group.alerts.iter().map(|alert| shown(alert, message.accepted_at)).collect();
+        let of_status = |status: Status| -> Vec<Value> {
+            let pairs = group.alerts.iter().zip(&alerts).filter(|(alert, _)| alert.status == status);
+            pairs.map(|(_, value)| value.clone()).collect()
+        };
+        let (firing, resolved) = (of_status(Status::Firing), of_status(Status::Resolved));
+        let mut data = json!({
+            "version": "4",
+            "receiver": group.receiver,
+            "status": group.status().as_str(),
+            "groupLabels": group.group_labels,
+            "commonLabels": group.common_labels,
+            "commonAnnotations": group.common_annotations,
+            "externalURL": group.external_url,
+            "groupKey": group.group_key,
+            "truncatedAlerts": group.truncated,
+            "notification_reason": group.reason,
+            "counts": { "firing": firing.len(), "resolved": resolved.len(), "total": alerts.len() },
+            "source": group.source,
+            "action": message.action.as_str(),
+            "dedupKey": message.dedup_key.as_str(),
+            "id": message.id,
+            "target": message.target,
+            "note": message.note.as_deref().unwrap_or_default(),
+            "relayURL": external_url,
+            "acceptedAt": message.accepted_at.to_string(),
+            "startedAt": started(group).unwrap_or(message.accepted_at).to_string(),
+            "now": now.to_string(),
+            "severity": severity.as_str(),
+            "severityRaw": severity_raw,
+            "title": title(group),
+            "where": place(group),
+            "link": link(group, external_url),
+        });
+        // Moved in, not serialised again: these can be large.
+        for (name, value) in [
+            ("alerts", Value::Array(alerts)),
+            ("firing", Value::Array(firing)),
+            ("resolved", Value::Array(resolved)),
+            ("event", group.event.clone()),
+        ] {
+            data[name] = value;
+        }
+        View { context: Context::from(data), severity, now }
+    }
+
+    /// What handlebars renders.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The whole of it, for targets that pass values on as they are.
+    pub fn data(&self) -> &Value {
+        self.context.data()
+    }
+
+    /// A text of the top level (`title`, `link`, `startedAt` …); empty when it is something else.
+    pub fn text(&self, name: &str) -> &str {
+        self.data().get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The most severe firing alert's severity; of all alerts when none fires.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// The time that was given.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A sentence that needs no template: `[firing:2] DiskFull on db-1`.
+    pub fn plain(&self) -> String {
+        let count = &self.data()["counts"][self.text("status")];
+        format!("[{}:{count}] {}", self.text("status"), self.text("title"))
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("severity", &self.severity)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+fn shown(alert: &Alert, accepted_at: Timestamp) -> Value {
+    let mut shown: Map<String, Value> = alert.extra.clone();
+    let ends_at = alert.ends_at.map_or_else(|| NO_TIME.to_owned(), |at| at.to_string());
+    for (name, value) in [
+        ("status", Value::from(alert.status.as_str())),
+        ("labels", set(&alert.labels)),
+        ("annotations", set(&alert.annotations)),
+        ("startsAt", alert.starts_at.unwrap_or(accepted_at).to_string().into()),
+        ("endsAt", ends_at.into()),
+        ("generatorURL", alert.generator_url.as_str().into()),
+        ("fingerprint", alert.fingerprint.to_string().into()),
+    ] {
+        shown.insert(name.to_owned(), value);
+    }
+    Value::Object(shown)
+}
+
+fn set(labels: &Labels) -> Value {
+    labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+}
+
+/// The alerts that matter now: the firing ones, or all when it is over.
+fn relevant(group: &AlertGroup) -> impl Iterator<Item = &Alert> {
+    let any = group.alerts.iter().any(|alert| alert.status == Status::Firing);
+    group.alerts.iter().filter(move |alert| !any || alert.status == Status::Firing)
+}
+
+fn worst(group: &AlertGroup) -> (Severity, &str) {
+    let mut first = "";
+    let mut worst: Option<(Severity, &str)> = None;
+    for word in relevant(group).filter_map(severity_word) {
+        if first.is_empty() {
+            first = word;
+        }
+        match Severity::parse(word) {
+            Some(severity) if worst.is_none_or(|(known, _)| severity > known) => {
+                worst = Some((severity, word))
+            }
+            _ => {}
+        }
+    }
+    worst.unwrap_or((Severity::ASSUMED, first))
+}
+
+fn severity_word(alert: &Alert) -> Option<&String> {
+    SEVERITY_LABELS.iter().find_map(|name| alert.labels.get(*name))
+}
+
+fn started(group: &AlertGroup) -> Option<Timestamp> {
+    relevant(group).filter_map(|alert| alert.starts_at).min()
+}
+
+/// One line that says what: the summary that all alerts share, else the first one's, else the name.
+fn title(group: &AlertGroup) -> String {
+    const ANNOTATIONS: [&str; 4] = ["summary", "title", "message", "description"];
+    let line = |annotations: &Labels| {
+        let text =
+            ANNOTATIONS.iter().find_map(|name| annotations.get(*name).filter(|text| !text.trim().is_empty()));
+        text.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    if let Some(shared) = line(&group.common_annotations) {
+        return shared;
+    }
+    if let Some(first) = relevant(group).find_map(|alert| line(&alert.annotations)) {
+        return match relevant(group).count() {
+            0 | 1 => first,
+            more => format!("{first} (+{})", more - 1),
+        };
+    }
+    let name = group.common_labels.get("alertname").or_else(|| group.group_labels.get("alertname"));
+    let name = name.or_else(|| relevant(group).find_map(|alert| alert.labels.get("alertname")));
+    let others = group.group_labels.iter().filter(|(label, _)| *label != "alertname");
+    let mut words: Vec<String> = name.into_iter().cloned().collect();
+    words.extend(others.map(|(label, value)| format!("{label}={value}")));
+    if words.is_empty() { group.group_key.clone() } else { words.join(" ") }
+}
+
+/// Where: values of the narrowest well-known labels that all alerts share.
+fn place(group: &AlertGroup) -> String {
+    let values = PLACES.iter().filter_map(|name| group.common_labels.get(*name));
+    let mut values: Vec<&str> = values.map(String::as_str).filter(|value| !value.is_empty()).collect();
+    values.dedup();
+    values.drain(..values.len().saturating_sub(PLACES_MAX));
+    values.join(" / ")
+}
+
+/// The page to open first: what produced the alert, else the sender's, else the relay's.
+fn link<'a>(group: &'a AlertGroup, external_url: &'a str) -> &'a str {
+    let produced = relevant(group).map(|alert| alert.generator_url.as_str());
+    let all = produced.chain([group.external_url.as_str(), external_url]);
+    all.into_iter().find(|url| is_web(url)).unwrap_or_default()
+}
+
+/// An absolute address that a browser may open; anything else must not become a link.
+pub fn is_web(url: &str) -> bool {
+    let has = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    (has("https://") || has("http://")) && !url.contains(|c: char| c.is_control() || c.is_whitespace())
+}

@@ -1,0 +1,139 @@
+//! Where a rendered value is going to stand, and what must be done to it so that it stays a value.
+//!
+//! Applied by the engine to every `{{…}}`. The template's own text is the operator's and is left
+//! alone, and so is a value in `{{{…}}}`, by which the operator takes over the responsibility.
+
+use std::borrow::Cow;
+
+/// The language around a rendered value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    /// Plain text, or a text that a serialiser quotes later.
+    None,
+    /// Inside the quotes of a JSON string.
+    Json,
+    /// Slack's mrkdwn: no value can become a mention, a channel or a link.
+    Mrkdwn,
+    /// XML or TwiML, as element text or in a quoted attribute.
+    Xml,
+    /// Inside the double quotes of a JQL string.
+    Jql,
+    /// A part of a URL or of a form.
+    Url,
+}
+
+impl Escape {
+    /// All of them; `ALL[escape as usize]` is `escape`.
+    pub const ALL: [Escape; 6] =
+        [Escape::None, Escape::Json, Escape::Mrkdwn, Escape::Xml, Escape::Jql, Escape::Url];
+
+    /// The value as it has to be written there.
+    pub fn apply(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Escape::None => Cow::Borrowed(text),
+            Escape::Json => replaced(text, |c| c == '"' || c == '\\' || c.is_ascii_control(), json),
+            Escape::Mrkdwn => replaced(text, |c| matches!(c, '&' | '<' | '>'), markup),
+            Escape::Xml => replaced(
+                text,
+                |c| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\u{fffe}' | '\u{ffff}') || is_unprintable(c),
+                |c, out| if is_unprintable(c) || c >= '\u{fffe}' { out.push(' ') } else { markup(c, out) },
+            ),
+            Escape::Jql => replaced(
+                text,
+                |c| c == '"' || c == '\\' || c.is_control(),
+                |c, out| match c {
+                    '"' | '\\' => out.extend(['\\', c]),
+                    _ => out.push(' '),
+                },
+            ),
+            Escape::Url => {
+                let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+                replaced(text, |c| !kept(c), percent)
+            }
+        }
+    }
+}
+
+/// Control characters that XML 1.0 cannot carry, not even as a reference.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+}
+
+fn replaced(
+    text: &str,
+    is_special: impl Fn(char) -> bool,
+    write: impl Fn(char, &mut String),
+) -> Cow<'_, str> {
+    let Some(first) = text.find(&is_special) else { return Cow::Borrowed(text) };
+    let mut out = String::with_capacity(text.len() + 16);
+    out.push_str(&text[..first]);
+    for c in text[first..].chars() {
+        if is_special(c) { write(c, &mut out) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+fn json(c: char, out: &mut String) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '"' | '\\' => out.extend(['\\', c]),
+        _ => out.push_str(&format!("\\u{:04x}", c as u32)),
+    }
+}
+
+fn markup(c: char, out: &mut String) {
+    match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&apos;"),
+        _ => out.push(c),
+    }
+}
+
+fn percent(c: char, out: &mut String) {
+    let mut bytes = [0; 4];
+    for byte in c.encode_utf8(&mut bytes).bytes() {
+        out.push_str(&format!("%{byte:02X}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_destination_gets_its_own_spelling() {
+        let table = [
+            (Escape::None, "<a> \"b\"\n", "<a> \"b\"\n"),
+            (Escape::Json, "say \"hi\"\\\n\t\u{1}é", "say \\\"hi\\\"\\\\\\n\\t\\u0001é"),
+            (Escape::Mrkdwn, "<!channel> a & b *bold*", "&lt;!channel&gt; a &amp; b *bold*"),
+            (Escape::Xml, "</Say><Dial>1</Dial>", "&lt;/Say&gt;&lt;Dial&gt;1&lt;/Dial&gt;"),
+            (Escape::Xml, "a\u{0}b\u{8}'\"\n", "a b &apos;&quot;\n"),
+            (Escape::Jql, "x\" OR project = \"SECRET\n\\", "x\\\" OR project = \\\"SECRET \\\\"),
+            (Escape::Url, "a b/c?d=é&e=~", "a%20b%2Fc%3Fd%3D%C3%A9%26e%3D~"),
+        ];
+        for (escape, text, expected) in table {
+            assert_eq!(escape.apply(text), expected, "{escape:?} of {text:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_in_order() {
+        for escape in Escape::ALL {
+            assert_eq!(Escape::ALL[escape as usize], escape);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_json_string_gives_back_what_went_in(text in any::<String>()) {
+            let quoted = format!("\"{}\"", Escape::Json.apply(&text));
+            prop_assert_eq!(serde_json::from_str::<String>(&quoted).ok(), Some(text));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! How bad an alert is, in the four words that pagers understand.
+//!
+//! Takes the words that monitoring systems use, gives PagerDuty's. A word that nobody knows gives
+//! nothing here: the caller decides what to assume, and it is never passed through.
+
+/// Ordered from harmless to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Will hurt if nobody looks.
+    Warning,
+    /// Hurts.
+    Error,
+    /// Hurts badly, now.
+    Critical,
+}
+
+impl Severity {
+    /// Assumed where an alert says nothing that can be understood.
+    pub const ASSUMED: Severity = Severity::Error;
+
+    /// Reads a severity word of any common system, in any case; `None` for an unknown one.
+    pub fn parse(word: &str) -> Option<Severity> {
+        Some(match word.trim().to_ascii_lowercase().as_str() {
+            "critical" | "crit" | "fatal" | "emergency" | "emerg" | "alert" | "page" | "disaster" | "p0"
+            | "p1" | "sev0" | "sev1" => Severity::Critical,
+            "error" | "err" | "major" | "high" | "p2" | "sev2" => Severity::Error,
+            "warning" | "warn" | "minor" | "average" | "medium" | "p3" | "sev3" => Severity::Warning,
+            "info" | "information" | "informational" | "notice" | "none" | "low" | "debug" | "p4" | "p5"
+            | "sev4" | "sev5" => Severity::Info,
+            _ => return None,
+        })
+    }
+
+    /// `critical`, `error`, `warning` or `info`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Critical => "critical",
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_many_systems_become_four() {
+        for (word, expected) in [
+            ("CRITICAL", Some(Severity::Critical)),
+            (" page ", Some(Severity::Critical)),
+            ("P2", Some(Severity::Error)),
+            ("warn", Some(Severity::Warning)),
+            ("none", Some(Severity::Info)),
+            ("nodata", None),
+            ("3", None),
+            ("", None),
+        ] {
+            assert_eq!(Severity::parse(word), expected, "{word:?}");
+        }
+        assert!(Severity::Critical > Severity::Error && Severity::Warning > Severity::Info);
+    }
+}

@@ -1,0 +1,68 @@
+//! Cutting a text to what a vendor takes.
+//!
+//! Takes a text and a limit in characters, gives a text that fits. Vendors count Unicode scalar
+//! values; the cut falls between grapheme clusters, so that no emoji or accent is torn apart.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+/// Closes a text that was cut.
+pub const ELLIPSIS: char = '…';
+
+/// The text if it has at most `chars_max` characters, else its beginning with an ellipsis; the
+/// ellipsis counts.
+pub fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
+    // A text never has more characters than bytes: most texts are done here.
+    if text.len() <= chars_max || text.chars().nth(chars_max).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let Some(mut left) = chars_max.checked_sub(1) else { return Cow::Borrowed("") };
+    let mut end = 0;
+    for grapheme in text.graphemes(true) {
+        let chars = grapheme.chars().count();
+        if chars > left {
+            break;
+        }
+        left -= chars;
+        end += grapheme.len();
+    }
+    let mut kept = String::with_capacity(end + ELLIPSIS.len_utf8());
+    kept.push_str(&text[..end]);
+    kept.push(ELLIPSIS);
+    Cow::Owned(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_cut_text_fits_and_tears_nothing() {
+        let table = [
+            ("disk full", 9, "disk full"),
+            ("disk full", 8, "disk fu…"),
+            ("磁盘空间不足", 6, "磁盘空间不足"),
+            ("磁盘空间不足", 4, "磁盘空…"),
+            ("ok 👩‍👩‍👧‍👦 ok", 8, "ok …"),
+            ("cafe\u{301}s", 5, "caf…"),
+            ("🇩🇪🇫🇷", 3, "🇩🇪…"),
+            ("ab", 1, "…"),
+            ("ab", 0, ""),
+            ("", 0, ""),
+        ];
+        for (text, chars_max, expected) in table {
+            assert_eq!(cut(text, chars_max), expected, "{text:?} cut to {chars_max}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_longer_than_asked(text in "\\PC{0,40}", chars_max in 0_usize..50) {
+            let kept = cut(&text, chars_max);
+            prop_assert!(kept.chars().count() <= chars_max);
+            prop_assert!(kept == text || text.starts_with(kept.trim_end_matches(ELLIPSIS)));
+        }
+    }
+}
