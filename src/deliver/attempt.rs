@@ -1,1 +1,117 @@
-//! x
+//! One try: word the message, send it, judge the reply. No decision about what follows is made
+//! here, and nothing is written.
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::deliver::engine::Tried;
+use crate::domain::exchange::{HttpRequest, Reply, Request};
+use crate::domain::message::Message;
+use crate::domain::outcome::Outcome;
+use crate::metrics::TargetMetrics;
+use crate::pace::clock::Clock;
+use crate::rulebook::{Rulebook, TargetRule};
+use crate::store::boundary::Open;
+use crate::store::schedule::Claimed;
+use crate::target::contract::{Unsayable, Worded};
+use crate::target::verdict;
+use crate::template::view::View;
+
+/// Characters of a reply that the record keeps.
+const EXCERPT_CHARS: usize = 300;
+
+/// Prints what kind `console` and dry runs show. The one way to standard output from down here.
+pub type Printer = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a try needs besides the delivery.
+#[derive(Clone)]
+pub struct Courier {
+    /// The way out.
+    pub client: Client,
+    /// For `at`, `took` and the times a target signs.
+    pub clock: Arc<dyn Clock>,
+    /// Where printed messages go.
+    pub printer: Printer,
+}
+
+impl Courier {
+    /// Makes one try.
+    pub async fn attempt(&self, book: &Rulebook, rule: &TargetRule, claimed: &Claimed, metrics: &TargetMetrics) -> Tried {
+        let at = self.clock.now();
+        let Some(open) = &claimed.head else {
+            return Tried { outcome: Outcome::delivered(), at, took: std::time::Duration::ZERO, status: 0, excerpt: String::new() };
+        };
+        let message = message_of(rule, open, claimed);
+        let view = View::of(&message, &book.external_url, at);
+        let (outcome, status, excerpt) = match rule.target.request(&message, &view) {
+            Err(Unsayable(reason)) => (Outcome::Rejected { reason }, 0, String::new()),
+            Ok(worded) => {
+                report_faults(rule, open, &worded, metrics, book);
+                self.carry_out(book, rule, &message, worded.request).await
+            }
+        };
+        let took = self.clock.now().duration_since(at).unsigned_abs();
+        let outcome = verdict::cleaned(outcome, &book.redactor);
+        metrics.attempt_finished(outcome.word(), took);
+        Tried { outcome, at, took, status, excerpt: book.redactor.clean(&excerpt) }
+    }
+
+    async fn carry_out(&self, book: &Rulebook, rule: &TargetRule, message: &Message, request: Request) -> (Outcome, u16, String) {
+        match request {
+            Request::Print(text) => {
+                (self.printer)(&text);
+                (Outcome::delivered(), 0, String::new())
+            }
+            Request::Http(request) if rule.dry_run => {
+                let shown = book.redactor.clean(&request.to_text());
+                (self.printer)(&format!("── {} would be sent ({}):\n{shown}\n", rule.name, rule.kind));
+                (Outcome::delivered(), 0, "dry run".into())
+            }
+            Request::Http(request) => self.call(rule, message, &request).await,
+        }
+    }
+
+    async fn call(&self, rule: &TargetRule, message: &Message, request: &HttpRequest) -> (Outcome, u16, String) {
+        let client = match self.client.with_timeout(rule.timeout) {
+            Ok(client) => client,
+            Err(error) => return (Outcome::Hold { reason: error.to_string() }, 0, String::new()),
+        };
+        match client.send(request).await {
+            Ok(reply) => {
+                let excerpt = reply_excerpt(&reply);
+                (rule.target.judge(message, &reply), reply.status, excerpt)
+            }
+            Err(error) => (verdict::unanswered(&error), 0, String::new()),
+        }
+    }
+}
+
+fn message_of(rule: &TargetRule, open: &Open, claimed: &Claimed) -> Message {
+    Message {
+        id: open.uid.clone(),
+        target: rule.name.to_string(),
+        action: open.action,
+        dedup_key: open.key.clone(),
+        group: Arc::clone(&open.group),
+        remote: claimed.state.remote.clone(),
+        note: None,
+        accepted_at: open.accepted_at,
+    }
+}
+
+fn report_faults(rule: &TargetRule, open: &Open, worded: &Worded, metrics: &TargetMetrics, book: &Rulebook) {
+    for fault in &worded.faults {
+        metrics.template_failed(&fault.field);
+        tracing::warn!(
+            target_name = %rule.name,
+            delivery = %open.uid,
+            field = %fault.field,
+            error = %book.redactor.clean(&fault.what),
+            "a template failed; the built-in wording was sent instead"
+        );
+    }
+}
+
+fn reply_excerpt(reply: &Reply) -> String {
+    if (200..300).contains(&reply.status) { String::new() } else { reply.excerpt(EXCERPT_CHARS) }
+}

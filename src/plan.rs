@@ -1,0 +1,233 @@
+//! From alert groups to planned deliveries. Pure: rulebook, groups, active alerts and now come in.
+//!
+//! Each alert is routed on its own labels; alerts of one group that reach the same target stay
+//! together. What becomes of each alert is a [`Fate`], which `explain` shows and the record keeps.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::lane::{AlertClock, Told};
+use crate::domain::message::{Action, DedupKey, Message};
+use crate::route::enrich;
+use crate::route::inhibit::Active;
+use crate::route::tree::RouteId;
+use crate::rulebook::{Per, Rulebook, TargetRule};
+use crate::store::boundary::NewPart;
+use crate::template::library::Fault;
+use crate::template::view::View;
+
+/// What is to be kept and sent for one call of a source.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The groups, enriched.
+    pub groups: Vec<Arc<AlertGroup>>,
+    /// The parts for each lane.
+    pub parts: Vec<NewPart>,
+    /// What became of each alert, in order of groups and alerts.
+    pub fates: Vec<Fate>,
+    /// Dedup key templates that failed; the default key was used.
+    pub faults: Vec<(Arc<str>, Fault)>,
+}
+
+/// What routing decided for one alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fate {
+    /// Index into [`Plan::groups`].
+    pub group: usize,
+    /// Index into the group's alerts.
+    pub alert: usize,
+    /// The routes it ended at, each with what came of it.
+    pub ends: Vec<End>,
+}
+
+/// Where an alert ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// The route.
+    pub route: RouteId,
+    /// Its receiver.
+    pub receiver: String,
+    /// Why it goes no further; `None` when it reaches the receiver's targets.
+    pub stopped: Option<String>,
+}
+
+impl Plan {
+    /// A sentence for each alert that goes nowhere, for the record.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for fate in &self.fates {
+            if fate.ends.iter().any(|end| end.stopped.is_none()) {
+                continue;
+            }
+            let why: Vec<&str> = fate.ends.iter().filter_map(|end| end.stopped.as_deref()).collect();
+            let print = self.groups.get(fate.group).and_then(|group| group.alerts.get(fate.alert));
+            let print = print.map(|alert| alert.fingerprint.to_string()).unwrap_or_default();
+            notes.push(format!("alert {print}: {}", why.join("; ")));
+        }
+        notes
+    }
+}
+
+/// Plans what to tell whom.
+pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    for (index, mut group) in groups.into_iter().enumerate() {
+        enrich::apply(&rulebook.enrich, &mut group);
+        let group = Arc::new(group);
+        let mut reached: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+        for (place, alert) in group.alerts.iter().enumerate() {
+            let ends = ends_of(rulebook, &alert.labels, alert.status, active, now);
+            for end in ends.iter().filter(|end| end.stopped.is_none()) {
+                for target in rulebook.receivers.get(&end.receiver).into_iter().flatten() {
+                    let places = reached.entry(Arc::clone(target)).or_default();
+                    if places.last() != Some(&place) {
+                        places.push(place);
+                    }
+                }
+            }
+            plan.fates.push(Fate { group: index, alert: place, ends });
+        }
+        plan.groups.push(Arc::clone(&group));
+        let over: Vec<usize> =
+            (0..group.alerts.len()).filter(|place| group.alerts[*place].status == Status::Resolved).collect();
+        for (name, target) in &rulebook.targets {
+            let places = reached.remove(name).unwrap_or_default();
+            if !(places.is_empty() && over.is_empty()) {
+                parts_for(rulebook, target, index, &places, &over, now, &mut plan);
+            }
+        }
+    }
+    plan
+}
+
+/// Where routing takes an alert. Time and inhibition silence what fires; a resolve always passes,
+/// because what is open must be closed (a lane that was never opened ignores it).
+fn ends_of(
+    rulebook: &Rulebook,
+    labels: &crate::domain::alert::Labels,
+    status: Status,
+    active: &Active,
+    now: Timestamp,
+) -> Vec<End> {
+    let firing = status == Status::Firing;
+    let inhibited = if firing && !rulebook.inhibit.is_empty() {
+        active.inhibitor(&rulebook.inhibit, labels).map(|(rule, _)| format!("inhibited by inhibit_rules[{rule}]"))
+    } else {
+        None
+    };
+    let end = |id: RouteId| {
+        let route = rulebook.tree.route(id);
+        let muted = || {
+            let open = rulebook.intervals.open(&route.active_intervals, &route.mute_intervals, now);
+            open.err().map(|muted| format!("muted: {muted}"))
+        };
+        let nobody = || {
+            let none = rulebook.receivers.get(&route.receiver).is_none_or(Vec::is_empty);
+            none.then(|| format!("receiver {} has no targets", route.receiver))
+        };
+        let stopped = inhibited.clone().or_else(|| if firing { muted() } else { None }).or_else(nobody);
+        End { route: id, receiver: route.receiver.clone(), stopped }
+    };
+    rulebook.tree.find(labels).into_iter().map(end).collect()
+}
+
+/// The parts of one group for one target. `places` are the alerts that routing brings to it;
+/// resolved alerts that it does not bring go along for lanes that have heard of them.
+fn parts_for(
+    rulebook: &Rulebook,
+    target: &TargetRule,
+    index: usize,
+    places: &[usize],
+    over: &[usize],
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let Some(group) = plan.groups.get(index).cloned() else { return };
+    let mut told: Vec<Told> = places.iter().filter_map(|place| tell(&group, *place, false)).collect();
+    let in_passing = over.iter().filter(|place| !places.contains(place));
+    told.extend(in_passing.filter_map(|place| tell(&group, *place, true)));
+    told.sort_by_key(|told| told.place);
+    match target.per {
+        Per::Group => {
+            let key = key_of(rulebook, target, &group, &told, &["group", &group.group_key], now, plan);
+            push(target, index, key, told, &group, plan);
+        }
+        Per::Alert => {
+            for told in told {
+                let print = told.print.to_string();
+                let key = key_of(rulebook, target, &group, &[told], &["alert", &print], now, plan);
+                push(target, index, key, vec![told], &group, plan);
+            }
+        }
+    }
+}
+
+fn tell(group: &AlertGroup, place: usize, only_if_known: bool) -> Option<Told> {
+    let alert = group.alerts.get(place)?;
+    let at = u32::try_from(place).ok()?;
+    Some(Told { place: at, print: alert.fingerprint, clock: AlertClock::of(alert), only_if_known })
+}
+
+fn push(target: &TargetRule, index: usize, key: DedupKey, told: Vec<Told>, group: &AlertGroup, plan: &mut Plan) {
+    let content = content_of(group, &told);
+    plan.parts.push(NewPart {
+        target: Arc::clone(&target.name),
+        key,
+        group: u32::try_from(index).unwrap_or(u32::MAX),
+        alerts: told,
+        content,
+        // A lane of one alert knows all of its alerts, whatever was left out of the group.
+        truncated: group.truncated > 0 && target.per == Per::Group,
+    });
+}
+
+/// The default key hashes source and identity; the operator's template overrides it where it
+/// renders to something.
+fn key_of(
+    rulebook: &Rulebook,
+    target: &TargetRule,
+    group: &Arc<AlertGroup>,
+    told: &[Told],
+    identity: &[&str],
+    now: Timestamp,
+    plan: &mut Plan,
+) -> DedupKey {
+    let mut parts = vec![group.source.as_str()];
+    parts.extend(identity);
+    let default = DedupKey::hash(&parts);
+    let Some(template) = &target.dedup_key else { return default };
+    let places: Vec<u32> = told.iter().map(|told| told.place).collect();
+    let message = Message {
+        id: String::new(),
+        target: target.name.to_string(),
+        action: Action::Trigger,
+        dedup_key: default.clone(),
+        group: if places.len() == group.alerts.len() { Arc::clone(group) } else { Arc::new(group.part(&places)) },
+        remote: None,
+        note: None,
+        accepted_at: now,
+    };
+    match template.render(&View::of(&message, &rulebook.external_url, now)) {
+        Ok(text) => DedupKey::written(&text).unwrap_or(default),
+        Err(fault) => {
+            plan.faults.push((Arc::clone(&target.name), fault));
+            default
+        }
+    }
+}
+
+fn content_of(group: &AlertGroup, told: &[Told]) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    for told in told {
+        if let Some(alert) = group.alerts.get(told.place as usize) {
+            alert.labels.hash(&mut hasher);
+            alert.annotations.hash(&mut hasher);
+            alert.status.hash(&mut hasher);
+        }
+    }
+    hasher.finish().cast_signed()
+}

@@ -1,0 +1,121 @@
+//! Everything of the configuration, checked, compiled and frozen, behind one swap pointer.
+//!
+//! `assemble.rs` makes it; intake and delivery read it. A reload makes a new one and swaps it in;
+//! whoever is in the middle of something ends it with the one it began with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::auth::check::Auth;
+use crate::domain::delivery::RetryPolicy;
+use crate::domain::secret::Redactor;
+use crate::pace::bucket::Pace;
+use crate::route::enrich::Enrichment;
+use crate::route::inhibit::InhibitRule;
+use crate::route::interval::Intervals;
+use crate::route::tree::Tree;
+use crate::source::contract::Source;
+use crate::target::contract::{Repeat, Target};
+use crate::template::library::Template;
+
+/// The rulebook in force. Clones share the pointer.
+#[derive(Debug, Clone)]
+pub struct Rulebooks(Arc<ArcSwap<Rulebook>>);
+
+impl Rulebooks {
+    /// Puts the first one in force.
+    pub fn new(first: Rulebook) -> Rulebooks {
+        Rulebooks(Arc::new(ArcSwap::from_pointee(first)))
+    }
+
+    /// The one in force now.
+    pub fn current(&self) -> Arc<Rulebook> {
+        self.0.load_full()
+    }
+
+    /// Puts another one in force.
+    pub fn replace(&self, next: Rulebook) {
+        self.0.store(Arc::new(next));
+    }
+}
+
+/// The frozen configuration.
+#[derive(Debug)]
+pub struct Rulebook {
+    /// Who may post, by name.
+    pub sources: BTreeMap<String, SourceRule>,
+    /// Labels added before routing, in order.
+    pub enrich: Vec<Enrichment>,
+    /// Which receiver an alert reaches.
+    pub tree: Tree,
+    /// Named time intervals.
+    pub intervals: Intervals,
+    /// Which alerts silence which.
+    pub inhibit: Vec<InhibitRule>,
+    /// Names of targets by name of receiver.
+    pub receivers: HashMap<String, Vec<Arc<str>>>,
+    /// Destinations by name.
+    pub targets: BTreeMap<Arc<str>, Arc<TargetRule>>,
+    /// Hunts for every secret of this configuration.
+    pub redactor: Redactor,
+    /// Public base URL of this relay; may be empty.
+    pub external_url: String,
+    /// The same news again within this time makes no new delivery.
+    pub dedup_window: Duration,
+    /// Bytes of a body that are taken.
+    pub body_limit: usize,
+    /// How long finished events are kept.
+    pub keep_events: Duration,
+}
+
+/// One configured source.
+#[derive(Debug)]
+pub struct SourceRule {
+    /// Its dialect's name.
+    pub kind: &'static str,
+    /// Its dialect.
+    pub source: Box<dyn Source>,
+    /// Who may post to it.
+    pub auth: Auth,
+}
+
+/// Whether a target hears of a group as one problem or of each alert by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// One lane a group.
+    Group,
+    /// One lane an alert.
+    Alert,
+}
+
+/// One configured target.
+#[derive(Debug)]
+pub struct TargetRule {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// What speaks to it.
+    pub target: Box<dyn Target>,
+    /// How groups are split for it.
+    pub per: Per,
+    /// The operator's own dedup key.
+    pub dedup_key: Option<Template>,
+    /// Rate limit.
+    pub pace: Option<Pace>,
+    /// When to try again and when to stop.
+    pub retry: RetryPolicy,
+    /// What may follow an unknown outcome.
+    pub repeat: Repeat,
+    /// Time limit of one call.
+    pub timeout: Duration,
+    /// Calls at once.
+    pub concurrency: usize,
+    /// Whether it wants to hear that something is over.
+    pub send_resolved: bool,
+    /// Show what would be sent instead of sending it.
+    pub dry_run: bool,
+}
