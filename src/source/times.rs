@@ -38,17 +38,14 @@ fn written(text: &str) -> Option<Timestamp> {
 }
 
 fn counted(number: &Number) -> Option<Timestamp> {
-    const NANOS: i128 = 1_000_000_000;
-    let nanos = match (number.as_i128(), number.as_f64()) {
-        (Some(count), _) => count.checked_mul(NANOS / units_a_second(count.unsigned_abs()))?,
-        // Rounded to microseconds: finer digits are noise in a double of this size.
-        (None, Some(count)) => {
-            let units = units_a_second(count.abs() as u128);
-            (count * (1_000_000 / units.min(1_000_000)) as f64).round() as i128 * 1000
-        }
-        (None, None) => return None,
-    };
-    Timestamp::from_nanosecond(nanos).ok()
+    if let Some(count) = number.as_i128() {
+        let nanos = count.checked_mul(1_000_000_000 / units_a_second(count.unsigned_abs()))?;
+        return Timestamp::from_nanosecond(nanos).ok();
+    }
+    // Rounded to microseconds: finer digits are noise in a double of this size.
+    let count = number.as_f64()?;
+    let micros = count / units_a_second(count.abs() as u128) as f64 * 1_000_000.0;
+    Timestamp::from_microsecond(micros.round() as i64).ok()
 }
 
 /// 1 for seconds up to the year 5138, else 1000 and so on.
@@ -77,6 +74,8 @@ mod tests {
             json!(1_693_034_940),
             json!(1_693_034_940.0),
             json!(1_693_034_940_000_i64),
+            json!(1_693_034_940_000.0),
+            json!(1_693_034_940_000_000_000.0),
             json!(1_693_034_940_000_000_i64),
             json!(1_693_034_940_000_000_000_i64),
             json!("1693034940"),
