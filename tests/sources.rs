@@ -4,7 +4,7 @@
 //! `UPDATE_GOLDEN=1` rewrites what is expected; read the difference before you commit it. Below
 //! the folders: what holds for any bytes whatever, and thousands of alerts at once.
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is read from the environment")]
-#![allow(missing_docs, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -194,15 +194,57 @@ fn holds(body: &[u8]) -> Result<(), TestCaseError> {
 /// JSON that looks like a sender's: the right names, with anything in them.
 fn any_body() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(vec![
-        "alerts", "status", "labels", "annotations", "alertname", "startsAt", "endsAt", "fingerprint",
-        "groupKey", "receiver", "truncatedAlerts", "commonLabels", "groupLabels", "ruleId", "state",
-        "evalMatches", "tags", "df_title", "df_status", "df_sub_status", "df_fault_status", "kwargs",
-        "df_dimension_tags", "df_monitor_checker_id", "df_monitor_checker_event_ref", "timestamp", "é",
+        "alerts",
+        "status",
+        "labels",
+        "annotations",
+        "alertname",
+        "startsAt",
+        "endsAt",
+        "fingerprint",
+        "groupKey",
+        "receiver",
+        "truncatedAlerts",
+        "commonLabels",
+        "groupLabels",
+        "ruleId",
+        "state",
+        "evalMatches",
+        "tags",
+        "df_title",
+        "df_status",
+        "df_sub_status",
+        "df_fault_status",
+        "kwargs",
+        "df_dimension_tags",
+        "df_monitor_checker_id",
+        "df_monitor_checker_event_ref",
+        "timestamp",
+        "é",
     ]);
     let word = prop::sample::select(vec![
-        "", "firing", "resolved", "ok", "info", "fault", "critical", "TestAlert", "{\"a\":1}", "[1,2]", "{{x}}",
-        r"team\.a", r"a\", "0001-01-01T00:00:00Z", "2026-01-02T11:04:05.123456789+08:00", "1693034940",
-        "9999-12-31T23:59:59Z", "cbf29ce484222325", "-1", "1e999", "äöü漢字", "\u{0}\u{202e}",
+        "",
+        "firing",
+        "resolved",
+        "ok",
+        "info",
+        "fault",
+        "critical",
+        "TestAlert",
+        "{\"a\":1}",
+        "[1,2]",
+        "{{x}}",
+        r"team\.a",
+        r"a\",
+        "0001-01-01T00:00:00Z",
+        "2026-01-02T11:04:05.123456789+08:00",
+        "1693034940",
+        "9999-12-31T23:59:59Z",
+        "cbf29ce484222325",
+        "-1",
+        "1e999",
+        "äöü漢字",
+        "\u{0}\u{202e}",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -48,7 +48,10 @@ impl Notes {
     /// Notes something about a place.
     pub fn add(&mut self, at: At<'_>, what: &str) {
         if self.has_room() {
-            self.lines.push(format!("{at}: {what}"));
+            self.lines.push(match at {
+                At::Body => what.to_owned(),
+                at => format!("{at}: {what}"),
+            });
         }
     }
 

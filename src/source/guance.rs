@@ -80,7 +80,12 @@ impl Source for Guance {
                 notes.say("plain text carries no status: it opens and never closes; send JSON instead");
                 (Status::Firing, String::new())
             }
-            Standing::Fires(severity) => (Status::Firing, severity),
+            Standing::Fires(severity) => {
+                if severity.is_empty() {
+                    notes.say("no df_status: taken for firing, without severity");
+                }
+                (Status::Firing, severity)
+            }
             Standing::Over => (Status::Resolved, String::new()),
             Standing::Nothing(why) => {
                 notes.say(why);
@@ -115,7 +120,8 @@ fn standing(event: &Map<String, Value>) -> Standing {
     } else if status.is_empty() && fault.is_empty() && is_test(event) {
         Standing::Nothing("a connectivity test: neither status nor event id, nothing to deliver")
     } else {
-        Standing::Fires(status)
+        // As it was sent: a word of the operator's own may be mapped by another name later.
+        Standing::Fires(first(event, &["df_status"]).trim().to_owned())
     }
 }
 

@@ -50,8 +50,19 @@ pub struct JsonPaths {
 }
 
 /// Words that mean resolved when the user lists none.
-pub const RESOLVED: &[&str] =
-    &["resolved", "ok", "closed", "recovered", "recovery", "normal", "up", "cleared", "inactive", "canceled"];
+pub const RESOLVED: &[&str] = &[
+    "resolved",
+    "ok",
+    "closed",
+    "recovered",
+    "recovery",
+    "normal",
+    "up",
+    "cleared",
+    "inactive",
+    "canceled",
+    "cancelled",
+];
 
 /// A path that is none.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -58,7 +58,9 @@ pub fn group(
     let mut group_key = body.text("groupKey");
     if group_key.is_empty() {
         group_key = derived_key(&group_labels, &alerts);
-        notes.say("no groupKey: derived from the group labels, or else from the alerts");
+        let from =
+            if group_labels.is_empty() { "the fingerprints of its alerts" } else { "the group labels" };
+        notes.say(format!("no groupKey: derived from {from}"));
     }
     body.take("version");
     Ok(Some(AlertGroup {
