@@ -84,7 +84,8 @@ pub struct Alert {
     pub annotations: Labels,
     /// When the condition began, if the sender said so.
     pub starts_at: Option<Timestamp>,
-    /// When it ended. `None` while it fires: the zero time of Go is read as absent.
+    /// When it ended. `None` while it fires: the zero time of Go is read as absent. Only the push
+    /// API gives a firing alert an end: the time at which it is over unless it is posted again.
     pub ends_at: Option<Timestamp>,
     /// Link to what produced it; may be empty.
     pub generator_url: String,
@@ -118,8 +119,9 @@ pub struct AlertGroup {
     pub reason: String,
     /// The alerts, in the sender's order. Never empty.
     pub alerts: Vec<Alert>,
-    /// The whole body of dialects that say more than alerts can carry (Guance, Grafana, `json`);
-    /// `Null` otherwise. Templates see it as `event`.
+    /// What the body says beyond alerts: the whole of it for Guance and `json`, the keys that have
+    /// no field here for Alertmanager (`routeLabels`) and Grafana (`orgId`, `title` …); `Null` when
+    /// there is nothing. Templates see it as `event`.
     pub event: Value,
 }
 

@@ -34,6 +34,9 @@ pub struct Reading {
     /// Sentences for the answer and the log about what was passed over or repaired
     /// (`alerts[3]: no labels, left out`).
     pub notes: Vec<String>,
+    /// Alerts that the sender must mend, by index (push API only). The groups beside them are
+    /// taken all the same; the sender is answered 400 with these sentences.
+    pub invalid: Vec<String>,
 }
 
 /// Why a body can never be read. The sender gets it as a 400, the body goes to quarantine.
