@@ -142,7 +142,6 @@ impl Connection {
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.limits.header_time)
                 .max_header_size(self.limits.header_bytes)
-                .pipeline_flush(true)
                 .serve_connection(TokioIo::new(self.stream), service)
         );
         let ended = tokio::select! {
