@@ -1,6 +1,14 @@
 //! The outward socket against servers that misbehave: what is a reply, what is an error, who can
 //! have the request, and that no text gives the URL or a secret away.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking and measures real time"
+)]
+
 mod support;
 
 use std::sync::Arc;

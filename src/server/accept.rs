@@ -1,0 +1,166 @@
+//! Connections: takes a listener and an async function from request to answer, serves HTTP/1.1
+//! until told to stop.
+//!
+//! Nobody can hold a connection by being slow: headers have a time limit that runs on an idle
+//! connection too, and the number of connections is capped. Over the cap new ones wait in the
+//! kernel's queue, because a sender that is turned away may give its alert up. HTTP/2 in clear text
+//! is deliberately not spoken: no sender of alerts does, and it brings floods of its own.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::Metrics;
+
+/// Who is on the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Address and port of the connection; a proxy's when there is one between.
+    pub addr: SocketAddr,
+}
+
+/// What one listener grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the moment a request may begin to the end of its headers, so also how long a
+    /// connection may be idle.
+    pub header_time: Duration,
+    /// Bytes of the request line and headers together.
+    pub header_bytes: usize,
+    /// Connections at the same time.
+    pub connections: usize,
+    /// How long requests in flight may take after the order to stop.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            header_time: Duration::from_secs(10),
+            header_bytes: 16 * 1024,
+            connections: 1024,
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Pause after a failed accept (out of file descriptors, mostly), so that it is no busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `shutdown`: then accepts no more, closes idle connections, lets requests in flight
+/// finish within the drain time, cuts what is left and returns.
+pub async fn serve<S, F>(
+    listener: TcpListener,
+    service: S,
+    limits: Limits,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) where
+    S: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let open = TaskTracker::new();
+    let cut = CancellationToken::new();
+    loop {
+        let next = async {
+            // The semaphore is never closed, so this waits and cannot fail.
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, addr)) => {
+                let connection = Connection { stream, peer: Peer { addr }, limits };
+                let (service, shutdown, cut) = (service.clone(), shutdown.clone(), cut.clone());
+                let counted = metrics.connection_opened();
+                open.spawn(async move {
+                    let _held = (place, counted);
+                    tokio::select! {
+                        () = connection.run(service, shutdown) => {}
+                        () = cut.cancelled() => {}
+                    }
+                });
+            }
+            Err(error) if of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections just now");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    open.close();
+    if tokio::time::timeout(limits.drain_time, open.wait()).await.is_err() {
+        tracing::warn!(connections = open.len(), "cutting connections that did not finish in time");
+        cut.cancel();
+        open.wait().await;
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: Peer,
+    limits: Limits,
+}
+
+impl Connection {
+    async fn run<S, F>(self, service: S, shutdown: CancellationToken)
+    where
+        S: Fn(Peer, Request<Incoming>) -> F,
+        F: Future<Output = Response<Full<Bytes>>>,
+    {
+        // Answers are small and whole: waiting for more to send would only delay them. A socket
+        // that refuses the option still works.
+        let _ = self.stream.set_nodelay(true);
+        let peer = self.peer;
+        let service = service_fn(move |request| {
+            let answer = service(peer, request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.limits.header_time)
+                .max_header_size(self.limits.header_bytes)
+                .serve_connection(TokioIo::new(self.stream), service)
+        );
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %peer.addr, %error, "connection ended early");
+        }
+    }
+}
+
+/// The connection died before it was taken: nothing is wrong with the listener.
+fn of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}

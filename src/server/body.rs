@@ -1,0 +1,244 @@
+//! Bodies: takes what is on the wire, gives the whole body decompressed, or why not. Bounded in
+//! bytes before and after decompression and in time.
+//!
+//! Deliberately not here: what the bytes mean (`source/`), encodings other than gzip.
+
+use std::io::Read;
+use std::time::Duration;
+
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use hyper::body::{Body, Bytes};
+use hyper::header::{CONTENT_ENCODING, HeaderMap};
+
+use crate::server::answer::ProblemDetails;
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Identity,
+    /// RFC 1952.
+    Gzip,
+}
+
+impl Encoding {
+    /// Reads `Content-Encoding`.
+    ///
+    /// # Errors
+    /// [`BodyError::Encoding`] for any other, and for encodings stacked on each other.
+    pub fn of(headers: &HeaderMap) -> Result<Encoding, BodyError> {
+        let mut encoding = Encoding::Identity;
+        for value in headers.get_all(CONTENT_ENCODING) {
+            for word in value.to_str().map_err(|_| BodyError::Encoding)?.split(',') {
+                let word = word.trim();
+                let named = if word.is_empty() || word.eq_ignore_ascii_case("identity") {
+                    continue;
+                } else if word.eq_ignore_ascii_case("gzip") || word.eq_ignore_ascii_case("x-gzip") {
+                    Encoding::Gzip
+                } else {
+                    return Err(BodyError::Encoding);
+                };
+                if encoding == named {
+                    return Err(BodyError::Encoding);
+                }
+                encoding = named;
+            }
+        }
+        Ok(encoding)
+    }
+}
+
+/// Why there is no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than allowed.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit that it passed, in bytes.
+        limit: usize,
+    },
+    /// Decompressed it has more bytes than allowed.
+    #[error("the body is larger than {limit} bytes once decompressed")]
+    TooLargeUnpacked {
+        /// The limit that it passed, in bytes.
+        limit: usize,
+    },
+    /// It did not end in time.
+    #[error("the body did not arrive within {after:?}")]
+    TooSlow {
+        /// The time limit.
+        after: Duration,
+    },
+    /// The connection or the framing broke.
+    #[error("the body broke off or is framed wrongly")]
+    Broken,
+    /// Packed in a way that is not understood.
+    #[error("the body's Content-Encoding is not understood; send it plain or with gzip")]
+    Encoding,
+    /// Said to be gzip and is not.
+    #[error("the body is said to be gzip and cannot be unpacked")]
+    Unpackable,
+}
+
+impl BodyError {
+    /// The status that says it. Slowness is a 503, not a 408: the same bytes may well be read next
+    /// time, and Alertmanager gives an alert up at any 4xx.
+    pub fn status(self) -> StatusCode {
+        match self {
+            BodyError::TooLarge { .. } | BodyError::TooLargeUnpacked { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TooSlow { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            BodyError::Broken | BodyError::Unpackable => StatusCode::BAD_REQUEST,
+            BodyError::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+
+    /// The answer that says it.
+    pub fn problem(self) -> ProblemDetails {
+        let problem = ProblemDetails::new(self.status(), self.to_string());
+        match self {
+            BodyError::TooLarge { limit } | BodyError::TooLargeUnpacked { limit } => {
+                problem.with("limit", limit)
+            }
+            BodyError::TooSlow { .. } => problem.retry_after(Duration::from_secs(1)),
+            _ => problem,
+        }
+    }
+}
+
+/// Reads a body to its end. `limit` bounds the bytes on the wire and, again, the bytes unpacked.
+///
+/// # Errors
+/// [`BodyError`]; after [`BodyError::TooLarge`] some of the rest has been read and thrown away, so
+/// that the sender is likely to get to read the answer.
+pub async fn read_body<B>(
+    body: B,
+    encoding: Encoding,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes>,
+{
+    let packed = tokio::time::timeout(deadline, collect(body, limit))
+        .await
+        .map_err(|_| BodyError::TooSlow { after: deadline })??;
+    match encoding {
+        Encoding::Identity => Ok(packed),
+        Encoding::Gzip => unpack(&packed, limit),
+    }
+}
+
+/// How much of a too large body is drained, as a multiple of the limit.
+const DRAIN_FACTOR: usize = 2;
+
+async fn collect<B: Body<Data = Bytes>>(body: B, limit: usize) -> Result<Bytes, BodyError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let drain_limit = limit.saturating_mul(DRAIN_FACTOR);
+    if announced > drain_limit {
+        return Err(BodyError::TooLarge { limit });
+    }
+    let mut body = std::pin::pin!(body);
+    let mut seen = 0_usize;
+    let mut first = Bytes::new();
+    let mut all: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        seen = seen.saturating_add(chunk.len());
+        if seen > drain_limit {
+            break;
+        }
+        if seen > limit {
+            all = Vec::new();
+        } else if first.is_empty() && all.is_empty() {
+            // Most bodies come in one piece, which then is not copied.
+            first = chunk;
+        } else {
+            if all.is_empty() {
+                all.reserve(announced.min(limit).max(first.len() + chunk.len()));
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&chunk);
+        }
+    }
+    if seen > limit {
+        return Err(BodyError::TooLarge { limit });
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}
+
+fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, BodyError> {
+    let mut plain = Vec::with_capacity(packed.len().saturating_mul(4).min(limit));
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    MultiGzDecoder::new(packed).take(bound).read_to_end(&mut plain).map_err(|_| BodyError::Unpackable)?;
+    if plain.len() > limit {
+        return Err(BodyError::TooLargeUnpacked { limit });
+    }
+    Ok(plain.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use http_body_util::Full;
+
+    use super::*;
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    async fn read(bytes: Vec<u8>, encoding: Encoding, limit: usize) -> Result<Bytes, BodyError> {
+        read_body(Full::new(Bytes::from(bytes)), encoding, limit, Duration::from_secs(5)).await
+    }
+
+    #[tokio::test]
+    async fn a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
+        assert_eq!(read(vec![b'x'; 100], Encoding::Identity, 100).await.unwrap().len(), 100);
+        let over = read(vec![b'x'; 101], Encoding::Identity, 100).await;
+        assert_eq!(over, Err(BodyError::TooLarge { limit: 100 }));
+        assert_eq!(read(gzip(&[b'x'; 100]), Encoding::Gzip, 100).await.unwrap().len(), 100);
+        let over = read(gzip(&[b'x'; 101]), Encoding::Gzip, 100).await;
+        assert_eq!(over, Err(BodyError::TooLargeUnpacked { limit: 100 }));
+    }
+
+    #[tokio::test]
+    async fn a_bomb_is_not_unpacked_beyond_the_limit() {
+        let bomb = gzip(&vec![0; 32 * 1024 * 1024]);
+        assert!(bomb.len() < 64 * 1024, "a bomb of {} bytes", bomb.len());
+        assert_eq!(
+            read(bomb, Encoding::Gzip, 64 * 1024).await,
+            Err(BodyError::TooLargeUnpacked { limit: 65536 })
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_gzip_or_only_half_of_it_is_said_to_be_so() {
+        let whole = gzip(b"{\"alerts\":[]}");
+        assert_eq!(read(whole.clone(), Encoding::Gzip, 100).await.unwrap(), "{\"alerts\":[]}");
+        assert_eq!(read(b"{}".to_vec(), Encoding::Gzip, 100).await, Err(BodyError::Unpackable));
+        let half = whole[..whole.len() - 9].to_vec();
+        assert_eq!(read(half, Encoding::Gzip, 100).await, Err(BodyError::Unpackable));
+    }
+
+    #[test]
+    fn only_plain_and_gzip_once_are_understood() {
+        let of = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, value.parse().unwrap());
+            Encoding::of(&headers)
+        };
+        assert_eq!(Encoding::of(&HeaderMap::new()), Ok(Encoding::Identity));
+        assert_eq!(of("identity"), Ok(Encoding::Identity));
+        assert_eq!(of("GZip"), Ok(Encoding::Gzip));
+        for refused in ["br", "zstd", "deflate", "gzip, gzip", "gzip, br"] {
+            assert_eq!(of(refused), Err(BodyError::Encoding), "{refused}");
+        }
+    }
+}

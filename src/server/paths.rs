@@ -1,0 +1,249 @@
+//! Paths: takes a method and a path, gives the endpoint with its parameters, or what is missing.
+//!
+//! The table is plain data, so that documentation and metrics show the same patterns that are
+//! dispatched on. Deliberately not here: what an endpoint does.
+
+use std::borrow::Cow;
+
+use hyper::Method;
+use matchit::Router;
+use percent_encoding::percent_decode_str;
+
+/// One row of a table of endpoints.
+#[derive(Debug, Clone)]
+pub struct Row<E> {
+    /// The method; `GET` answers `HEAD` too.
+    pub method: Method,
+    /// The pattern: `/hooks/{source}`.
+    pub pattern: &'static str,
+    /// What is there.
+    pub endpoint: E,
+}
+
+/// What the relay offers to senders and to those who watch it. The admin interface brings a table
+/// of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Alerts in, for a named source.
+    Hook,
+    /// The same with the token in the path, for senders that cannot set a header.
+    HookWithToken,
+    /// Alertmanager's push interface.
+    PushAlerts,
+    /// Is the process alive?
+    Healthy,
+    /// Can it take alerts in?
+    Ready,
+    /// Read the configuration again.
+    Reload,
+    /// For Prometheus.
+    Metrics,
+}
+
+/// The table of [`Endpoint`].
+pub const ENDPOINTS: &[Row<Endpoint>] = &[
+    Row { method: Method::POST, pattern: "/hooks/{source}", endpoint: Endpoint::Hook },
+    Row { method: Method::POST, pattern: "/hooks/{source}/{token}", endpoint: Endpoint::HookWithToken },
+    Row { method: Method::POST, pattern: "/api/v2/alerts", endpoint: Endpoint::PushAlerts },
+    Row { method: Method::GET, pattern: "/-/healthy", endpoint: Endpoint::Healthy },
+    Row { method: Method::GET, pattern: "/-/ready", endpoint: Endpoint::Ready },
+    Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
+    Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
+];
+
+/// A table compiled for look-ups.
+#[derive(Debug, Clone)]
+pub struct Paths<E> {
+    router: Router<usize>,
+    places: Vec<Place<E>>,
+}
+
+#[derive(Debug, Clone)]
+struct Place<E> {
+    pattern: &'static str,
+    endpoints: Vec<(Method, E)>,
+}
+
+/// An endpoint that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found<'p, E> {
+    /// What is there.
+    pub endpoint: E,
+    /// Its pattern, for metrics and logs, where the path itself must not show.
+    pub pattern: &'static str,
+    params: Vec<(&'static str, Cow<'p, str>)>,
+}
+
+impl<E> Found<'_, E> {
+    /// A parameter of the pattern, percent-decoded; empty when the pattern has none of that name.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(have, _)| *have == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// What is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// No such path.
+    Path {
+        /// The pattern that comes closest, if any comes close.
+        nearest: Option<&'static str>,
+    },
+    /// The path is there, for other methods.
+    Method {
+        /// The pattern of the path.
+        pattern: &'static str,
+        /// Value of the `Allow` header.
+        allow: String,
+    },
+}
+
+impl<E: Copy> Paths<E> {
+    /// Compiles a table.
+    ///
+    /// # Errors
+    /// A sentence that names the pattern that is malformed, conflicts with another, or stands
+    /// twice for a method: a mistake in the program.
+    pub fn new(table: &[Row<E>]) -> Result<Paths<E>, String> {
+        let mut paths = Paths { router: Router::new(), places: Vec::new() };
+        for row in table {
+            let known = paths.places.iter().position(|place: &Place<E>| place.pattern == row.pattern);
+            let at = match known {
+                Some(at) => at,
+                None => {
+                    let at = paths.places.len();
+                    paths
+                        .router
+                        .insert(row.pattern, at)
+                        .map_err(|error| format!("{}: {error}", row.pattern))?;
+                    paths.places.push(Place { pattern: row.pattern, endpoints: Vec::new() });
+                    at
+                }
+            };
+            let endpoints = &mut paths.places[at].endpoints;
+            if endpoints.iter().any(|(method, _)| *method == row.method) {
+                return Err(format!("{} {} stands twice", row.method, row.pattern));
+            }
+            endpoints.push((row.method.clone(), row.endpoint));
+        }
+        Ok(paths)
+    }
+
+    /// Looks a request up; `path` as sent, without the query.
+    ///
+    /// # Errors
+    /// [`Missing`], which turns into the answer.
+    pub fn find<'p>(&self, method: &Method, path: &'p str) -> Result<Found<'p, E>, Missing> {
+        let hit = self.router.at(path).map_err(|_| Missing::Path { nearest: self.nearest(path) })?;
+        let place = &self.places[*hit.value];
+        let asked = if method == Method::HEAD { &Method::GET } else { method };
+        let endpoint = place.endpoints.iter().find(|(method, _)| method == asked);
+        let Some((_, endpoint)) = endpoint else {
+            return Err(Missing::Method { pattern: place.pattern, allow: place.allow() });
+        };
+        let params = hit
+            .params
+            .iter()
+            .map(|(name, value)| {
+                (name_in(place.pattern, name), percent_decode_str(value).decode_utf8_lossy())
+            })
+            .collect();
+        Ok(Found { endpoint: *endpoint, pattern: place.pattern, params })
+    }
+
+    /// Patterns are compared with as many of their segments as the path has, so that a parameter's
+    /// value costs nothing.
+    fn nearest(&self, path: &str) -> Option<&'static str> {
+        let asked: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
+        let distance = |pattern: &str| {
+            let segments: Vec<&str> = pattern.split('/').skip(1).collect();
+            let pairs = segments.iter().zip(&asked).map(|(segment, asked)| {
+                if segment.starts_with('{') { 0 } else { strsim::damerau_levenshtein(segment, asked) }
+            });
+            pairs.sum::<usize>() + 2 * segments.len().abs_diff(asked.len())
+        };
+        // Long paths are not worth the comparison, and the sender chooses the length.
+        if path.len() > 128 {
+            return None;
+        }
+        let near = self.places.iter().map(|place| (distance(place.pattern), place.pattern)).min()?;
+        (near.0 <= 3).then_some(near.1)
+    }
+}
+
+impl<E> Place<E> {
+    fn allow(&self) -> String {
+        let mut methods: Vec<&str> = self.endpoints.iter().map(|(method, _)| method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        methods.join(", ")
+    }
+}
+
+/// The parameter's name with the pattern's own lifetime.
+fn name_in(pattern: &'static str, name: &str) -> &'static str {
+    pattern.split(['{', '}', '*']).find(|part| *part == name).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths() -> Paths<Endpoint> {
+        Paths::new(ENDPOINTS).unwrap()
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_found() {
+        let paths = paths();
+        for row in ENDPOINTS {
+            let path = row.pattern.replace(['{', '}'], "");
+            let found = paths.find(&row.method, &path).unwrap();
+            assert_eq!((found.endpoint, found.pattern), (row.endpoint, row.pattern));
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        let paths = paths();
+        let found = paths.find(&Method::POST, "/hooks/gu%20ance/a%2Fb%3D").unwrap();
+        assert_eq!((found.param("source"), found.param("token"), found.param("x")), ("gu ance", "a/b=", ""));
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        let paths = paths();
+        let allow = |method: Method, path: &str| match paths.find(&method, path) {
+            Err(Missing::Method { allow, .. }) => allow,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(allow(Method::GET, "/hooks/prod"), "POST");
+        assert_eq!(allow(Method::POST, "/metrics"), "GET, HEAD");
+        assert_eq!(paths.find(&Method::HEAD, "/metrics").unwrap().endpoint, Endpoint::Metrics);
+    }
+
+    #[test]
+    fn a_wrong_path_is_told_the_nearest() {
+        let paths = paths();
+        let nearest = |path: &str| match paths.find(&Method::POST, path) {
+            Err(Missing::Path { nearest }) => nearest,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(nearest("/hook/prod"), Some("/hooks/{source}"));
+        assert_eq!(nearest("/hooks"), Some("/hooks/{source}"));
+        assert_eq!(nearest("/hook/guance/s3cret-t0ken-of-any-length"), Some("/hooks/{source}/{token}"));
+        assert_eq!(nearest("/-/health"), Some("/-/healthy"));
+        assert_eq!(nearest("/metric/"), Some("/metrics"));
+        assert_eq!(nearest("/wp-admin/setup.php"), None);
+        assert_eq!(nearest(&"/x".repeat(4000)), None);
+    }
+
+    #[test]
+    fn a_table_with_a_mistake_is_refused() {
+        let row = |pattern| Row { method: Method::GET, pattern, endpoint: () };
+        assert!(Paths::new(&[row("/a"), row("/a")]).unwrap_err().contains("twice"));
+        assert!(Paths::new(&[row("/{a")]).is_err());
+    }
+}
