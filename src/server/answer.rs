@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::server::auth::Refused;
+use crate::auth::check::Refused;
 use crate::server::paths::Missing;
 
 /// What every endpoint gives back.

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::domain::secret::Secret;
-use crate::server::signature::Hmac;
+use crate::auth::signature::Hmac;
 
 /// The proofs that one source (or the admin interface) asks for. An empty secret matches nothing.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,5 @@
+//! Who may call: proofs of a sender, compared in constant time. Pure: headers, bodies and now come
+//! in, leave or a refusal goes out. Sources, callbacks and the admin interface share it.
+
+pub mod check;
+pub mod signature;
