@@ -88,6 +88,29 @@ impl Alertmanager {
         assert!(status.is_success(), "Alertmanager answered {status}: {}", answer.text().await.unwrap());
     }
 
+    /// How many notifications its webhooks have been given, failed tries included.
+    pub async fn notified(&self) -> u64 {
+        let url = format!("http://127.0.0.1:{}/metrics", self.port);
+        let text = self.http.get(url).send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find(|line| {
+            line.starts_with("alertmanager_notification_requests_total{") && line.contains("\"webhook\"")
+        });
+        line.and_then(|line| line.rsplit(' ').next()).map_or(0, |count| count.parse().unwrap())
+    }
+
+    /// Waits until it has notified at least `count` times.
+    #[track_caller]
+    pub fn has_notified(&self, count: u64) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let until = Instant::now() + Duration::from_secs(20);
+            while self.notified().await < count {
+                assert!(Instant::now() < until, "{place}: fewer than {count} notifications:\n{}", self.log());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     /// SIGTERM, and waits for the end.
     pub fn stop(mut self) {
         terminate(&self.child);

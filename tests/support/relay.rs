@@ -22,8 +22,9 @@ pub struct Relay {
 }
 
 /// A config for end-to-end tests: Alertmanager and Guance in, one PagerDuty out, no rate limit to
-/// speak of, quick retries. `LISTEN` and `STORE` are filled in at the start.
-pub fn config(pagerduty: &PagerDuty) -> String {
+/// speak of, quick retries. `wording` are templated fields of the target, each with a comma behind.
+/// `LISTEN` and `STORE` are filled in at the start.
+pub fn config(pagerduty: &PagerDuty, wording: &str) -> String {
     let url = pagerduty.url();
     format!(
         r#"
@@ -37,7 +38,7 @@ receivers:
   - {{ name: oncall, targets: [pagerduty-core] }}
 targets:
   - name: pagerduty-core
-    pagerduty: {{ base_url: "{url}", routing_key: "{ROUTING_KEY}", summary: "{{{{commonAnnotations.summary}}}}" }}
+    pagerduty: {{ {wording} base_url: "{url}", routing_key: "{ROUTING_KEY}" }}
     rate: {{ limit: 100000/s, burst: 100000 }}
     retry: {{ base: 50ms, cap: 500ms }}
     breaker: {{ failures: 1000, open_for: 100ms }}
@@ -75,7 +76,7 @@ impl Relay {
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the relay runs already");
         let log = || -> File { OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap() };
-        let child = Command::new(env!("CARGO_BIN_EXE_alert-relay"))
+        let child = Command::new(binary())
             .args(["serve", "--config"])
             .arg(self.folder.path().join("relay.yaml"))
             .current_dir(self.folder.path())
@@ -202,6 +203,11 @@ impl Drop for Relay {
                 std::io::Write::write_all(&mut out, format!("--- relay log\n{}\n", self.log()).as_bytes());
         }
     }
+}
+
+/// The binary of this build, or the one that `ALERT_RELAY_BIN` names (an installed package).
+fn binary() -> PathBuf {
+    std::env::var_os("ALERT_RELAY_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_alert-relay").into()).into()
 }
 
 /// SIGTERM without unsafe code.

@@ -1,11 +1,11 @@
 //! What the vendor remembers: every call in order of arrival, and the incidents that the processed
 //! ones made. Pure book-keeping; who calls and what is answered is decided elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::rules::{Action, Event};
+use super::rules::{self, Action, Event};
 
 /// One request, from its arrival to its answer.
 #[derive(Debug, Clone)]
@@ -75,6 +75,25 @@ impl Ledger {
     /// The incident with this dedup key, whatever its routing key.
     pub fn incident(&self, dedup_key: &str) -> Option<&Incident> {
         self.incidents.values().find(|incident| incident.dedup_key == dedup_key)
+    }
+
+    /// Takes an event as if it had been posted, for tests of those who read ledgers.
+    pub fn record(&mut self, body: &str, routing_key: &str) {
+        let known = BTreeSet::from([routing_key.to_owned()]);
+        let event =
+            rules::read("application/json", body.as_bytes(), &known, "made-up").expect("a valid event");
+        self.calls.push(Call {
+            at: Duration::ZERO,
+            method: "POST".to_owned(),
+            path: "/v2/enqueue".to_owned(),
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            event: Some(event),
+            processed: false,
+            answered: Some(202),
+            note: String::new(),
+        });
+        self.process(self.calls.len() - 1);
     }
 
     /// Lets call number `at` take effect.
