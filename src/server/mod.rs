@@ -5,8 +5,6 @@
 
 pub mod accept;
 pub mod answer;
-pub mod auth;
 pub mod body;
 pub mod paths;
 pub mod probes;
-pub mod signature;
