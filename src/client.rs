@@ -59,6 +59,9 @@ impl Default for ClientSettings {
     }
 }
 
+const H2_PING_EVERY: Duration = Duration::from_secs(5);
+const H2_PONG_WITHIN: Duration = Duration::from_secs(5);
+
 /// Why there is no client: one sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -88,6 +91,10 @@ impl Client {
             .referer(false)
             .tcp_nodelay(true)
             .connect_timeout(connect_timeout)
+            // A dead HTTP/2 connection is shared by all calls and would fail each of them for as
+            // long as TCP has patience; a dead HTTP/1 connection goes with its one call.
+            .http2_keep_alive_interval(H2_PING_EVERY)
+            .http2_keep_alive_timeout(H2_PONG_WITHIN)
             .pool_idle_timeout(settings.idle_timeout)
             .pool_max_idle_per_host(settings.idle_connections_max)
             .user_agent(&settings.user_agent);

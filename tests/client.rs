@@ -20,7 +20,7 @@ use alert_relay::domain::secret::Secret;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use support::wire::{Step, Wire, closed_port, header_of, say};
+use support::wire::{Step, Wire, closed_port, header_of, read_message, say};
 
 const TOKEN: &str = "T0KEN-8f3a-in-the-url";
 const KEY: &str = "k3y-77aa-in-a-header";
@@ -182,6 +182,29 @@ async fn one_call_is_one_request_whatever_the_status() {
         Wire::scripted(vec![say("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")]).await;
     let reply = call(settings(), &wire.url("/")).await.unwrap();
     assert_eq!((reply.status, wire.heard().len()), (503, 1));
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_a_closed_one_is_not_missed() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        for calls_on_this_connection in [2, 1] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..calls_on_this_connection {
+                read_message(&mut stream).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            }
+        }
+    });
+    let client = Client::new(settings()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(client.send(&request(&url)).await.unwrap().status, 200);
+    }
+    // The server has closed meanwhile; the pool must have seen it.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(client.send(&request(&url)).await.unwrap().status, 200);
+    server.await.unwrap();
 }
 
 #[tokio::test]

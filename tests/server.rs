@@ -69,7 +69,8 @@ impl Relay {
     /// One request on a connection of its own; all that comes back.
     async fn ask(&self, request: &str) -> String {
         let mut stream = self.connect().await;
-        stream.write_all(request.as_bytes()).await.unwrap();
+        // The relay may answer and close before it has read all: the answer counts.
+        let _ = stream.write_all(request.as_bytes()).await;
         read_to_end(&mut stream).await
     }
 }
@@ -182,17 +183,14 @@ async fn a_client_that_is_slow_with_its_headers_is_cut() {
 async fn a_client_that_drips_its_headers_gains_no_time() {
     let relay = Relay::start().await;
     let mut stream = relay.connect().await;
-    let began = Instant::now();
-    let dripping = async {
-        for _ in 0..100 {
-            if stream.write_all(b"x-y: z\r\n").await.is_err() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    dripping.await;
-    assert!(began.elapsed() < Duration::from_secs(4), "still dripping after {:?}", began.elapsed());
+    stream.write_all(b"POST /hooks/prod HTTP/1.1\r\n").await.unwrap();
+    let mut drops = 0;
+    while drops < 90 && stream.write_all(b"x-y: z\r\n").await.is_ok() {
+        drops += 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!((3..60).contains(&drops), "cut after {drops} headers");
+    assert_eq!(read_to_end(&mut stream).await, "", "cut for its slowness, not answered");
 }
 
 #[tokio::test]
@@ -316,7 +314,9 @@ async fn over_the_cap_connections_wait_and_are_served_when_one_leaves() {
 
 #[tokio::test]
 async fn stopping_finishes_what_is_in_flight_and_takes_nothing_new() {
-    let relay = Relay::start().await;
+    // Both limits are far away, so that only the order to stop can close a connection.
+    let far = Duration::from_secs(60);
+    let relay = Relay::with(Limits { header_time: far, drain_time: far, ..limits() }).await;
     let mut idle = relay.connect().await;
     idle.write_all(post("/hooks/prod", "1").as_bytes()).await.unwrap();
     assert_eq!(status_of(&read_message(&mut idle).await), "200");
@@ -327,10 +327,10 @@ async fn stopping_finishes_what_is_in_flight_and_takes_nothing_new() {
     let began = Instant::now();
     relay.stop.cancel();
     assert_eq!(read_to_end(&mut idle).await, "", "an idle connection is closed");
-    assert!(began.elapsed() < Duration::from_millis(140), "and at once: {:?}", began.elapsed());
     let heard = read_to_end(&mut busy).await;
     assert!(heard.ends_with("{\"bytes\":2}"), "{heard}");
     relay.ended.await.unwrap();
+    assert!(began.elapsed() < far / 2, "stopping took {:?}", began.elapsed());
     assert!(TcpStream::connect(relay.addr).await.is_err(), "the port must be closed");
 }
 

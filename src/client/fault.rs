@@ -64,7 +64,7 @@ fn never_connected(error: &reqwest::Error, chain: &Chain<'_>, settings: &ClientS
     }
     // A name that does not resolve is not counted as misconfigured: resolvers answer so in
     // outages as well, and a held page would then wait long after the network is back.
-    if error.is_dns() || chain.resolving {
+    if error.is_dns() {
         return nobody("the name of the host could not be resolved".into(), false);
     }
     match chain.io {
@@ -92,7 +92,6 @@ struct Chain<'a> {
     tls: Option<&'a rustls::Error>,
     io: Option<io::ErrorKind>,
     denied: bool,
-    resolving: bool,
     not_begun: bool,
     closed: bool,
     nonsense: bool,
@@ -126,8 +125,6 @@ impl<'a> Chain<'a> {
             if io.kind() != io::ErrorKind::Other {
                 self.io = Some(io.kind());
             }
-        } else if cause.to_string() == "dns error" {
-            self.resolving = true;
         }
     }
 }

@@ -84,12 +84,11 @@ impl ProblemDetails {
 
     /// The response.
     pub fn into_answer(self) -> Answer {
-        let mut body = Map::with_capacity(4 + self.fields.len());
+        let mut body = self.fields;
         body.insert("type".into(), "about:blank".into());
         body.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
         body.insert("status".into(), self.status.as_u16().into());
         body.insert("detail".into(), self.detail.into());
-        body.extend(self.fields);
         let mut answer = with_type(self.status, "application/problem+json", Value::Object(body).to_string());
         answer.headers_mut().extend(self.headers);
         answer
@@ -123,5 +122,19 @@ impl From<Refused> for ProblemDetails {
             problem.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         }
         problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_and_never_as_none() {
+        for (millis, seconds) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (30_000, "30")] {
+            let answer = ProblemDetails::unavailable("busy", Duration::from_millis(millis)).into_answer();
+            assert_eq!(answer.headers()[RETRY_AFTER], seconds, "{millis} ms");
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 }

@@ -180,13 +180,33 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, BodyError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
     use std::io::Write;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use http_body_util::Full;
+    use hyper::body::Frame;
 
     use super::*;
+
+    /// A body that comes in these pieces and does not announce its length.
+    struct Pieces(VecDeque<&'static str>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece.into()))))
+        }
+    }
 
     fn gzip(plain: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -206,6 +226,19 @@ mod tests {
         assert_eq!(read(gzip(&[b'x'; 100]), Encoding::Gzip, 100).await.unwrap().len(), 100);
         let over = read(gzip(&[b'x'; 101]), Encoding::Gzip, 100).await;
         assert_eq!(over, Err(BodyError::TooLargeUnpacked { limit: 100 }));
+    }
+
+    #[tokio::test]
+    async fn pieces_are_put_together_in_order() {
+        let read = async |pieces: &[&'static str], limit: usize| {
+            let body = Pieces(pieces.iter().copied().collect());
+            read_body(body, Encoding::Identity, limit, Duration::from_secs(5)).await
+        };
+        assert_eq!(read(&[], 9).await.unwrap(), "");
+        assert_eq!(read(&["", "abc", "", "d", "efghi"], 9).await.unwrap(), "abcdefghi");
+        assert_eq!(read(&["abc", "d", "efghij"], 9).await, Err(BodyError::TooLarge { limit: 9 }));
+        assert_eq!(read(&["abcdefghijklm", "n"], 9).await, Err(BodyError::TooLarge { limit: 9 }));
+        assert_eq!(read(&["0123456789"; 9], 9).await, Err(BodyError::TooLarge { limit: 9 }));
     }
 
     #[tokio::test]
