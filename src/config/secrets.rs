@@ -20,13 +20,22 @@ pub trait World {
     /// # Errors
     /// As the system tells them, and when the file is not UTF-8.
     fn file(&self, path: &Path) -> io::Result<String>;
+
+    /// The text of a file that belongs to the configuration (a table, a template): a relative path
+    /// begins in the configuration's own folder.
+    ///
+    /// # Errors
+    /// As the system tells them, and when the file is not UTF-8.
+    fn beside(&self, path: &Path) -> io::Result<String>;
 }
 
 /// The machine this runs on.
 #[derive(Debug, Clone)]
 pub struct ThisMachine {
-    /// Where relative paths begin.
+    /// Where relative paths of secrets begin.
     base: PathBuf,
+    /// Where the configuration stands.
+    folder: PathBuf,
 }
 
 impl ThisMachine {
@@ -35,8 +44,8 @@ impl ThisMachine {
     #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
     pub fn new(config_file: &Path) -> ThisMachine {
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
-        let folder = || config_file.parent().unwrap_or(Path::new("")).to_owned();
-        ThisMachine { base: credentials.map_or_else(folder, PathBuf::from) }
+        let folder = config_file.parent().unwrap_or(Path::new("")).to_owned();
+        ThisMachine { base: credentials.map_or_else(|| folder.clone(), PathBuf::from), folder }
     }
 }
 
@@ -48,6 +57,10 @@ impl World for ThisMachine {
 
     fn file(&self, path: &Path) -> io::Result<String> {
         std::fs::read_to_string(self.base.join(path))
+    }
+
+    fn beside(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(self.folder.join(path))
     }
 }
 
@@ -63,6 +76,10 @@ impl World for Lenient<'_> {
 
     fn file(&self, path: &Path) -> io::Result<String> {
         self.0.file(path).or_else(|_| Ok(placeholder(&path.to_string_lossy())))
+    }
+
+    fn beside(&self, path: &Path) -> io::Result<String> {
+        self.0.beside(path)
     }
 }
 

@@ -18,7 +18,8 @@ use crate::source::path::Path;
 use crate::source::{times, webhook};
 
 /// Where things stand in the body, in the user's words ([`Path`] says how paths are written).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct JsonPaths {
     /// A list of alerts; the body itself is one alert (or a list of them) without it.
     pub alerts: Option<String>,
