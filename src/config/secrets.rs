@@ -194,7 +194,7 @@ fn value(reference: &str, world: &dyn World) -> Result<String, Fault> {
         (Some(value), _) => Ok(value),
         (None, Some(default)) => Ok(default.to_owned()),
         (None, None) => Err(Fault::new(
-            format!("needs the environment variable `{name}`, which is not set or empty"),
+            format!("needs the environment variable `{name}`, which is unset or empty"),
             format!("set it for the service, or give a default: ${{{name}:-…}}"),
         )),
     }
@@ -263,8 +263,8 @@ mod tests {
     #[test]
     fn what_cannot_be_put_in_is_told_without_the_values_of_others() {
         for (text, hint) in [
-            ("${TOKEN}${NONE}", "variable `NONE`, which is not set"),
-            ("${EMPTY}", "variable `EMPTY`, which is not set or empty"),
+            ("${TOKEN}${NONE}", "variable `NONE`, which is unset"),
+            ("${EMPTY}", "variable `EMPTY`, which is unset or empty"),
             ("${file:none}", "file `none`, which does not exist"),
             ("${TOKEN", "without a `}`"),
             ("${a.b}", "names no variable"),
