@@ -17,6 +17,7 @@
 //! | 0 | `domain`: the words that all rooms speak |
 #![warn(missing_docs)]
 
+pub mod assemble;
 pub mod auth;
 pub mod client;
 pub mod config;

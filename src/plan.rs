@@ -115,7 +115,9 @@ fn ends_of(
 ) -> Vec<End> {
     let firing = status == Status::Firing;
     let inhibited = if firing && !rulebook.inhibit.is_empty() {
-        active.inhibitor(&rulebook.inhibit, labels).map(|(rule, _)| format!("inhibited by inhibit_rules[{rule}]"))
+        active
+            .inhibitor(&rulebook.inhibit, labels)
+            .map(|(rule, _)| format!("inhibited by inhibit_rules[{rule}]"))
     } else {
         None
     };
@@ -172,7 +174,14 @@ fn tell(group: &AlertGroup, place: usize, only_if_known: bool) -> Option<Told> {
     Some(Told { place: at, print: alert.fingerprint, clock: AlertClock::of(alert), only_if_known })
 }
 
-fn push(target: &TargetRule, index: usize, key: DedupKey, told: Vec<Told>, group: &AlertGroup, plan: &mut Plan) {
+fn push(
+    target: &TargetRule,
+    index: usize,
+    key: DedupKey,
+    told: Vec<Told>,
+    group: &AlertGroup,
+    plan: &mut Plan,
+) {
     let content = content_of(group, &told);
     plan.parts.push(NewPart {
         target: Arc::clone(&target.name),
@@ -206,7 +215,11 @@ fn key_of(
         target: target.name.to_string(),
         action: Action::Trigger,
         dedup_key: default.clone(),
-        group: if places.len() == group.alerts.len() { Arc::clone(group) } else { Arc::new(group.part(&places)) },
+        group: if places.len() == group.alerts.len() {
+            Arc::clone(group)
+        } else {
+            Arc::new(group.part(&places))
+        },
         remote: None,
         note: None,
         accepted_at: now,

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::domain::secret::Secret;
 use crate::auth::signature::Hmac;
+use crate::domain::secret::Secret;
 
 /// The proofs that one source (or the admin interface) asks for. An empty secret matches nothing.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,13 @@ pub struct Refused {
 }
 
 impl Auth {
+    /// Every secret in it, for the redactor.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let basic = self.basic.iter().map(|(_, password)| password);
+        let hmac = self.hmac.iter().map(|hmac| &hmac.secret);
+        self.bearer.iter().chain(basic).chain(&self.path_token).chain(hmac)
+    }
+
     /// Nothing is asked for.
     pub fn is_open(&self) -> bool {
         !self.asks_credential() && self.hmac.is_none() && self.addresses.is_empty()

@@ -36,10 +36,22 @@ pub struct Courier {
 
 impl Courier {
     /// Makes one try.
-    pub async fn attempt(&self, book: &Rulebook, rule: &TargetRule, claimed: &Claimed, metrics: &TargetMetrics) -> Tried {
+    pub async fn attempt(
+        &self,
+        book: &Rulebook,
+        rule: &TargetRule,
+        claimed: &Claimed,
+        metrics: &TargetMetrics,
+    ) -> Tried {
         let at = self.clock.now();
         let Some(open) = &claimed.head else {
-            return Tried { outcome: Outcome::delivered(), at, took: std::time::Duration::ZERO, status: 0, excerpt: String::new() };
+            return Tried {
+                outcome: Outcome::delivered(),
+                at,
+                took: std::time::Duration::ZERO,
+                status: 0,
+                excerpt: String::new(),
+            };
         };
         let message = message_of(rule, open, claimed);
         let view = View::of(&message, &book.external_url, at);
@@ -56,7 +68,13 @@ impl Courier {
         Tried { outcome, at, took, status, excerpt: book.redactor.clean(&excerpt) }
     }
 
-    async fn carry_out(&self, book: &Rulebook, rule: &TargetRule, message: &Message, request: Request) -> (Outcome, u16, String) {
+    async fn carry_out(
+        &self,
+        book: &Rulebook,
+        rule: &TargetRule,
+        message: &Message,
+        request: Request,
+    ) -> (Outcome, u16, String) {
         match request {
             Request::Print(text) => {
                 (self.printer)(&text);
@@ -71,7 +89,12 @@ impl Courier {
         }
     }
 
-    async fn call(&self, rule: &TargetRule, message: &Message, request: &HttpRequest) -> (Outcome, u16, String) {
+    async fn call(
+        &self,
+        rule: &TargetRule,
+        message: &Message,
+        request: &HttpRequest,
+    ) -> (Outcome, u16, String) {
         let client = match self.client.with_timeout(rule.timeout) {
             Ok(client) => client,
             Err(error) => return (Outcome::Hold { reason: error.to_string() }, 0, String::new()),

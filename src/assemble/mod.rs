@@ -1,0 +1,229 @@
+//! From the text of relay.yaml to a rulebook, or every problem of meaning at once.
+//!
+//! `config/` has read the form; here names are followed to what they name, and grammars (matchers,
+//! templates, intervals) are read. Nothing stops at the first problem: a broken part is left out
+//! and the checks go on, so that one run of `check` tells all.
+
+mod routing;
+mod senders;
+mod targets;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::file::File;
+use crate::config::load::{in_order, load};
+use crate::config::secrets::World;
+use crate::config::server::{AdminFile, ServerFile};
+use crate::document::nearest;
+use crate::document::node::At;
+use crate::domain::problem::{Place, Problem, Severity};
+use crate::domain::secret::{Redactor, Secret};
+use crate::rulebook::Rulebook;
+use crate::target::KINDS;
+
+/// What is needed once, at the start: a reload does not change it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Base {
+    /// Where senders post.
+    pub listen: SocketAddr,
+    /// Where the admin interface listens, when not with the senders.
+    pub admin_listen: Option<SocketAddr>,
+    /// Bearer tokens of the admin interface; none: this machine only.
+    pub admin_tokens: Vec<Secret>,
+    /// Folder of the embedded store.
+    pub store: PathBuf,
+    /// Connections at once.
+    pub connections: usize,
+    /// Time for what is under way when the relay stops.
+    pub drain: Duration,
+    /// Time a sender has for the head of a request.
+    pub header_timeout: Duration,
+    /// Time a sender has for the body.
+    pub body_timeout: Duration,
+}
+
+/// What came of assembling.
+#[derive(Debug)]
+pub struct Assembled {
+    /// The rulebook and the base; `None` beside any problem that is an error.
+    pub ready: Option<(Rulebook, Base)>,
+    /// Everything found, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// Assembles the text of relay.yaml.
+pub fn assemble(text: &str, world: &dyn World) -> Assembled {
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let loaded = load(text, &kinds, world);
+    let mut problems = loaded.problems;
+    let built = loaded.file.map(|file| build(&file, world, &mut problems));
+    in_order(&mut problems);
+    let sound = problems.iter().all(|problem| problem.severity == Severity::Warning);
+    let ready = built.flatten().filter(|_| sound);
+    Assembled { ready, problems }
+}
+
+fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<(Rulebook, Base)> {
+    let sources = senders::sources(&file.sources, problems);
+    let enrich = senders::enrichment(&file.enrich, world, problems);
+    let targets = targets::targets(file, world, problems);
+    let receivers = receivers(file, problems);
+    let routing = routing::routing(file, problems);
+    not_acted_on(file, problems);
+    let base = base(file, problems);
+    let admin = file.server.admin.iter().flat_map(|admin| &admin.tokens).map(|token| &token.value);
+    let of_sources = sources.values().flat_map(|source| source.auth.secrets());
+    let of_targets = targets.values().flat_map(|target| target.target.secrets());
+    let redactor = Redactor::new(admin.chain(of_sources).chain(of_targets));
+    let rulebook = Rulebook {
+        redactor,
+        sources,
+        enrich,
+        tree: routing.tree?,
+        intervals: routing.intervals,
+        inhibit: routing.inhibit,
+        receivers,
+        targets,
+        external_url: file.server.external_url.value.trim_end_matches('/').to_owned(),
+        dedup_window: file.server.dedup_window.0,
+        body_limit: usize::try_from(file.server.body_limit.0).unwrap_or(usize::MAX),
+        keep_events: file.retention.events.0.max(file.retention.deliveries.0),
+    };
+    Some((rulebook, base))
+}
+
+fn receivers(file: &File, problems: &mut Vec<Problem>) -> HashMap<String, Vec<Arc<str>>> {
+    let known: Vec<&str> = file.targets.iter().map(|target| target.common.name.value.as_str()).collect();
+    let mut names = Names::new("receiver");
+    let mut receivers = HashMap::new();
+    for (index, receiver) in file.receivers.iter().enumerate() {
+        let path = format!("receivers[{index}]");
+        names.add(&receiver.name, &format!("{path}.name"), problems);
+        let escalated = receiver.escalate.iter().flat_map(|step| &step.targets);
+        for (place, target) in receiver.targets.iter().chain(escalated).enumerate() {
+            refer("target", target, &format!("{path}.targets[{place}]"), &known, problems);
+        }
+        if receiver.targets.is_empty() {
+            let what = "names no target: alerts that reach it go nowhere";
+            problems.push(Problem::warning(
+                &path,
+                receiver.name.place,
+                what,
+                "add one, or leave it so on purpose",
+            ));
+        }
+        let targets = receiver.targets.iter().map(|target| Arc::from(target.value.as_str())).collect();
+        receivers.insert(receiver.name.value.clone(), targets);
+    }
+    receivers
+}
+
+/// Keys that are read and checked, and that this version does not act on yet: said aloud, so that
+/// nobody counts on them.
+fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
+    let mut say = |path: String, place: Place, key: &str| {
+        let what = format!("{key} is read and not acted on by this version");
+        problems.push(Problem::warning(path, place, what, "it does no harm; see CHANGELOG.md"));
+    };
+    for (index, receiver) in file.receivers.iter().enumerate() {
+        if let Some(step) = receiver.escalate.first() {
+            say(format!("receivers[{index}].escalate"), step.after.place, "escalate");
+        }
+    }
+    for (index, target) in file.targets.iter().enumerate() {
+        if target.common.fallback.is_some() {
+            say(format!("targets[{index}].fallback"), target.place, "fallback");
+        }
+        if target.common.quota.is_some() {
+            say(format!("targets[{index}].quota"), target.place, "quota");
+        }
+    }
+    if let Some(heartbeat) = file.heartbeats.first() {
+        say("heartbeats".into(), heartbeat.name.place, "heartbeats");
+    }
+}
+
+fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
+    let server: &ServerFile = &file.server;
+    if let Some(postgres) = &file.store.postgres {
+        let what = "the PostgreSQL engine is not part of this version";
+        problems.push(Problem::error(
+            "store.postgres",
+            postgres.place,
+            what,
+            "use `path`, the embedded store",
+        ));
+    }
+    let admin = server.admin.as_ref();
+    if let Some(AdminFile { listen: Some(listen), tokens }) = admin
+        && tokens.is_empty()
+        && !listen.value.0.ip().is_loopback()
+    {
+        let what = "opens the admin interface to the network without a token";
+        problems.push(Problem::error(
+            "server.admin.tokens",
+            listen.place,
+            what,
+            "add one: tokens: [\"${ADMIN_TOKEN}\"]",
+        ));
+    }
+    let url = &server.external_url;
+    if !url.value.is_empty() && !(url.value.starts_with("http://") || url.value.starts_with("https://")) {
+        let what = "is not a web address";
+        problems.push(Problem::error(
+            "server.external_url",
+            url.place,
+            what,
+            "write it with its scheme: https://relay.example.com",
+        ));
+    }
+    Base {
+        listen: server.listen.value.0,
+        admin_listen: admin.and_then(|admin| admin.listen.as_ref()).map(|listen| listen.value.0),
+        admin_tokens: admin
+            .map(|admin| admin.tokens.iter().map(|t| t.value.clone()).collect())
+            .unwrap_or_default(),
+        store: file.store.folder().to_owned(),
+        connections: server.connections.max(1) as usize,
+        drain: server.drain.0,
+        header_timeout: server.header_timeout.0,
+        body_timeout: server.body_timeout.0,
+    }
+}
+
+/// Names of one sort: each may stand once.
+struct Names {
+    sort: &'static str,
+    seen: BTreeMap<String, Place>,
+}
+
+impl Names {
+    fn new(sort: &'static str) -> Names {
+        Names { sort, seen: BTreeMap::new() }
+    }
+
+    /// An empty name was missing, which has been told.
+    fn add(&mut self, name: &At<String>, path: &str, problems: &mut Vec<Problem>) {
+        if name.value.is_empty() {
+            return;
+        }
+        if let Some(first) = self.seen.insert(name.value.clone(), name.place) {
+            let what =
+                format!("a {} named `{}` stands already on line {}", self.sort, name.value, first.line);
+            problems.push(Problem::error(path, name.place, what, "give one of them another name"));
+        }
+    }
+}
+
+/// Follows a reference to a name.
+fn refer(sort: &str, name: &At<String>, path: &str, known: &[&str], problems: &mut Vec<Problem>) {
+    if name.value.is_empty() || known.contains(&name.value.as_str()) {
+        return;
+    }
+    let what = format!("there is no {sort} named `{}`", name.value);
+    problems.push(Problem::error(path, name.place, what, nearest::cure(&name.value, known.iter().copied())));
+}

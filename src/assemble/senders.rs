@@ -1,0 +1,200 @@
+//! Sources and enrichment: who may send, and what is added to what they say.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::assemble::Names;
+use crate::auth::check::Auth;
+use crate::auth::signature::Hmac;
+use crate::config::secrets::World;
+use crate::config::sources::{AuthFile, EnrichFile, LookupFile, SourceFile};
+use crate::document::nearest;
+use crate::document::node::{At, Node, Value};
+use crate::document::parse::parse;
+use crate::document::read::read;
+use crate::domain::problem::{Place, Problem};
+use crate::domain::secret::{Redactor, Secret};
+use crate::route::enrich::{Enrichment, Lookup, TableFault};
+use crate::rulebook::SourceRule;
+use crate::source::contract::Source;
+use crate::source::json::{JsonPaths, JsonSource};
+use crate::source::{SOURCES, find};
+
+const JSON: &str = "json";
+
+pub(super) fn sources(files: &[SourceFile], problems: &mut Vec<Problem>) -> BTreeMap<String, SourceRule> {
+    let mut names = Names::new("source");
+    let mut rules = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        let path = format!("sources[{index}]");
+        names.add(&file.name, &format!("{path}.name"), problems);
+        let fits_a_path = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !file.name.value.chars().all(fits_a_path) {
+            let what = "is part of the path /hooks/{name} and holds a character that does not belong there";
+            let cure = "use letters, digits, `-`, `_` and `.`";
+            problems.push(Problem::error(format!("{path}.name"), file.name.place, what, cure));
+        }
+        let auth = auth(file, &path, problems);
+        if let Some((kind, source)) = source(file, &path, problems) {
+            rules.insert(file.name.value.clone(), SourceRule { kind, source, auth });
+        }
+    }
+    rules
+}
+
+fn source(
+    file: &SourceFile,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<(&'static str, Box<dyn Source>)> {
+    let kind = file.kind.value.as_str();
+    if let (Some(settings), true) = (&file.json, kind != JSON) {
+        let what =
+            format!("says where things stand in a body of any form, and this source is of kind `{kind}`");
+        let cure = "write `kind: json`, or remove it";
+        problems.push(Problem::error(format!("{path}.json"), settings.place, what, cure));
+    }
+    if kind == JSON {
+        return json_source(file, path, problems).map(|source| (JSON, source));
+    }
+    let row = find(kind);
+    if row.is_none() && !kind.is_empty() {
+        let what = format!("there is no kind of source named `{kind}`");
+        let known = SOURCES.iter().map(|row| row.name).chain([JSON]);
+        problems.push(Problem::error(
+            format!("{path}.kind"),
+            file.kind.place,
+            what,
+            nearest::cure(kind, known),
+        ));
+    }
+    row.map(|row| (row.name, (row.build)()))
+}
+
+fn json_source(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Option<Box<dyn Source>> {
+    let Some(settings) = &file.json else {
+        let what = "the kind `json` needs to know where things stand in the body";
+        let cure = "add json: { key: id, status: state, title: name, labels: { host: host.name } }";
+        problems.push(Problem::error(path, file.kind.place, what, cure));
+        return None;
+    };
+    let path = format!("{path}.json");
+    let paths = read::<JsonPaths>(settings, &path);
+    problems.extend(paths.problems);
+    match JsonSource::new(&paths.value?) {
+        Ok(source) => Some(Box::new(source)),
+        Err(faults) => {
+            for fault in faults {
+                let at = format!("{path}.{}", fault.setting);
+                let place = place_of(settings, &fault.setting);
+                problems.push(Problem::error(at, place, fault.why, ""));
+            }
+            None
+        }
+    }
+}
+
+/// Where a setting such as `labels.host` stands; the settings as a whole when it is not there.
+fn place_of(settings: &Node, setting: &str) -> Place {
+    let found = setting.split('.').try_fold(settings, |node, key| node.get(key));
+    found.map_or(settings.place, |node| node.place)
+}
+
+fn auth(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Auth {
+    let Some(At { value, place }) = &file.auth else {
+        let what = "says nothing of auth: everybody who reaches the port may post alerts";
+        let cure = "add auth: { bearer: [\"${TOKEN}\"] }, or auth: none when that is meant";
+        problems.push(Problem::warning(path, file.name.place, what, cure));
+        return Auth::default();
+    };
+    let path = format!("{path}.auth");
+    let auth = auth_of(value);
+    if auth.is_open() && !value.none {
+        let what = "names no way to prove anything, so everybody may post";
+        let cure = "add bearer, basic, path_token, hmac or addresses, or write auth: none";
+        problems.push(Problem::error(&path, *place, what, cure));
+    }
+    for secret in auth.secrets() {
+        if secret.expose().chars().count() < Redactor::CHARS_MIN {
+            let what = format!(
+                "holds a secret of fewer than {} characters: easily guessed, and too short to be starred in logs",
+                Redactor::CHARS_MIN
+            );
+            problems.push(Problem::warning(
+                &path,
+                *place,
+                what,
+                "use a long random one: openssl rand -hex 20",
+            ));
+        }
+    }
+    auth
+}
+
+fn auth_of(file: &AuthFile) -> Auth {
+    let ways = &file.ways;
+    let bearer =
+        ways.bearer.iter().flatten().map(|token| token.value.clone()).filter(|token| !token.is_empty());
+    Auth {
+        bearer: bearer.collect(),
+        basic: ways.basic.as_ref().map(|basic| (basic.username.clone(), basic.password.value.clone())),
+        path_token: ways.path_token.as_ref().map(|token| token.value.clone()),
+        hmac: ways.hmac.as_ref().map(|hmac| Hmac {
+            timestamp_header: hmac.timestamp_header.as_ref().map(|header| header.value.clone()),
+            ..Hmac::hex(hmac.header.value.clone(), Secret::clone(&hmac.secret.value))
+        }),
+        addresses: ways.addresses.iter().flatten().map(|network| network.value.0).collect(),
+    }
+}
+
+pub(super) fn enrichment(
+    files: &[EnrichFile],
+    world: &dyn World,
+    problems: &mut Vec<Problem>,
+) -> Vec<Enrichment> {
+    let mut steps = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        match file {
+            EnrichFile::Severity(severity) => {
+                steps.push(Enrichment::Severity {
+                    from: severity.from.value.clone(),
+                    map: severity.map.clone(),
+                });
+            }
+            EnrichFile::Lookup(lookup) => match table(lookup, world) {
+                Ok(table) => steps.push(Enrichment::Lookup(table)),
+                Err(what) => {
+                    let path = format!("enrich[{index}].lookup.file");
+                    problems.push(Problem::error(
+                        path,
+                        lookup.file.place,
+                        what,
+                        "the table is read at the start and at each reload",
+                    ));
+                }
+            },
+        }
+    }
+    steps
+}
+
+fn table(lookup: &LookupFile, world: &dyn World) -> Result<Lookup, String> {
+    let file: &Path = &lookup.file.value;
+    let text = world.beside(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let key = &lookup.key.value;
+    let fault = |(row, what): TableFault| format!("{}, row {row}: {what}", file.display());
+    if file.extension().is_some_and(|extension| extension == "csv") {
+        return Lookup::from_csv(&text, key).map_err(fault);
+    }
+    let root = parse(&text).map_err(|problem| format!("{}: {problem}", file.display()))?;
+    if !matches!(root.value, Value::List(_)) {
+        return Err(format!("{} must hold a list of rows", file.display()));
+    }
+    let rows = read::<Vec<BTreeMap<String, String>>>(&root, "");
+    match (rows.problems.first(), rows.value) {
+        (None, Some(rows)) => Lookup::from_rows(rows, key).map_err(fault),
+        (problem, _) => {
+            Err(format!("{}: {}", file.display(), problem.map(ToString::to_string).unwrap_or_default()))
+        }
+    }
+}

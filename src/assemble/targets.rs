@@ -1,0 +1,225 @@
+//! Targets: each kind builds its own from its settings; the keys that all targets share become
+//! terms here, with the kind's defaults where the operator says nothing.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::assemble::{Names, refer};
+use crate::config::file::File;
+use crate::config::secrets::World;
+use crate::config::server::TemplatesFile;
+use crate::config::targets::{CommonFile, Per as PerFile, RateFile, TargetFile};
+use crate::domain::delivery::RetryPolicy;
+use crate::domain::problem::Problem;
+use crate::pace::bucket::Pace;
+use crate::rulebook::{Per, TargetRule};
+use crate::target::contract::{Defaults, Kind, Workshop};
+use crate::target::{KINDS, find};
+use crate::template::escape::Escape;
+use crate::template::library::{Language, Library, Template};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+pub(super) fn targets(
+    file: &File,
+    world: &dyn World,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<Arc<str>, Arc<TargetRule>> {
+    let library = library(&file.templates, world, problems);
+    let known: Vec<&str> = file.targets.iter().map(|target| target.common.name.value.as_str()).collect();
+    let mut names = Names::new("target");
+    let mut rules = BTreeMap::new();
+    for (index, target) in file.targets.iter().enumerate() {
+        let path = format!("targets[{index}]");
+        names.add(&target.common.name, &format!("{path}.name"), problems);
+        for (place, name) in target.common.fallback.iter().flat_map(|fallback| &fallback.targets).enumerate()
+        {
+            refer("target", name, &format!("{path}.fallback.targets[{place}]"), &known, problems);
+        }
+        if let Some(rule) = rule(target, &path, &library, &file.server.external_url.value, problems) {
+            rules.insert(Arc::clone(&rule.name), Arc::new(rule));
+        }
+    }
+    unused(file, problems);
+    rules
+}
+
+fn rule(
+    file: &TargetFile,
+    path: &str,
+    library: &Library,
+    external_url: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<TargetRule> {
+    let kind: &'static Kind = find(&file.kind.value)?;
+    let common = &file.common;
+    let workshop = Workshop {
+        target: &common.name.value,
+        path: &format!("{path}.{}", kind.name),
+        settings: &file.settings,
+        library,
+        external_url,
+    };
+    let dedup_key = dedup_key(common, path, library, problems);
+    let pace = pace(common.rate.as_ref(), &kind.defaults, path, problems);
+    let retry = retry(common, &kind.defaults, path, problems);
+    if common.concurrency.value == 0 {
+        let what = "lets nothing through";
+        problems.push(Problem::error(
+            format!("{path}.concurrency"),
+            common.concurrency.place,
+            what,
+            "write 1 or more",
+        ));
+    }
+    let made = match (kind.build)(&workshop) {
+        Ok(made) => made,
+        Err(found) => {
+            problems.extend(found);
+            return None;
+        }
+    };
+    problems.extend(made.warnings);
+    Some(TargetRule {
+        name: Arc::from(common.name.value.as_str()),
+        kind: kind.name,
+        target: made.target,
+        per: match common.per {
+            PerFile::Group => Per::Group,
+            PerFile::Alert => Per::Alert,
+        },
+        dedup_key,
+        pace,
+        retry,
+        repeat: kind.defaults.repeat,
+        timeout: common.timeout.value.0,
+        concurrency: common.concurrency.value.max(1) as usize,
+        send_resolved: common.send_resolved,
+        dry_run: common.dry_run,
+    })
+}
+
+fn dedup_key(
+    common: &CommonFile,
+    path: &str,
+    library: &Library,
+    problems: &mut Vec<Problem>,
+) -> Option<Template> {
+    if common.dedup_key.value.trim().is_empty() {
+        return None;
+    }
+    match library.template("dedup_key", &common.dedup_key, Escape::None) {
+        Ok(template) => Some(template),
+        Err(problem) => {
+            problems.push(Problem { path: format!("{path}.dedup_key"), ..problem });
+            None
+        }
+    }
+}
+
+fn pace(
+    rate: Option<&RateFile>,
+    defaults: &Defaults,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Pace> {
+    let Some(rate) = rate else {
+        let (tokens, burst) = defaults.rate?;
+        return Some(Pace { tokens: NonZeroU32::new(tokens)?, per: MINUTE, burst: NonZeroU32::new(burst)? });
+    };
+    let burst = rate.burst.as_ref().map_or(1, |burst| burst.value);
+    let place = rate.burst.as_ref().map(|burst| burst.place).unwrap_or_default();
+    let Some(burst) = NonZeroU32::new(burst) else {
+        problems.push(Problem::error(
+            format!("{path}.rate.burst"),
+            place,
+            "lets nothing through",
+            "write 1 or more",
+        ));
+        return None;
+    };
+    // A rate of nothing does not parse, so this is never absent.
+    NonZeroU32::new(rate.limit.count).map(|tokens| Pace { tokens, per: rate.limit.per.length(), burst })
+}
+
+fn retry(common: &CommonFile, defaults: &Defaults, path: &str, problems: &mut Vec<Problem>) -> RetryPolicy {
+    let file = &common.retry;
+    if file.factor.value < 1.0 || !file.factor.value.is_finite() {
+        let what = "makes pauses shrink";
+        problems.push(Problem::error(
+            format!("{path}.retry.factor"),
+            file.factor.place,
+            what,
+            "write 1 or more, as in 2",
+        ));
+    }
+    let cap = file.cap.as_ref().map_or(defaults.retry_cap, |cap| cap.value.0);
+    let base = file.base.value.0;
+    if base > cap {
+        let what = "is longer than the longest pause, cap";
+        problems.push(Problem::error(
+            format!("{path}.retry.base"),
+            file.base.place,
+            what,
+            "make base the smaller one",
+        ));
+    }
+    RetryPolicy {
+        base,
+        factor: file.factor.value as f32,
+        cap,
+        give_up_after: file.give_up_after.as_ref().map_or(defaults.give_up_after, |age| age.value.0),
+        ..RetryPolicy::default()
+    }
+}
+
+fn unused(file: &File, problems: &mut Vec<Problem>) {
+    let mut named: Vec<&str> = Vec::new();
+    for receiver in &file.receivers {
+        named.extend(receiver.targets.iter().map(|target| target.value.as_str()));
+        named.extend(
+            receiver.escalate.iter().flat_map(|step| &step.targets).map(|target| target.value.as_str()),
+        );
+    }
+    for target in &file.targets {
+        named.extend(
+            target.common.fallback.iter().flat_map(|f| &f.targets).map(|target| target.value.as_str()),
+        );
+    }
+    for (index, target) in file.targets.iter().enumerate() {
+        let name = &target.common.name;
+        if !name.value.is_empty() && !named.contains(&name.value.as_str()) {
+            let what = format!("no receiver names the target `{}`", name.value);
+            problems.push(Problem::warning(
+                format!("targets[{index}]"),
+                name.place,
+                what,
+                "name it in a receiver, or remove it",
+            ));
+        }
+    }
+}
+
+/// The wording that the operator's folder brings, and ours for the rest.
+fn library(file: &TemplatesFile, world: &dyn World, problems: &mut Vec<Problem>) -> Library {
+    let mut overrides = BTreeMap::new();
+    if let Some(folder) = &file.path {
+        for builtin in KINDS.iter().flat_map(|kind| kind.wordings) {
+            let name = Path::new(builtin.kind).join(format!("{}.hbs", builtin.field));
+            match world.beside(&folder.value.join(&name)) {
+                Ok(text) => {
+                    overrides.insert((builtin.kind.to_owned(), builtin.field.to_owned()), text);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let what = format!("{} cannot be read: {error}", name.display());
+                    problems.push(Problem::error("templates.path", folder.place, what, ""));
+                }
+            }
+        }
+    }
+    Library::new(Language::parse(file.language.as_str()).unwrap_or_default(), overrides)
+}
