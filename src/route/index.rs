@@ -124,4 +124,13 @@ mod tests {
         let children = ["severity=critical,service=a", "severity=critical,service=b", "severity=critical"];
         assert_eq!(candidates(&children, &[("severity", "critical"), ("service", "b")]), [1, 2]);
     }
+    #[test]
+    fn of_ten_thousand_children_the_one_that_may_match_is_asked() {
+        let child = |i: usize| parse_matchers(&format!("severity=critical,service=s{i}")).unwrap().matchers;
+        let children: Vec<_> = (0..10_000).map(child).collect();
+        let index = Index::new(children.iter().map(Vec::as_slice));
+        let labels = [("severity", "critical"), ("service", "s9999"), ("team", "db")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(index.candidates(&labels).collect::<Vec<_>>(), [9_999]);
+    }
 }

@@ -338,4 +338,31 @@ mod tests {
         let both = warning(r#"foo="\x41""#);
         assert!(both.contains(r#"read as foo="\\x41", not as foo="A""#), "{both}");
     }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_cure() {
+        for (text, said) in [
+            (
+                "foo!bar",
+                "an operator is expected here, not '!'; put one of = != =~ !~ between the name and the value",
+            ),
+            ("{,}", "a label name is expected here, not ','; write a matcher as name=\"value\""),
+            (
+                "foo=b\"c",
+                "a comma or the end is expected here, not '\"'; put a comma between matchers, and double \
+              quotes around a value with blanks or signs in it",
+            ),
+            (
+                "{\"a\"=\"b\\d\"}",
+                "this escape sequence does not exist; write a backslash as \\\\ and a line break as \\n",
+            ),
+            (
+                "a=~\"b[\"",
+                "the regular expression \"b[\" cannot be read: unclosed character class; see \
+              https://github.com/google/re2/wiki/Syntax for what can be written",
+            ),
+        ] {
+            assert_eq!(parse_matchers(text).unwrap_err().to_string(), said);
+        }
+    }
 }
