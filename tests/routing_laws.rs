@@ -12,8 +12,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-const VALUES: [&str; 4] = ["", "1", "2", "3"];
-const PATTERNS: [&str; 9] = ["1", "1|2", "1|", "", ".*", ".+", "[12]", "3.?|1", "1|1"];
+const VALUES: [&str; 6] = ["", "1", "2", "3", "12", "123"];
+const PATTERNS: [&str; 14] =
+    ["1", "1|2", "1|", "", ".*", ".+", "[12]", "3.?|1", "1|1", "1.*", "12.+", "12?3?", "^12.*", "1(2|3)*"];
 
 fn labels() -> impl Strategy<Value = Labels> {
     btree_map(select(&NAMES).prop_map(str::to_owned), select(&VALUES).prop_map(str::to_owned), 0..4)
