@@ -3,8 +3,6 @@
 //! Takes a compiled tree and a label set, gives steps. It walks the tree plainly, without the index,
 //! and is for people; `tree.rs` does the routing.
 
-use std::fmt;
-
 use crate::domain::alert::Labels;
 use crate::route::matcher::Matcher;
 use crate::route::tree::{Route, RouteId, Tree};
@@ -18,7 +16,7 @@ pub struct Step {
     pub depth: usize,
     /// Whether it matched, and if not, whether it was asked.
     pub verdict: Verdict,
-    /// The reason: one sentence without a full stop.
+    /// What became of it and why: one sentence without a full stop.
     pub why: String,
     /// Whether the alert ends here.
     pub result: bool,
@@ -33,16 +31,6 @@ pub enum Verdict {
     NotMatched,
     /// An earlier sibling ended the search.
     NotReached,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Verdict::Matched => "matched",
-            Verdict::NotMatched => "did not match",
-            Verdict::NotReached => "not reached",
-        })
-    }
 }
 
 impl Tree {
@@ -63,8 +51,10 @@ impl Tree {
         for &child in &route.children {
             let skipped = |verdict, why| Step { route: child, depth: depth + 1, verdict, why, result: false };
             if let Some(earlier) = ended_by {
-                let why =
-                    format!("an earlier sibling matched without continue: {}", self.route(earlier).path);
+                let why = format!(
+                    "not reached: an earlier sibling matched without continue, {}",
+                    self.route(earlier).path
+                );
                 steps.push(skipped(Verdict::NotReached, why));
             } else if self.route(child).matches(labels) {
                 steps[own].result = false;

@@ -2,50 +2,101 @@
 //! routes that cannot match.
 //!
 //! A child that demands one of a few values of a label (`=`, or `=~` over plain words) is filed under
-//! these; all others are always asked. Takes the matchers of the children, gives their positions in
-//! order. It narrows down and never decides: what it gives still has to match.
+//! these; one that demands a beginning (`=~"db-.*"`) under that; all others are always asked. Takes the
+//! matchers of the children, gives their positions in order. It narrows down and never decides: what it
+//! gives still has to match.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::alert::Labels;
 use crate::route::matcher::Matcher;
 
-/// Positions by label and value, each list ascending.
-type Filed = HashMap<String, HashMap<String, Vec<u32>>>;
-
 /// The index over the children of one route.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    filed: Filed,
+    by_label: HashMap<String, Filed>,
     always: Vec<u32>,
+}
+
+/// Positions by what the value of one label is, or begins with. Each list ascends.
+#[derive(Debug, Clone, Default)]
+struct Filed {
+    by_value: Lists,
+    /// By length in bytes first: a value is cut once for each length, not tried against each text.
+    by_beginning: BTreeMap<usize, Lists>,
+}
+
+type Lists = HashMap<String, Vec<u32>>;
+
+impl Filed {
+    fn lists<'a>(&'a self, value: &'a str) -> impl Iterator<Item = &'a [u32]> {
+        let beginnings = self.by_beginning.range(..=value.len());
+        let begun = beginnings.filter_map(|(length, lists)| lists.get(value.get(..*length)?));
+        self.by_value.get(value).into_iter().chain(begun).map(Vec::as_slice)
+    }
+}
+
+/// What a matcher demands of its label, where that helps to find it. Never satisfied by an empty value:
+/// such a matcher matches alerts that do not have the label at all.
+#[derive(Debug, Clone, Copy)]
+enum Demand<'a> {
+    OneOf(&'a [String]),
+    Beginning(&'a str),
+}
+
+impl<'a> Demand<'a> {
+    fn of(matcher: &'a Matcher) -> Option<(&'a str, Demand<'a>)> {
+        let one_of = matcher.listed().filter(|values| values.iter().all(|value| !value.is_empty()));
+        let demand = match (one_of, matcher.listed()) {
+            (Some(values), _) => Demand::OneOf(values),
+            (None, Some(_)) => return None,
+            (None, None) => Demand::Beginning(matcher.beginning()?),
+        };
+        Some((&matcher.name, demand))
+    }
+
+    fn texts(self) -> impl Iterator<Item = &'a str> {
+        let (values, beginning) = match self {
+            Demand::OneOf(values) => (values, None),
+            Demand::Beginning(text) => (&[][..], Some(text)),
+        };
+        values.iter().map(String::as_str).chain(beginning)
+    }
 }
 
 impl Index {
     /// Files each child under the most telling of its matchers: the one that the fewest share.
     pub fn new<'a>(children: impl Iterator<Item = &'a [Matcher]> + Clone) -> Index {
         let mut shared: HashMap<(&str, &str), usize> = HashMap::new();
-        for (name, value) in children.clone().flatten().filter_map(filable).flat_map(pairs) {
-            *shared.entry((name, value)).or_default() += 1;
+        for (name, demand) in children.clone().flatten().filter_map(Demand::of) {
+            demand.texts().for_each(|text| *shared.entry((name, text)).or_default() += 1);
         }
-        let crowd = |(name, values): &(&str, &[String])| -> usize {
-            values.iter().filter_map(|value| shared.get(&(*name, value.as_str()))).sum()
+        let crowd = |(name, demand): &(&'a str, Demand<'a>)| -> usize {
+            demand.texts().filter_map(|text| shared.get(&(*name, text))).sum()
         };
         let mut index = Index::default();
         for (position, matchers) in (0u32..).zip(children) {
-            let Some((name, values)) = matchers.iter().filter_map(filable).min_by_key(crowd) else {
-                index.always.push(position);
-                continue;
-            };
-            let by_value = index.filed.entry(name.to_owned()).or_default();
-            for value in values {
-                let list = by_value.entry(value.clone()).or_default();
-                // A word may stand twice in one expression.
-                if list.last() != Some(&position) {
-                    list.push(position);
-                }
+            match matchers.iter().filter_map(Demand::of).min_by_key(crowd) {
+                Some((name, demand)) => index.file(position, name, demand),
+                None => index.always.push(position),
             }
         }
         index
+    }
+
+    fn file(&mut self, position: u32, name: &str, demand: Demand<'_>) {
+        let filed = self.by_label.entry(name.to_owned()).or_default();
+        for text in demand.texts() {
+            let lists = match demand {
+                Demand::OneOf(_) => &mut filed.by_value,
+                Demand::Beginning(_) => filed.by_beginning.entry(text.len()).or_default(),
+            };
+            let list = lists.entry(text.to_owned()).or_default();
+            // A word may stand twice in one expression.
+            if list.last() != Some(&position) {
+                list.push(position);
+            }
+        }
     }
 
     /// Positions of the children that may match, ascending, each once.
@@ -54,20 +105,21 @@ impl Index {
         if !self.always.is_empty() {
             lists.push(self.always.as_slice());
         }
-        if self.filed.len() <= labels.len() {
-            let list = |(name, by_value): (&String, &'a HashMap<String, Vec<u32>>)| {
-                labels.get(name).and_then(|value| by_value.get(value))
-            };
-            lists.extend(self.filed.iter().filter_map(list).map(Vec::as_slice));
+        if self.by_label.len() <= labels.len() {
+            for (name, filed) in &self.by_label {
+                lists.extend(labels.get(name).into_iter().flat_map(|value| filed.lists(value)));
+            }
         } else {
-            let list = |(name, value): (&String, &String)| self.filed.get(name)?.get(value);
-            lists.extend(labels.iter().filter_map(list).map(Vec::as_slice));
+            for (name, value) in labels {
+                lists.extend(self.by_label.get(name).into_iter().flat_map(|filed| filed.lists(value)));
+            }
         }
         Candidates { lists }
     }
 }
 
-/// Merges ascending lists. No position stands in two of them, since a child is filed under one label.
+/// Merges ascending lists. No position stands in two of them, since a child is filed under
+/// one matcher, and a value is only one of its words.
 #[derive(Debug)]
 pub struct Candidates<'a> {
     lists: Vec<&'a [u32]>,
@@ -87,17 +139,6 @@ impl Iterator for Candidates<'_> {
     }
 }
 
-/// The label and the values under which a matcher can be filed. One that admits the empty value
-/// cannot: it matches alerts that do not have the label at all.
-fn filable(matcher: &Matcher) -> Option<(&str, &[String])> {
-    let values = matcher.listed()?;
-    values.iter().all(|value| !value.is_empty()).then_some((matcher.name.as_str(), values))
-}
-
-fn pairs<'a>((name, values): (&'a str, &'a [String])) -> impl Iterator<Item = (&'a str, &'a str)> {
-    values.iter().map(move |value| (name, value.as_str()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,15 +154,35 @@ mod tests {
     #[test]
     fn only_children_that_may_match_are_asked_in_order() {
         let children =
-            ["a=1", "a=~'1.*'", "a=2", "b=1", r#"a=~"2|1|2""#, "a!=1", "{}", r#"a="""#, r#"a=~"1|""#];
+            ["a=1", "a=~.*1", "a=2", "b=1", r#"a=~"2|1|2""#, "a!=1", "{}", r#"a="""#, r#"a=~"1|""#];
         assert_eq!(candidates(&children, &[("a", "1")]), [0, 1, 4, 5, 6, 7, 8]);
         assert_eq!(candidates(&children, &[("a", "2"), ("b", "1"), ("c", "")]), [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(candidates(&children, &[]), [1, 5, 6, 7, 8]);
     }
 
     #[test]
+    fn a_beginning_is_as_good_as_a_value() {
+        let children =
+            ["a=~db-.*", "a=~web-.*", "a=~^db-[0-9]+", "a=db-1", "a=~d.*", "a=~(db).*", "a=~日本.*"];
+        assert_eq!(candidates(&children, &[("a", "db-1")]), [0, 2, 3, 4, 5]);
+        assert_eq!(candidates(&children, &[("a", "日本海")]), [5, 6]);
+        assert_eq!(candidates(&children, &[("a", "é日")]), [5], "a cut inside of a character finds nothing");
+        assert_eq!(candidates(&children, &[("a", "")]), [5]);
+        assert_eq!(candidates(&children, &[]), [5]);
+    }
+
+    #[test]
     fn a_child_is_filed_under_the_matcher_that_fewest_share() {
         let children = ["severity=critical,service=a", "severity=critical,service=b", "severity=critical"];
         assert_eq!(candidates(&children, &[("severity", "critical"), ("service", "b")]), [1, 2]);
+    }
+    #[test]
+    fn of_ten_thousand_children_the_one_that_may_match_is_asked() {
+        let child = |i: usize| parse_matchers(&format!("severity=critical,service=s{i}")).unwrap().matchers;
+        let children: Vec<_> = (0..10_000).map(child).collect();
+        let index = Index::new(children.iter().map(Vec::as_slice));
+        let labels = [("severity", "critical"), ("service", "s9999"), ("team", "db")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(index.candidates(&labels).collect::<Vec<_>>(), [9_999]);
     }
 }

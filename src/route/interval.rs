@@ -294,3 +294,53 @@ fn zone(name: Option<&str>, faults: &mut Vec<Fault>) -> TimeZone {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intervals() -> Intervals {
+        let day = |days: &str| {
+            TimeInterval::parse(&IntervalSpec { weekdays: vec![days.into()], ..IntervalSpec::default() })
+                .unwrap()
+        };
+        let mut intervals = Intervals::default();
+        intervals.add("work", day("monday:friday"));
+        intervals.add("ends", day("monday"));
+        intervals.add("ends", day("friday"));
+        intervals
+    }
+
+    fn open(active: &[&str], mute: &[&str], day: u8) -> Result<(), String> {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).into()).collect::<Vec<String>>();
+        // The 16th of November 2026 is a Monday.
+        let now = format!("2026-11-{day}T12:00:00Z").parse().unwrap();
+        intervals().open(&names(active), &names(mute), now).map_err(|muted| muted.to_string())
+    }
+
+    #[test]
+    fn a_route_speaks_inside_one_of_its_active_intervals_and_outside_of_all_mute_ones() {
+        const MONDAY: u8 = 16;
+        const THURSDAY: u8 = 19;
+        const SUNDAY: u8 = 22;
+        assert_eq!(open(&[], &[], SUNDAY), Ok(()));
+        assert_eq!(open(&["work"], &[], THURSDAY), Ok(()));
+        assert_eq!(open(&["ends", "work"], &[], THURSDAY), Ok(()), "one of them is enough");
+        let outside = "outside of the active time interval ends, work";
+        assert_eq!(open(&["ends", "work"], &[], SUNDAY), Err(outside.into()));
+        assert_eq!(open(&["ends"], &[], 20), Ok(()), "a name with two intervals is both");
+        assert_eq!(open(&[], &["ends"], THURSDAY), Ok(()));
+        assert_eq!(
+            open(&["work"], &["work", "ends"], MONDAY),
+            Err("inside the mute time interval work".into())
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_contains_no_time() {
+        assert!(intervals().knows("work") && !intervals().knows("wrok"));
+        assert_eq!(intervals().names().collect::<Vec<_>>(), ["ends", "work"]);
+        assert!(open(&["wrok"], &[], 16).is_err());
+        assert!(open(&[], &["wrok"], 16).is_ok());
+    }
+}

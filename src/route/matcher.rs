@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use regex::Regex;
 use thiserror::Error;
 
 use crate::domain::alert::Labels;
-use crate::route::{matcher_classic, matcher_utf8, re2};
+use crate::route::pattern::{Pattern, beginning};
+use crate::route::{matcher_classic, matcher_utf8};
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,15 +47,8 @@ pub struct Matcher {
     pub op: Op,
     /// What it is compared with: a text, or a regular expression that must cover the whole value.
     pub value: String,
-    test: Test,
-}
-
-/// What is compiled of `value`. A bare `a|b|c` needs no regular expression, and can be indexed.
-#[derive(Debug, Clone)]
-enum Test {
-    Text,
-    Words(Vec<String>),
-    Pattern(Regex),
+    /// Compiled of `value` when that is a regular expression.
+    pattern: Option<Pattern>,
 }
 
 /// A matcher as it was written, before its regular expression is compiled.
@@ -134,14 +127,11 @@ impl Matcher {
     /// The error is a sentence about the regular expression.
     pub fn new(name: impl Into<String>, op: Op, value: impl Into<String>) -> Result<Matcher, String> {
         let value = value.into();
-        let test = match op {
-            Op::Equal | Op::NotEqual => Test::Text,
-            Op::Matches | Op::NotMatches => match words(&value) {
-                Some(words) => Test::Words(words),
-                None => Test::Pattern(re2::compile_anchored(&value)?),
-            },
+        let pattern = match op {
+            Op::Equal | Op::NotEqual => None,
+            Op::Matches | Op::NotMatches => Some(Pattern::new(&value)?),
         };
-        Ok(Matcher { name: name.into(), op, value, test })
+        Ok(Matcher { name: name.into(), op, value, pattern })
     }
 
     /// Whether a label set fulfils it.
@@ -151,21 +141,26 @@ impl Matcher {
 
     /// Whether a value of its label fulfils it.
     pub fn admits(&self, value: &str) -> bool {
-        let hit = match &self.test {
-            Test::Text => self.value == value,
-            Test::Words(words) => words.iter().any(|word| word == value),
-            Test::Pattern(pattern) => pattern.is_match(value),
+        let hit = match &self.pattern {
+            None => self.value == value,
+            Some(pattern) => pattern.covers(value),
         };
         hit == matches!(self.op, Op::Equal | Op::Matches)
     }
 
     /// The only values that fulfil it, if they can be listed: of `=`, and of `=~` over plain words.
     pub fn listed(&self) -> Option<&[String]> {
-        match (self.op, &self.test) {
+        match (self.op, &self.pattern) {
             (Op::Equal, _) => Some(std::slice::from_ref(&self.value)),
-            (Op::Matches, Test::Words(words)) => Some(words),
+            (Op::Matches, Some(Pattern::Words(words))) => Some(words),
             _ => None,
         }
+    }
+
+    /// What every value that fulfils it begins with, if that is known of `=~`.
+    pub fn beginning(&self) -> Option<&str> {
+        let sure = (self.op == Op::Matches).then(|| beginning(&self.value))?;
+        (!sure.is_empty()).then_some(sure)
     }
 }
 
@@ -229,12 +224,6 @@ fn compile(raw: &[Raw]) -> Result<Vec<Matcher>, MatcherError> {
         })
     };
     raw.iter().map(one).collect()
-}
-
-/// The alternatives of a regular expression that is nothing but alternatives.
-fn words(pattern: &str) -> Option<Vec<String>> {
-    let plain = !pattern.contains(['\\', '.', '+', '*', '?', '(', ')', '[', ']', '{', '}', '^', '$']);
-    plain.then(|| pattern.split('|').map(str::to_owned).collect())
 }
 
 fn escape(value: &str) -> Cow<'_, str> {
@@ -337,5 +326,32 @@ mod tests {
         assert!(warning("foo=").contains(r#"write foo="" to be"#), "{}", warning("foo="));
         let both = warning(r#"foo="\x41""#);
         assert!(both.contains(r#"read as foo="\\x41", not as foo="A""#), "{both}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_cure() {
+        for (text, said) in [
+            (
+                "foo!bar",
+                "an operator is expected here, not '!'; put one of = != =~ !~ between the name and the value",
+            ),
+            ("{,}", "a label name is expected here, not ','; write a matcher as name=\"value\""),
+            (
+                "foo=b\"c",
+                "a comma or the end is expected here, not '\"'; put a comma between matchers, and double \
+              quotes around a value with blanks or signs in it",
+            ),
+            (
+                "{\"a\"=\"b\\d\"}",
+                "this escape sequence does not exist; write a backslash as \\\\ and a line break as \\n",
+            ),
+            (
+                "a=~\"b[\"",
+                "the regular expression \"b[\" cannot be read: unclosed character class; see \
+              https://github.com/google/re2/wiki/Syntax for what can be written",
+            ),
+        ] {
+            assert_eq!(parse_matchers(text).unwrap_err().to_string(), said);
+        }
     }
 }

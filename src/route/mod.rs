@@ -13,6 +13,7 @@ pub mod interval;
 pub mod matcher;
 pub mod matcher_classic;
 pub mod matcher_utf8;
+pub mod pattern;
 pub mod re2;
 pub mod reach;
 pub mod tree;
