@@ -21,6 +21,7 @@ pub mod assemble;
 pub mod auth;
 pub mod client;
 pub mod config;
+pub mod daemon;
 pub mod deliver;
 pub mod document;
 pub mod domain;

@@ -245,6 +245,10 @@ mod tests {
                 _ => Err(io::ErrorKind::NotFound.into()),
             }
         }
+
+        fn beside(&self, _: &Path) -> io::Result<String> {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 
     #[test]
