@@ -127,20 +127,21 @@ fn inspect(template: &handlebars::Template) -> Result<(), Flaw> {
 }
 
 fn inspect_call(call: &HelperTemplate, is_call: bool) -> Result<(), (String, String)> {
-    if let (true, Some(name)) = (is_call, name_of(&call.name)) {
-        if !helpers::names().any(|known| known == name) {
+    match name_of(&call.name) {
+        Some(name) if is_call && !helpers::names().any(|known| known == name) => {
             let cure = match nearest(name) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "the list of helpers is in the documentation of templates".to_owned(),
             };
             return Err((format!("there is no helper `{name}`"), cure));
         }
+        _ => {}
     }
     for parameter in call.params.iter().chain(call.hash.values()) {
-        if let Parameter::Subexpression(inner) = parameter {
-            if let TemplateElement::Expression(inner) = inner.as_element() {
-                inspect_call(inner, true)?;
-            }
+        if let Parameter::Subexpression(inner) = parameter
+            && let TemplateElement::Expression(inner) = inner.as_element()
+        {
+            inspect_call(inner, true)?;
         }
     }
     Ok(())

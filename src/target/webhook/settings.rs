@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
-use crate::document::node::At;
+use crate::document::node::{At, path_to_key};
 use crate::document::read::read;
 use crate::domain::exchange::{HeaderText, Method};
 use crate::domain::problem::Problem;
@@ -88,10 +88,10 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     for (name, at) in settings.headers {
         let lower = name.to_ascii_lowercase();
         let is_secret = SECRET_NAMES.iter().any(|word| lower.contains(word));
-        bench.header(format!("headers.{name}"), name, at, is_secret, &mut headers);
+        bench.header(path_to_key("headers", &name), name, at, is_secret, &mut headers);
     }
     for (name, at) in settings.secret_headers {
-        bench.header(format!("secret_headers.{name}"), name, at, true, &mut headers);
+        bench.header(path_to_key("secret_headers", &name), name, at, true, &mut headers);
     }
     let signer = bench.signer(settings.sign);
     match (url, body) {
