@@ -3,6 +3,7 @@
 //! `replies.yaml` with outcomes. Settings that are refused have `problems.txt` instead.
 //!
 //! `UPDATE_GOLDEN=1` rewrites `request.txt` and `problems.txt`; read them before you commit them.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is read from the environment")]
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use alert_relay::target::contract::{Kind, Target};
 use alert_relay::template::library::Language;
 use samples::{Sample, build, sample, shown, text};
 
+#[allow(dead_code, reason = "shared with the other drivers")]
 mod samples;
 
 #[derive(serde::Deserialize)]

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{
     Context, Handlebars, Output, Path, RenderContext, RenderError, RenderErrorReason, Renderable as _,
+    TemplateErrorReason,
 };
 
 use crate::template::escape::Escape;
@@ -47,8 +48,11 @@ impl Compiled {
     pub fn new(source: &str, escape: Escape) -> Result<Compiled, Flaw> {
         let template = handlebars::Template::compile(source).map_err(|error| {
             let (line, column) = error.pos().unwrap_or((1, 1));
-            let reason = error.reason().to_string();
-            let what = reason.lines().next().unwrap_or_default().to_owned();
+            let what = match error.reason() {
+                // The grammar's rules that would have fitted here help nobody.
+                TemplateErrorReason::InvalidSyntax(_) => "this cannot be read as a template".to_owned(),
+                reason => reason.to_string().lines().next().unwrap_or_default().to_owned(),
+            };
             Flaw {
                 line,
                 column,

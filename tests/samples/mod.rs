@@ -1,4 +1,9 @@
 //! Messages and targets for tests, from files: short JSON with a default for everything.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "only tests use it, and in them a broken sample is a bug"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
