@@ -238,9 +238,13 @@ fn our_own_wording_always_renders() {
 #[test]
 fn a_broken_template_never_swallows_a_message() {
     for (kind, field, broken) in [
-        ("pagerduty", "summary", "routing_key: R0000000000000000000000000000001\nsummary: '{{nope}}'"),
-        ("webhook", "body", "url: https://example.com\nbody: '{{nope}}'"),
-        ("console", "text", "text: '{{nope}}'"),
+        (
+            "pagerduty",
+            "summary",
+            "routing_key: R0000000000000000000000000000001\nsummary: '{{commonLabels.nope}}'",
+        ),
+        ("webhook", "body", "url: https://example.com\nbody: '{{commonLabels.nope}}'"),
+        ("console", "text", "text: '{{commonLabels.nope}}'"),
     ] {
         let kind = find(kind).expect("a kind");
         let target = build(kind, broken, Language::Zh).expect("it parses").target;

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alert_relay::domain::exchange::Reply;
+use alert_relay::domain::exchange::{Reply, Request};
+use alert_relay::domain::message::{Action, Message};
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::domain::problem::Severity;
-use alert_relay::target::KINDS;
 use alert_relay::target::contract::{Kind, Target};
+use alert_relay::target::{KINDS, find};
 use alert_relay::template::library::Language;
+use alert_relay::template::view::View;
 use samples::{Sample, build, sample, shown, text};
 
 #[allow(dead_code, reason = "shared with the other drivers")]
@@ -87,12 +89,7 @@ fn compare(path: &Path, got: &str, wrong: &mut Vec<String>) {
     }
 }
 
-fn judge(
-    target: &dyn Target,
-    message: &alert_relay::domain::message::Message,
-    case: &Path,
-    wrong: &mut Vec<String>,
-) {
+fn judge(target: &dyn Target, message: &Message, case: &Path, wrong: &mut Vec<String>) {
     let path = case.join("replies.yaml");
     if !path.exists() {
         return;
@@ -110,4 +107,39 @@ fn judge(
             wrong.push(format!("{}: {status} gave {got:?}", path.display()));
         }
     }
+}
+
+/// The golden cases star the keys; this looks at them.
+#[test]
+fn pagerduty_says_everything_about_a_problem_with_the_key_that_opened_it() {
+    let kind = find("pagerduty").expect("a kind");
+    let case = Path::new("tests/targets/pagerduty/key_by_name");
+    let target = build(kind, &text(&case.join("settings.yaml")), Language::En).expect("good settings").target;
+    let key = |message: &Message, view: &View| {
+        let Request::Http(request) = target.request(message, view).expect("sayable").request else {
+            panic!()
+        };
+        let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+        body["routing_key"].as_str().expect("a key").to_owned()
+    };
+    let Sample { mut message, view, .. } = sample(&case.join("message.json"));
+    assert_eq!(key(&message, &view), "R000000000000000000000000000000a", "chosen by the label `team`");
+    let accepted = Reply { status: 202, ..Reply::default() };
+    let Outcome::Delivered { remote: Some(opened_with) } = target.judge(&message, &accepted) else {
+        panic!()
+    };
+
+    let resolved = sample(Path::new("tests/samples/messages/resolved.json"));
+    message.action = Action::Resolve;
+    message.group = resolved.message.group;
+    assert_eq!(key(&message, &resolved.view), "R0000000000000000000000000000001", "the label is gone");
+    message.remote = Some(opened_with);
+    assert_eq!(key(&message, &resolved.view), "R000000000000000000000000000000a", "and the key remembered");
+    let retired = "tests/targets/pagerduty/resolve_with_retired_key/message.json";
+    message.remote = sample(Path::new(retired)).message.remote;
+    assert_eq!(
+        key(&message, &resolved.view),
+        "R0000000000000000000000000000000",
+        "out of use, not forgotten"
+    );
 }

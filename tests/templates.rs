@@ -9,7 +9,9 @@ use alert_relay::document::node::At;
 use alert_relay::domain::problem::Place;
 use alert_relay::template::escape::Escape;
 use alert_relay::template::library::{Builtin, Language, Library};
+use alert_relay::template::view::NAMES;
 use samples::{Sample, sample, text};
+use serde_json::Value;
 
 #[allow(dead_code, reason = "shared with the drivers of targets")]
 mod samples;
@@ -78,7 +80,8 @@ fn the_table_of_helpers() {
 
 static GREETING: Builtin =
     Builtin { kind: "x", field: "greeting", en: "built in: {{title}}\n", zh: "内置：{{title}}\n" };
-static HOPELESS: Builtin = Builtin { kind: "x", field: "hopeless", en: "{{nothing}}", zh: "{{nothing}}" };
+static HOPELESS: Builtin =
+    Builtin { kind: "x", field: "hopeless", en: "{{event.nothing}}", zh: "{{event.nothing}}" };
 
 #[test]
 fn the_operators_line_comes_before_his_file_and_that_before_ours() {
@@ -136,4 +139,12 @@ fn a_text_that_does_not_parse_is_a_problem_with_a_place() {
     assert_eq!((problem.place.line, problem.place.column), (7, 3));
     assert!(problem.what.starts_with("template line 1 column "), "{problem}");
     assert!(!problem.cure.is_empty());
+}
+
+#[test]
+fn every_message_has_every_name() {
+    for name in ["firing", "mixed", "resolved", "bare", "guance"] {
+        let Value::Object(data) = message(name).view.data().clone() else { panic!("no map") };
+        assert!(data.keys().eq(NAMES), "{name}: {:?}", data.keys());
+    }
 }

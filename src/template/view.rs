@@ -14,6 +14,40 @@ use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
 use crate::domain::message::Message;
 use crate::template::severity::Severity;
 
+/// Everything that a template finds at the top level, in every message; [`View::of`] explains it.
+pub const NAMES: [&str; 30] = [
+    "acceptedAt",
+    "action",
+    "alerts",
+    "commonAnnotations",
+    "commonLabels",
+    "counts",
+    "dedupKey",
+    "event",
+    "externalURL",
+    "firing",
+    "groupKey",
+    "groupLabels",
+    "id",
+    "link",
+    "note",
+    "notification_reason",
+    "now",
+    "receiver",
+    "relayURL",
+    "resolved",
+    "severity",
+    "severityRaw",
+    "source",
+    "startedAt",
+    "status",
+    "target",
+    "title",
+    "truncatedAlerts",
+    "version",
+    "where",
+];
+
 /// What Alertmanager writes for a time that is not known (yet): the zero time of Go.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
