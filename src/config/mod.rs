@@ -1,1 +1,15 @@
-//! The shape of relay.yaml.
+//! relay.yaml: its shape, its defaults, its secrets, and the print of what is wrong with it.
+//!
+//! `load` takes the text of the file and gives a [`file::File`] with every problem of form. What
+//! needs other rooms (does that receiver exist, does that template compile) is asked in
+//! `assemble.rs`; what the settings of a kind mean is asked in `target/`.
+
+pub mod file;
+pub mod load;
+pub mod routes;
+pub mod secrets;
+pub mod server;
+pub mod show;
+pub mod sources;
+pub mod targets;
+pub mod units;

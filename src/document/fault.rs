@@ -28,9 +28,13 @@ pub(super) enum Step {
     Index(usize),
 }
 
-/// Why reading stopped.
+/// Why reading stopped. Boxed: every result on the way carries the room for one.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct Fault(pub(super) Box<Finding>);
+
+/// What there is to say about a fault.
+#[derive(Debug)]
+pub(super) struct Finding {
     pub(super) what: String,
     pub(super) cure: String,
     /// The key that is missing in the map at `node`.
@@ -48,7 +52,7 @@ pub(super) struct Fault {
 
 impl Fault {
     fn new(what: impl Into<String>, cure: impl Into<String>) -> Fault {
-        Fault {
+        Fault(Box::new(Finding {
             what: what.into(),
             cure: cure.into(),
             missing: None,
@@ -57,45 +61,46 @@ impl Fault {
             holder: None,
             place: Place::default(),
             steps: Vec::new(),
-        }
+        }))
     }
 
     /// Pins it to a node and a place, unless a deeper one was found already.
     pub(super) fn at(mut self, node: &Node, place: Place) -> Fault {
-        if self.node.is_none() {
-            self.node = Some(Id::of(node));
-            self.place = place;
+        if self.0.node.is_none() {
+            self.0.node = Some(Id::of(node));
+            self.0.place = place;
         }
         self
     }
 
     /// It came of something made up or struck out.
-    pub(super) fn made_up(self) -> Fault {
-        Fault { is_made_up: true, ..self }
+    pub(super) fn made_up(mut self) -> Fault {
+        self.0.is_made_up = true;
+        self
     }
 
     /// It passed the value of `key` in `map` on its way up.
     pub(super) fn through_key(mut self, map: &Node, key: &str, value: &Node) -> Fault {
-        if self.node == Some(Id::of(value)) {
-            self.holder = Some((Id::of(map), key.to_owned()));
+        if self.0.node == Some(Id::of(value)) {
+            self.0.holder = Some((Id::of(map), key.to_owned()));
         }
-        self.steps.push(Step::Key(key.to_owned()));
+        self.0.steps.push(Step::Key(key.to_owned()));
         self
     }
 
     /// It passed an element of a list on its way up.
     pub(super) fn through_element(mut self, index: usize) -> Fault {
-        self.steps.push(Step::Index(index));
+        self.0.steps.push(Step::Index(index));
         self
     }
 
     /// As a problem; `root` is the path of the tree that was read.
     pub(super) fn into_problem(self, root: &str) -> Problem {
-        let path = self.steps.iter().rev().fold(root.to_owned(), |path, step| match step {
+        let path = self.0.steps.iter().rev().fold(root.to_owned(), |path, step| match step {
             Step::Key(key) => path_to_key(&path, key),
             Step::Index(index) => path_to_element(&path, *index),
         });
-        Problem::error(path, self.place, self.what, self.cure)
+        Problem::error(path, self.0.place, self.0.what, self.0.cure)
     }
 }
 
@@ -123,7 +128,7 @@ impl Error for Fault {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Fault {
-        Fault::new("is none of the words known here", nearest::cure(variant, expected.iter().copied()))
+        Fault::new("is a word not known here", nearest::cure(variant, expected.iter().copied()))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Fault {
@@ -131,8 +136,9 @@ impl Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Fault {
-        let fault = Fault::new(format!("the key `{field}` is missing"), format!("add `{field}`"));
-        Fault { missing: Some(field), ..fault }
+        let mut fault = Fault::new(format!("the key `{field}` is missing"), format!("add `{field}`"));
+        fault.0.missing = Some(field);
+        fault
     }
 }
 
@@ -172,7 +178,7 @@ fn wanted(expected: &dyn Expected) -> String {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.what, self.cure)
+        write!(f, "{}; {}", self.0.what, self.0.cure)
     }
 }
 

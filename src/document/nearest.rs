@@ -1,7 +1,7 @@
 //! "Did you mean": the known word nearest to a mistyped one, and cures made of it.
 
 /// Similarity (0 to 1) from which a known word counts as what was meant.
-const LIKENESS_MIN: f64 = 0.6;
+const LIKENESS_MIN: f64 = 0.55;
 
 /// The known word nearest to `word`, if any is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

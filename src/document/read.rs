@@ -6,7 +6,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::document::fault::{Fault, Id};
+use crate::document::fault::{Finding, Id};
 use crate::document::node::Node;
 use crate::document::reader::{Lessons, Reader};
 use crate::domain::problem::{Place, Problem};
@@ -34,15 +34,15 @@ pub fn read<T: DeserializeOwned>(node: &Node, path: &str) -> Read<T> {
             Ok(value) => return Read { value: Some(value), problems },
             Err(fault) => fault,
         };
-        let wrong = fault.node.unwrap_or(Id::of(node));
-        let (is_made_up, missing, holder) = (fault.is_made_up, fault.missing, fault.holder.clone());
-        if !is_told(&fault, wrong, &struck_keys) {
-            problems.push(fault.into_problem(path));
-        }
-        let repaired = match missing {
-            Some(key) if !is_made_up => make_up(&mut lessons, wrong, key),
+        let wrong = fault.0.node.unwrap_or(Id::of(node));
+        let holder = fault.0.holder.clone();
+        let repaired = match fault.0.missing {
+            Some(key) if !fault.0.is_made_up => make_up(&mut lessons, wrong, key),
             _ => false,
         };
+        if !is_told(&fault.0, wrong, &struck_keys) {
+            problems.push(fault.into_problem(path));
+        }
         if !repaired {
             if wrong == Id::of(node) || !lessons.struck.insert(wrong) {
                 return Read { value: None, problems };
@@ -60,7 +60,7 @@ pub fn read<T: DeserializeOwned>(node: &Node, path: &str) -> Read<T> {
 }
 
 /// Whether this fault follows from something that was told already.
-fn is_told(fault: &Fault, map: Id, struck_keys: &[(Id, String)]) -> bool {
+fn is_told(fault: &Finding, map: Id, struck_keys: &[(Id, String)]) -> bool {
     let was_struck = |key: &str| struck_keys.iter().any(|(holder, name)| *holder == map && name == key);
     fault.is_made_up || fault.missing.is_some_and(was_struck)
 }
@@ -157,7 +157,7 @@ mod tests {
             "2:26: ports[4]: is a number; expected a whole number from 0 to 65535",
             "3:5: on: is text; expected `true` or `false`",
             "5:10: inner[0].id: is a list; expected text",
-            "5:22: inner[0].level: is none of the words known here; did you mean `high`",
+            "5:22: inner[0].level: is a word not known here; did you mean `high`",
             "6:6: inner[1].wieght: is not a key known here; did you mean `weight`",
             "6:5: inner[1]: the key `id` is missing; add `id`",
             "6:5: inner[1]: the key `level` is missing; add `level`",
@@ -183,7 +183,7 @@ mod tests {
         );
         assert_eq!(
             problems("name: a\nchoice: {rihgt: 2}"),
-            ["2:10: choice.rihgt: is none of the words known here; did you mean `right`"]
+            ["2:10: choice.rihgt: is a word not known here; did you mean `right`"]
         );
     }
 

@@ -113,7 +113,7 @@ fn words(error: &Error) -> (&'static str, &'static str) {
             .find(|(part, _, _)| msg.contains(part))
             .map_or(UNKNOWN, |(_, what, cure)| (what, cure)),
         Error::MultipleDocuments { .. } => {
-            ("a second document begins here", "keep one document: remove this line and what follows `---`")
+            ("a second document begins here", "keep one document in a file: remove the line `---` above")
         }
         Error::UnknownAnchor { .. } => (
             "no anchor of this name stands above",

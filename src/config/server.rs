@@ -1,0 +1,193 @@
+//! Shapes of `server`, `store`, `templates` and `retention`, with their defaults.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::de::{Deserialize, Deserializer};
+
+use crate::config::units::{Duration, Size, written};
+use crate::document::node::At;
+use crate::domain::secret::Secret;
+
+/// Where the relay listens when nothing is said: reachable from this machine only.
+pub const LISTEN: Listen = Listen(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9095));
+/// Largest body taken in. Alertmanager's are far smaller; Guance's with long messages come near 1 MiB.
+pub const BODY_LIMIT: Size = Size(4 << 20);
+/// How long an identical body counts as the same call said twice (two Alertmanagers, a repeat).
+pub const DEDUP_WINDOW: Duration = Duration::from_secs(60);
+/// Connections at once.
+pub const CONNECTIONS: u32 = 10_000;
+/// How long calls under way may take to end when the relay stops.
+pub const DRAIN: Duration = Duration::from_secs(20);
+/// How long a sender may take for the head of a request.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a sender may take for the body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Folder of the embedded store.
+pub const STORE_PATH: &str = "/var/lib/alert-relay";
+/// How long events, and deliveries that ended, are kept.
+pub const KEEP_EVENTS: Duration = Duration::from_days(30);
+/// How long incidents are kept: a year and its comparison.
+pub const KEEP_INCIDENTS: Duration = Duration::from_days(400);
+/// Size of the store at which the oldest goes first.
+pub const DISK_LIMIT: Size = Size(10 << 30);
+
+/// `server`: where and how the relay listens.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerFile {
+    /// Address and port for senders, as in `127.0.0.1:9095`.
+    pub listen: At<Listen>,
+    /// The admin API and the console. Left out: on the same port, from this machine only.
+    pub admin: Option<AdminFile>,
+    /// Largest body taken in, unpacked.
+    pub body_limit: Size,
+    /// How people and vendors reach the relay, as in `https://relay.example.com`: for links in
+    /// messages, and the URL that vendors sign. May be empty.
+    pub external_url: At<String>,
+    /// An identical body within this time is accepted and makes no new delivery.
+    pub dedup_window: Duration,
+    /// Connections at once; more wait to be accepted.
+    pub connections: u32,
+    /// How long calls under way may take to end when the relay stops.
+    pub drain: Duration,
+    /// How long a sender may take for the head of a request.
+    pub header_timeout: Duration,
+    /// How long a sender may take for the body.
+    pub body_timeout: Duration,
+}
+
+impl Default for ServerFile {
+    fn default() -> ServerFile {
+        ServerFile {
+            listen: At { value: LISTEN, place: Default::default() },
+            admin: None,
+            body_limit: BODY_LIMIT,
+            external_url: At::default(),
+            dedup_window: DEDUP_WINDOW,
+            connections: CONNECTIONS,
+            drain: DRAIN,
+            header_timeout: HEADER_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+        }
+    }
+}
+
+/// `server.admin`
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminFile {
+    /// Address and port of its own listener. Left out: the one for senders.
+    #[serde(default)]
+    pub listen: Option<At<Listen>>,
+    /// Bearer tokens; any of them opens. Several at once, so that they can be changed in turn.
+    pub tokens: Vec<At<Secret>>,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl Default for Listen {
+    fn default() -> Listen {
+        LISTEN
+    }
+}
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Listen, &'static str> {
+        const EXAMPLE: &str =
+            "is not an address with a port; write one such as 127.0.0.1:9095, 0.0.0.0:9095 or [::]:9095";
+        text.parse().map(Listen).map_err(|_| EXAMPLE)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listen, D::Error> {
+        written(deserializer, "an address such as 127.0.0.1:9095")
+    }
+}
+
+/// `store`: where accepted alerts are kept. One of the two keys; left out: `path` with its default.
+#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreFile {
+    /// Folder of the embedded store.
+    pub path: Option<At<PathBuf>>,
+    /// Connection string of a PostgreSQL server, for several relays that share the work.
+    pub postgres: Option<At<Secret>>,
+}
+
+impl StoreFile {
+    /// The folder of the embedded store.
+    pub fn folder(&self) -> &Path {
+        self.path.as_ref().map_or(Path::new(STORE_PATH), |path| &path.value)
+    }
+}
+
+/// `templates`: the wording of messages.
+#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TemplatesFile {
+    /// A folder laid out like the built-in one (`<kind>/<field>.hbs`); a file there replaces the
+    /// built-in wording. Left out: the built-in wording only.
+    pub path: Option<At<PathBuf>>,
+    /// Language of the built-in wording.
+    pub language: Language,
+}
+
+/// A language of the built-in wording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl Language {
+    /// The word in the file: `en` or `zh`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::Zh => "zh",
+        }
+    }
+}
+
+/// `retention`: how long what is over is kept.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionFile {
+    /// Events as they came in, for replay and audit.
+    pub events: Duration,
+    /// Deliveries that ended, with their attempts.
+    pub deliveries: Duration,
+    /// Incidents and their time lines.
+    pub incidents: Duration,
+    /// Size of the store at which the oldest that is over goes first, whatever its age.
+    pub disk_limit: Size,
+}
+
+impl Default for RetentionFile {
+    fn default() -> RetentionFile {
+        RetentionFile {
+            events: KEEP_EVENTS,
+            deliveries: KEEP_EVENTS,
+            incidents: KEEP_INCIDENTS,
+            disk_limit: DISK_LIMIT,
+        }
+    }
+}
