@@ -27,7 +27,8 @@ use crate::pace::clock::Clock;
 use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
-use crate::server::app::{App, Inner};
+use crate::server::app::App;
+use crate::server::state::{Reload, State};
 use crate::store::boundary::Retention;
 use crate::store::handle::{self, Store};
 use crate::store::schedule::Caps;
@@ -98,7 +99,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
 
     let stop = CancellationToken::new();
     let reload = reloader(config.to_owned(), &fleet, &metrics, &clock);
-    let app = App::new(Inner {
+    let app = App::new(State {
         books: fleet.books.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
@@ -173,7 +174,7 @@ fn door(
 }
 
 /// SIGHUP reloads; SIGTERM and SIGINT end the wait.
-async fn wait_for_signals(reload: crate::server::app::Reload) -> std::io::Result<()> {
+async fn wait_for_signals(reload: Reload) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -189,12 +190,7 @@ async fn wait_for_signals(reload: crate::server::app::Reload) -> std::io::Result
     }
 }
 
-fn reloader(
-    config: PathBuf,
-    fleet: &Fleet,
-    metrics: &Metrics,
-    clock: &Arc<dyn Clock>,
-) -> crate::server::app::Reload {
+fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Reload {
     let (fleet, metrics, clock) = (fleet.clone(), metrics.clone(), Arc::clone(clock));
     let runtime = tokio::runtime::Handle::current();
     Arc::new(move || {

@@ -5,25 +5,25 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::app::{Head, Inner, unavailable};
+use crate::server::state::{Head, State, unavailable};
 use crate::store::boundary::{DeliveryRecord, EventRecord};
 
 /// Lets admins pass: by token, or from this machine when no token is configured.
-fn admitted(app: &Inner, head: &Head<'_>) -> Result<(), Answer> {
+fn admitted(app: &State, head: &Head<'_>) -> Result<(), Box<Answer>> {
     if app.admin.bearer.is_empty() && !head.peer.addr.ip().to_canonical().is_loopback() {
         let detail =
             "the admin interface answers this machine only; configure server.admin.tokens to open it";
-        return Err(ProblemDetails::new(StatusCode::FORBIDDEN, detail).into_answer());
+        return Err(Box::new(ProblemDetails::new(StatusCode::FORBIDDEN, detail).into_answer()));
     }
     app.admin
         .check_head(head.peer.addr.ip(), head.headers, None)
-        .map_err(|refused| ProblemDetails::from(refused).into_answer())
+        .map_err(|refused| Box::new(ProblemDetails::from(refused).into_answer()))
 }
 
 /// `POST /-/reload`: 200, or 500 with every problem and the old configuration kept.
-pub(super) async fn reload(app: &Inner, head: &Head<'_>) -> Answer {
+pub(super) async fn reload(app: &State, head: &Head<'_>) -> Answer {
     if let Err(refused) = admitted(app, head) {
-        return refused;
+        return *refused;
     }
     let reload = std::sync::Arc::clone(&app.reload);
     match tokio::task::spawn_blocking(move || reload()).await {
@@ -40,9 +40,9 @@ pub(super) async fn reload(app: &Inner, head: &Head<'_>) -> Answer {
 }
 
 /// `GET /api/v1/events/{id}`: what became of it.
-pub(super) async fn event(app: &Inner, head: &Head<'_>, id: &str) -> Answer {
+pub(super) async fn event(app: &State, head: &Head<'_>, id: &str) -> Answer {
     if let Err(refused) = admitted(app, head) {
-        return refused;
+        return *refused;
     }
     let Ok(uid) = Uuid::parse_str(id) else {
         let detail = "this is not an id; it is the `id` that the answer to an accepted call holds";

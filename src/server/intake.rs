@@ -18,8 +18,8 @@ use crate::plan::{Plan, plan};
 use crate::route::inhibit::{AlertKey, is_candidate};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::app::{Head, Inner, unavailable};
 use crate::server::body::{BodyError, Encoding, read_body};
+use crate::server::state::{Head, State, unavailable};
 use crate::source::contract::{Arrival, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
 
@@ -28,7 +28,7 @@ const PUSH_KIND: &str = "prometheus";
 
 /// `POST /hooks/{source}` and `/hooks/{source}/{token}`.
 pub(super) async fn hook(
-    app: &Inner,
+    app: &State,
     head: &Head<'_>,
     name: &str,
     token: Option<&str>,
@@ -50,7 +50,7 @@ pub(super) async fn hook(
 /// `POST /api/v2/alerts`: the first source of kind `prometheus` that lets the caller in. Answers as
 /// Alertmanager does: an empty 200, or a 400 that names the invalid alerts after the valid ones
 /// have been taken.
-pub(super) async fn push(app: &Inner, head: &Head<'_>, body: Incoming) -> Answer {
+pub(super) async fn push(app: &State, head: &Head<'_>, body: Incoming) -> Answer {
     let book = app.books.current();
     let of_kind = || book.sources.iter().filter(|(_, rule)| rule.kind == PUSH_KIND);
     let welcome = |rule: &SourceRule| rule.auth.check_head(head.peer.addr.ip(), head.headers, None).is_ok();
@@ -82,7 +82,7 @@ fn told(reading: &Reading, accepted: &Accepted) -> Answer {
 }
 
 struct Call<'a> {
-    app: &'a Inner,
+    app: &'a State,
     book: &'a Rulebook,
     head: &'a Head<'a>,
     name: &'a str,

@@ -11,3 +11,4 @@ pub mod body;
 pub mod intake;
 pub mod paths;
 pub mod probes;
+pub mod state;

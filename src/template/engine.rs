@@ -11,7 +11,7 @@ use handlebars::{
 
 use crate::template::escape::Escape;
 use crate::template::helpers;
-use crate::template::inspect::inspect;
+use crate::template::inspect::{Flaw, inspect};
 
 /// No rendered text is longer than this.
 pub const BYTES_MAX: usize = 1024 * 1024;
@@ -32,15 +32,6 @@ fn registry(escape: Escape) -> Handlebars<'static> {
 pub struct Compiled {
     template: handlebars::Template,
     escape: Escape,
-}
-
-/// Why a text does not. Line and column count from 1 and stand in the template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
-    pub line: usize,
-    pub column: usize,
-    pub what: String,
-    pub cure: String,
 }
 
 impl Compiled {

@@ -7,9 +7,21 @@
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 
-use crate::template::engine::Flaw;
 use crate::template::helpers;
 use crate::template::view::NAMES;
+
+/// Why a text is no template. Line and column count from 1 and stand in the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub cure: String,
+}
 
 /// What is wrong, and what to do.
 type Wrong = (String, String);
