@@ -245,6 +245,10 @@ mod tests {
                 _ => Err(io::ErrorKind::NotFound.into()),
             }
         }
+
+        fn beside(&self, path: &Path) -> io::Result<String> {
+            self.file(path)
+        }
     }
 
     #[test]
