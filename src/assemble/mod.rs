@@ -198,7 +198,7 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
         && tokens.is_empty()
         && !listen.value.0.ip().is_loopback()
     {
-        let what = "opens the admin interface to the network without a token";
+        let what = "holds none, and the admin interface is open to the network";
         problems.push(Problem::error(
             "server.admin.tokens",
             listen.place,

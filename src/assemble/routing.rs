@@ -74,7 +74,7 @@ fn route(file: &At<RouteFile>, path: &str, known: &Known<'_>, problems: &mut Vec
             match Matcher::new(name.clone(), op, wanted.value.clone()) {
                 Ok(matcher) => matchers.push(matcher),
                 Err(sentence) => {
-                    let (what, cure) = parted(&sentence);
+                    let (what, cure) = (sentence, "write it as Go's regexp reads it, without lookaround");
                     problems.push(Problem::error(format!("{path}.{key}.{name}"), wanted.place, what, cure));
                 }
             }
@@ -109,11 +109,23 @@ fn matchers(texts: &[At<String>], path: &str, problems: &mut Vec<Problem>) -> Ve
             }
             Err(error) => {
                 let what = format!("`{}`: {}", text.value, error.what);
-                problems.push(Problem::error(&path, text.place, what, error.cure));
+                problems.push(Problem::error(&path, inside(text, error.column), what, error.cure));
             }
         }
     }
     matchers
+}
+
+/// The place of a character of a text. Where YAML's escapes or lines stand between, the whole text.
+fn inside(text: &At<String>, character: usize) -> Place {
+    let At { value, place } = text;
+    let quote = match (place.length as usize).checked_sub(value.chars().count()) {
+        Some(0) => 0,
+        Some(2) => 1,
+        _ => return *place,
+    };
+    let ahead = u32::try_from(character).unwrap_or_default() + quote;
+    Place { column: place.column + ahead, length: 1, ..*place }
 }
 
 fn unused_receivers(file: &File, tree: &Tree, problems: &mut Vec<Problem>) {

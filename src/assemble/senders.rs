@@ -10,10 +10,10 @@ use crate::auth::signature::Hmac;
 use crate::config::secrets::World;
 use crate::config::sources::{AuthFile, EnrichFile, LookupFile, SourceFile};
 use crate::document::nearest;
-use crate::document::node::{At, Node, Value};
+use crate::document::node::{At, Value};
 use crate::document::parse::parse;
 use crate::document::read::read;
-use crate::domain::problem::{Place, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::secret::{Redactor, Secret};
 use crate::route::enrich::{Enrichment, Lookup, TableFault};
 use crate::rulebook::SourceRule;
@@ -81,25 +81,25 @@ fn json_source(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Op
     };
     let path = format!("{path}.json");
     let paths = read::<JsonPaths>(settings, &path);
+    let has_typos = !paths.problems.is_empty();
     problems.extend(paths.problems);
     match JsonSource::new(&paths.value?) {
         Ok(source) => Some(Box::new(source)),
         Err(faults) => {
+            // A path that seems to be missing may be the one that was mistyped.
             for fault in faults {
+                let written = fault.setting.split('.').try_fold(settings, |node, key| node.get(key));
+                if written.is_none() && has_typos {
+                    continue;
+                }
                 let at = format!("{path}.{}", fault.setting);
-                let place = place_of(settings, &fault.setting);
+                let place = written.map_or(settings.place, |node| node.place);
                 let (what, cure) = parted(&fault.why);
                 problems.push(Problem::error(at, place, what, cure));
             }
             None
         }
     }
-}
-
-/// Where a setting such as `labels.host` stands; the settings as a whole when it is not there.
-fn place_of(settings: &Node, setting: &str) -> Place {
-    let found = setting.split('.').try_fold(settings, |node, key| node.get(key));
-    found.map_or(settings.place, |node| node.place)
 }
 
 fn auth(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Auth {

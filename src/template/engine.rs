@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{
     Context, Handlebars, Output, Path, RenderContext, RenderError, RenderErrorReason, Renderable as _,
+    TemplateErrorReason,
 };
 
 use crate::template::escape::Escape;
@@ -47,14 +48,12 @@ impl Compiled {
     pub fn new(source: &str, escape: Escape) -> Result<Compiled, Flaw> {
         let template = handlebars::Template::compile(source).map_err(|error| {
             let (line, column) = error.pos().unwrap_or((1, 1));
-            let reason = error.reason().to_string();
-            let what = reason.lines().next().unwrap_or_default().to_owned();
-            Flaw {
-                line,
-                column,
-                what,
-                cure: "close every {{ with }} and every {{#block}} with {{/block}}".into(),
-            }
+            let what = match error.reason() {
+                TemplateErrorReason::InvalidSyntax(_) => misread(source, line, column).to_owned(),
+                other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+            };
+            let cure = "close every {{ with }} and every {{#block}} with {{/block}}";
+            Flaw { line, column, what, cure: cure.to_owned() }
         })?;
         inspect(&template)?;
         Ok(Compiled { template, escape })
@@ -69,6 +68,18 @@ impl Compiled {
             Ok(()) => Ok(out.0),
             Err(error) => Err(sentence(&error)),
         }
+    }
+}
+
+/// What most likely keeps the text from being read: the grammar's own words help nobody.
+fn misread(source: &str, line: usize, column: usize) -> &'static str {
+    let rest = source.split('\n').nth(line.saturating_sub(1)).and_then(|line| line.get(column.saturating_sub(1)..));
+    let at_end = line >= source.split('\n').count() && rest.is_none_or(str::is_empty);
+    let is_open = source.rfind("{{").is_some_and(|start| !source[start..].contains("}}"));
+    match () {
+        () if is_open => "a `{{` is never closed",
+        () if at_end => "a `{{#block}}` is never closed",
+        () => "this is nothing that handlebars reads",
     }
 }
 
@@ -130,7 +141,7 @@ fn inspect_call(call: &HelperTemplate, is_call: bool) -> Result<(), (String, Str
     if let (true, Some(name)) = (is_call, name_of(&call.name)) {
         if !helpers::names().any(|known| known == name) {
             let cure = match nearest(name) {
-                Some(known) => format!("did you mean `{known}`?"),
+                Some(known) => format!("did you mean `{known}`"),
                 None => "the list of helpers is in the documentation of templates".to_owned(),
             };
             return Err((format!("there is no helper `{name}`"), cure));

@@ -203,8 +203,7 @@ impl Bench<'_> {
         }
         if let Some((_, cure)) = REFUSED.iter().find(|(refused, _)| *refused == lower) {
             self.wrong(&field, &at, &format!("the header {name} cannot be set"), cure);
-        }
-        if headers.iter().any(|(have, _)| have.eq_ignore_ascii_case(&name)) {
+        } else if headers.iter().any(|(have, _)| have.eq_ignore_ascii_case(&name)) {
             self.wrong(&field, &at, &format!("the header {name} is set twice"), "keep one");
         }
         if !at.value.expose().chars().all(|c| (' '..='~').contains(&c) || c == '\t') {
