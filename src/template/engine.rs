@@ -73,7 +73,8 @@ impl Compiled {
 
 /// What most likely keeps the text from being read: the grammar's own words help nobody.
 fn misread(source: &str, line: usize, column: usize) -> &'static str {
-    let rest = source.split('\n').nth(line.saturating_sub(1)).and_then(|line| line.get(column.saturating_sub(1)..));
+    let rest =
+        source.split('\n').nth(line.saturating_sub(1)).and_then(|line| line.get(column.saturating_sub(1)..));
     let at_end = line >= source.split('\n').count() && rest.is_none_or(str::is_empty);
     let is_open = source.rfind("{{").is_some_and(|start| !source[start..].contains("}}"));
     match () {
