@@ -12,7 +12,7 @@
 //! | 5 | `assemble`: file to rulebook · `plan`: group to deliveries · `deliver`: one loop a target · `incident`: the life of an incident |
 //! | 4 | `rulebook`: everything checked, compiled, frozen |
 //! | 3 | `target`: what a kind of target can say, one file a kind |
-//! | 2 | `source`: one file a sender · `route` · `template` · `config` · `store` · `client`: the only outward socket · `metrics` |
+//! | 2 | `source`: one file a sender · `route` · `template` · `config` · `store` · `client`: the only outward socket · `auth`: who may call · `metrics` |
 //! | 1 | `document`: YAML that knows its places · `pace`: how fast and when again |
 //! | 0 | `domain`: the words that all rooms speak |
 #![warn(missing_docs)]
@@ -22,6 +22,7 @@ pub mod auth;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod daemon;
 pub mod deliver;
 pub mod document;
 pub mod domain;

@@ -1,20 +1,36 @@
 //! Words in, exit code out.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use alert_relay::cli::args::{Cli, Command};
-use alert_relay::cli::{Surroundings, check, explain};
+use alert_relay::cli::args::{Cli, Command, ServeArgs};
+use alert_relay::cli::{Answer, Surroundings, check, explain, serve};
+use alert_relay::daemon;
 use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let surroundings = Surroundings::of_this_process();
     let answer = match &cli.command {
+        Command::Serve(args) => run_daemon(args, &surroundings),
         Command::Check(args) => check::run(args, &surroundings),
         Command::Explain(args) => explain::run(args, &surroundings),
     };
     match answer.write() {
         Ok(()) => ExitCode::from(answer.code),
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Runs until it is told to stop.
+fn run_daemon(args: &ServeArgs, surroundings: &Surroundings) -> Answer {
+    serve::start_log(args, surroundings);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Answer::refused(&format!("threads cannot be started: {error}")),
+    };
+    match runtime.block_on(daemon::serve(&args.config.config, Arc::new(serve::print))) {
+        Ok(()) => Answer::default(),
+        Err(failed) => Answer::refused(&failed.to_string()),
     }
 }

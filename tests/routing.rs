@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use alert_relay::domain::alert::Labels;
 use alert_relay::domain::problem::Place;
 use alert_relay::route::interval::{IntervalSpec, TimeInterval};
-use alert_relay::route::matcher::{Matcher, MatcherError, Raw, parse_matchers};
+use alert_relay::route::matcher::{Matcher, parse_matchers};
 use alert_relay::route::tree::{RouteSpec, Tree};
+use alert_relay::route::written::{MatcherError, Raw};
 use alert_relay::route::{matcher_classic, matcher_utf8};
 use serde::Deserialize;
 

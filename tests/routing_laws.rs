@@ -5,8 +5,9 @@
 use alert_relay::domain::alert::{Fingerprint, Labels, Status};
 use alert_relay::route::explain::Verdict;
 use alert_relay::route::inhibit::{Active, AlertKey, InhibitRule, inhibited_by};
-use alert_relay::route::matcher::{Matcher, Op, parse_matchers};
+use alert_relay::route::matcher::{Matcher, parse_matchers};
 use alert_relay::route::tree::{RouteId, RouteSpec, Tree};
+use alert_relay::route::written::Op;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;

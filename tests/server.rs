@@ -15,10 +15,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alert_relay::auth::check::Auth;
 use alert_relay::metrics::Metrics;
 use alert_relay::server::accept::{Limits, Peer, serve};
 use alert_relay::server::answer::{Answer, ProblemDetails, json};
-use alert_relay::server::auth::Auth;
 use alert_relay::server::body::{Encoding, read_body};
 use alert_relay::server::paths::{ENDPOINTS, Endpoint, Paths};
 use alert_relay::server::probes::{self, Readiness};

@@ -207,7 +207,8 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
         ));
     }
     let url = &server.external_url;
-    if !url.value.is_empty() && !(url.value.starts_with("http://") || url.value.starts_with("https://")) {
+    let is_web = url.value.starts_with("http://") || url.value.starts_with("https://");
+    if !url.value.is_empty() && !is_web {
         let what = "is not a web address";
         problems.push(Problem::error(
             "server.external_url",

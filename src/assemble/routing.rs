@@ -8,8 +8,9 @@ use crate::document::node::At;
 use crate::domain::problem::{Place, Problem};
 use crate::route::inhibit::InhibitRule;
 use crate::route::interval::{IntervalSpec, Intervals, TimeInterval};
-use crate::route::matcher::{Matcher, Op, parse_matchers};
+use crate::route::matcher::{Matcher, parse_matchers};
 use crate::route::tree::{RouteSpec, Tree};
+use crate::route::written::Op;
 
 pub(super) struct Routing {
     /// `None` when the root is unsound.

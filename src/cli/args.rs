@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use tracing_subscriber::EnvFilter;
 
 /// Where the configuration is when nothing is said.
 pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
@@ -32,6 +33,15 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the relay until it is told to stop
+    ///
+    /// Reads the configuration, opens the store, listens, takes alerts in and delivers them. The log
+    /// goes to standard error; what targets of kind console and dry runs say goes to standard
+    /// output. SIGHUP reads the configuration again: on any problem the old one stays in force.
+    /// SIGTERM or SIGINT stops: what is under way is finished, what waits is kept for the next start.
+    #[command(after_help = EXIT_CODES, after_long_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+
     /// Check the configuration, and tell everything that is wrong with it at once
     ///
     /// Reads the file as the daemon would: form, secrets, names, matchers, templates, tables. Every
@@ -49,6 +59,16 @@ pub enum Command {
     #[command(after_help = EXIT_CODES, after_long_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
 }
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  alert-relay serve --config relay.yaml
+  alert-relay serve --log-format json --log-level info,alert_relay::deliver=debug
+
+Exit codes:
+  0  it was told to stop, and stopped in good order
+  1  it could not start: the configuration, the store or the address; it says which
+  2  the command line itself is wrong";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -114,7 +134,7 @@ pub struct ServeArgs {
     pub log_format: LogFormat,
 
     /// What is logged: a level, or levels by module as in `info,alert_relay::deliver=debug`
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log_level: String,
 }
 
@@ -163,6 +183,15 @@ pub struct ExplainArgs {
 fn time(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .map_err(|_| "write it with its offset, as in 2026-08-01T03:00:00Z or …T11:00:00+08:00".to_owned())
+}
+
+fn level(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err("write error, warn, info, debug or trace, as in info,alert_relay::deliver=debug".to_owned())
+        }
+    }
 }
 
 /// Name in lower case, and value.

@@ -1,12 +1,13 @@
 //! What people type: one file a command. Takes the arguments, gives an [`Answer`]: what belongs on
 //! standard output and on standard error, and the exit code.
 //!
-//! Commands print nothing themselves, so that `main` has the one way out. `serve` is not here: the
-//! daemon is a room of the same floor, and `main` leads to it.
+//! Commands print nothing themselves, so that `main` has the one way out. Of `serve` only the talk
+//! is here: the daemon is a room of the same floor, and `main` leads to it.
 
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod serve;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -33,8 +34,8 @@ impl Answer {
     }
 
     /// Nothing could be done, and why: one sentence, the cure behind a semicolon.
-    fn refused(sentence: &str) -> Answer {
-        Answer { err: format!("error: {sentence}\n"), code: 1, ..Answer::default() }
+    pub fn refused(sentence: &str) -> Answer {
+        Answer { err: format!("error: {}\n", sentence.trim_end()), code: 1, ..Answer::default() }
     }
 
     /// Writes it. A reader that has gone (`explain … | head`) has read enough: that is no failure.

@@ -246,8 +246,8 @@ mod tests {
             }
         }
 
-        fn beside(&self, path: &Path) -> io::Result<String> {
-            self.file(path)
+        fn beside(&self, _: &Path) -> io::Result<String> {
+            Err(io::ErrorKind::NotFound.into())
         }
     }
 

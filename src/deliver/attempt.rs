@@ -56,16 +56,17 @@ impl Courier {
         let message = message_of(rule, open, claimed);
         let view = View::of(&message, &book.external_url, at);
         let (outcome, status, excerpt) = match rule.target.request(&message, &view) {
-            Err(Unsayable(reason)) => (Outcome::Rejected { reason }, 0, String::new()),
+            Err(Unsayable(why)) => {
+                (Outcome::Rejected { reason: book.redactor.clean(&why) }, 0, String::new())
+            }
             Ok(worded) => {
                 report_faults(rule, open, &worded, metrics, book);
                 self.carry_out(book, rule, &message, worded.request).await
             }
         };
         let took = self.clock.now().duration_since(at).unsigned_abs();
-        let outcome = verdict::cleaned(outcome, &book.redactor);
         metrics.attempt_finished(outcome.word(), took);
-        Tried { outcome, at, took, status, excerpt: book.redactor.clean(&excerpt) }
+        Tried { outcome, at, took, status, excerpt }
     }
 
     async fn carry_out(
@@ -85,12 +86,13 @@ impl Courier {
                 (self.printer)(&format!("── {} would be sent ({}):\n{shown}\n", rule.name, rule.kind));
                 (Outcome::delivered(), 0, "dry run".into())
             }
-            Request::Http(request) => self.call(rule, message, &request).await,
+            Request::Http(request) => self.call(book, rule, message, &request).await,
         }
     }
 
     async fn call(
         &self,
+        book: &Rulebook,
         rule: &TargetRule,
         message: &Message,
         request: &HttpRequest,
@@ -101,6 +103,8 @@ impl Courier {
         };
         match client.send(request).await {
             Ok(reply) => {
+                // Starred before anything is cut out of it: half a secret would not be found.
+                let reply = verdict::cleaned(&reply, &book.redactor);
                 let excerpt = reply_excerpt(&reply);
                 (rule.target.judge(message, &reply), reply.status, excerpt)
             }

@@ -8,10 +8,10 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::document::cursor::Reader;
 use crate::document::fault::{Fault, Id};
 use crate::document::keep::{AT, Sort};
 use crate::document::node::{At, Node, Value};
-use crate::document::reader::Reader;
 
 type Entry = (At<String>, Node);
 

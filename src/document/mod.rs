@@ -5,6 +5,7 @@
 //! [`Problem`](crate::domain::problem::Problem)s. No file is opened here and no key is known here.
 
 mod access;
+mod cursor;
 mod fault;
 mod keep;
 pub mod nearest;

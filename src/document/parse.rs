@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_yaml::{Location, Options, Spanned};
 
 use crate::document::node::{At, Node, Value};
-use crate::document::syntax;
+use crate::document::syntax::{self, TOO_DEEP, place};
 use crate::domain::problem::{Place, Problem};
 
 /// Values in a file, aliases unfolded. A generated tree of 50,000 routes has about 500,000.
@@ -24,9 +24,6 @@ const ALIASED_MAX: usize = 100_000;
 /// anchors that each hold the one before would unfold into a depth that no stack holds. Half of
 /// what 2 MiB hold in a debug build; a route within a route takes two levels.
 const DEPTH_MAX: u32 = 48;
-
-/// What the library is told when [`DEPTH_MAX`] is reached.
-pub(super) const TOO_DEEP: &str = "nested too deeply";
 
 /// Reads one YAML document. An empty one is `Null`.
 ///
@@ -84,12 +81,6 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
 fn at(key: Spanned<String>, text: &str) -> At<String> {
     let place = Place { length: length(source(&key.defined, text)), ..place(&key.defined) };
     At { value: key.value, place }
-}
-
-/// Line and column of a location of the library.
-pub(super) fn place(location: &Location) -> Place {
-    let count = |from: u64| u32::try_from(from).unwrap_or(u32::MAX);
-    Place { line: count(location.line()), column: count(location.column()), length: 0 }
 }
 
 fn source<'t>(location: &Location, text: &'t str) -> &'t str {

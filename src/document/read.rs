@@ -6,9 +6,9 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::document::cursor::{Lessons, Reader};
 use crate::document::fault::{Finding, Id};
 use crate::document::node::Node;
-use crate::document::reader::{Lessons, Reader};
 use crate::domain::problem::{Place, Problem};
 
 /// Problems told about one tree; each costs one more reading.

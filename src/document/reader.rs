@@ -4,43 +4,16 @@
 //! Rules: text takes numbers and booleans by their source text; numbers and booleans are strict;
 //! an empty value is an empty list or map where one of these is expected, else a fault.
 
-use std::collections::{HashMap, HashSet};
-
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 
 use crate::document::access::{Elements, Entries, Parts};
-use crate::document::fault::{Fault, Id};
+use crate::document::cursor::Reader;
+use crate::document::fault::Fault;
 use crate::document::keep::{AT, NODE};
 use crate::document::node::{At, Node, Value};
 
-/// What reading has learned so far.
-#[derive(Debug, Default)]
-pub(super) struct Lessons {
-    /// Nodes that are wrong: read as if they were not there.
-    pub(super) struck: HashSet<Id>,
-    /// Keys that maps lack: read as if they were there, with an empty value.
-    pub(super) made_up: HashMap<Id, Vec<&'static str>>,
-}
-
-/// A node to be read.
-#[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
-    pub(super) node: &'a Node,
-    pub(super) lessons: &'a Lessons,
-}
-
 impl<'a> Reader<'a> {
-    /// A reader of another node of the same tree.
-    pub(super) fn of(self, node: &'a Node) -> Reader<'a> {
-        Reader { node, ..self }
-    }
-
-    /// Whether this node is passed over.
-    pub(super) fn is_struck(self) -> bool {
-        self.lessons.struck.contains(&Id::of(self.node))
-    }
-
     fn pin<T>(self, result: Result<T, Fault>) -> Result<T, Fault> {
         result.map_err(|fault| fault.at(self.node, self.node.place))
     }

@@ -1,10 +1,9 @@
 //! Broken YAML in our words. The library's own messages name the productions of the grammar; an
 //! operator wants to hear what is wrong with the line and what to write instead.
 
-use serde_yaml::Error;
 use serde_yaml::budget::BudgetBreach;
+use serde_yaml::{Error, Location};
 
-use crate::document::parse::{TOO_DEEP, place};
 use crate::domain::problem::{Place, Problem};
 
 /// What the library says (a part of it), what is wrong, what to do. The first that fits counts.
@@ -147,6 +146,9 @@ fn words(error: &Error) -> (&'static str, &'static str) {
     }
 }
 
+/// What the library is told when [`DEPTH_MAX`] is reached.
+pub(super) const TOO_DEEP: &str = "nested too deeply";
+
 /// The library places an error at the end of the file one line behind it: show the last line.
 fn clamped(place: Place, text: &str) -> Place {
     let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
@@ -155,4 +157,10 @@ fn clamped(place: Place, text: &str) -> Place {
     }
     let last = text.lines().last().unwrap_or_default().chars().count();
     Place { line: lines, column: u32::try_from(last).unwrap_or(0).saturating_add(1), length: 0 }
+}
+
+/// Line and column of a location of the library.
+pub(super) fn place(location: &Location) -> Place {
+    let count = |from: u64| u32::try_from(from).unwrap_or(u32::MAX);
+    Place { line: count(location.line()), column: count(location.column()), length: 0 }
 }

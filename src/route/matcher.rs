@@ -7,36 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use thiserror::Error;
-
 use crate::domain::alert::Labels;
 use crate::route::pattern::{Pattern, beginning};
+use crate::route::written::{MatcherError, Op, Raw, is_reserved};
 use crate::route::{matcher_classic, matcher_utf8};
-
-/// How a matcher compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Op {
-    /// `=`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `=~`
-    Matches,
-    /// `!~`
-    NotMatches,
-}
-
-impl Op {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Op::Equal => "=",
-            Op::NotEqual => "!=",
-            Op::Matches => "=~",
-            Op::NotMatches => "!~",
-        }
-    }
-}
 
 /// A condition on one label. A missing label counts as an empty one.
 #[derive(Debug, Clone)]
@@ -51,19 +25,6 @@ pub struct Matcher {
     pattern: Option<Pattern>,
 }
 
-/// A matcher as it was written, before its regular expression is compiled.
-#[derive(Debug, Clone)]
-pub struct Raw {
-    /// Name of the label.
-    pub name: String,
-    /// How it compares.
-    pub op: Op,
-    /// Text or regular expression.
-    pub value: String,
-    /// Where the value begins, in characters from 0.
-    pub at: usize,
-}
-
 /// What a text of matchers says.
 #[derive(Debug, Clone)]
 pub struct Parsed {
@@ -71,18 +32,6 @@ pub struct Parsed {
     pub matchers: Vec<Matcher>,
     /// What the two grammars do not agree on, with the way to write it so that they do.
     pub warning: Option<String>,
-}
-
-/// A text of matchers that no grammar reads.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{what}; {cure}")]
-pub struct MatcherError {
-    /// Where, in characters from 0.
-    pub column: usize,
-    /// What is wrong: a sentence without a full stop.
-    pub what: String,
-    /// What to do about it.
-    pub cure: String,
 }
 
 /// Reads one matcher or several: `severity = "critical"`, `{a="b", c=~"d|e"}`.
@@ -191,11 +140,6 @@ impl fmt::Display for Braced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{}}}", Joined(self.0))
     }
-}
-
-/// Whether a character cannot stand in an unquoted name or value of the UTF-8 grammar.
-pub fn is_reserved(c: char) -> bool {
-    c.is_whitespace() || "{}!=~,\\\"'`".contains(c)
 }
 
 struct Joined<'a>(&'a [Matcher]);

@@ -3,7 +3,7 @@
 //! Braces are optional and need not pair, quotes around a value are optional, a value may be empty,
 //! and a backslash before anything but `"`, `n` and `\` stands for itself. Text in, raw matchers out.
 
-use crate::route::matcher::{MatcherError, Op, Raw};
+use crate::route::written::{MatcherError, Op, Raw};
 
 /// Reads a list of matchers.
 pub fn parse(text: &str) -> Result<Vec<Raw>, MatcherError> {

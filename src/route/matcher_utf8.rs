@@ -3,7 +3,7 @@
 //! Names and values stand bare or in double quotes with Go's escapes; braces pair or are absent; a
 //! value is never left out. Text in, raw matchers out.
 
-use crate::route::matcher::{MatcherError, Op, Raw, is_reserved};
+use crate::route::written::{MatcherError, Op, Raw, is_reserved};
 
 /// Reads a list of matchers.
 pub fn parse(text: &str) -> Result<Vec<Raw>, MatcherError> {

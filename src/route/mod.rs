@@ -17,3 +17,4 @@ pub mod pattern;
 pub mod re2;
 pub mod reach;
 pub mod tree;
+pub mod written;

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::route::matcher::{Matcher, Op};
+use crate::route::matcher::Matcher;
 use crate::route::tree::{RouteId, Tree};
+use crate::route::written::Op;
 
 impl Tree {
     /// Every unreachable route with the reason, a sentence without a full stop. What stands below an

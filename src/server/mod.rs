@@ -1,10 +1,14 @@
 //! The side that faces senders: connections, paths, who may, bodies, answers, probes.
 //!
-//! The walk: `accept` gives a request, `paths` finds its endpoint, `auth` lets it pass, `body` reads
-//! it, an endpoint decides, `answer` words the reply.
+//! The walk: `accept` gives a request, `app` finds its endpoint by `paths`, `auth/` lets it pass,
+//! `body` reads it, `intake` or `admin` decides, `answer` words the reply.
 
 pub mod accept;
+pub mod admin;
 pub mod answer;
+pub mod app;
 pub mod body;
+pub mod intake;
 pub mod paths;
 pub mod probes;
+pub mod state;

@@ -38,6 +38,8 @@ pub enum Endpoint {
     Reload,
     /// For Prometheus.
     Metrics,
+    /// What became of one accepted event.
+    Event,
 }
 
 /// The table of [`Endpoint`].
@@ -49,6 +51,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::GET, pattern: "/-/ready", endpoint: Endpoint::Ready },
     Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
     Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
+    Row { method: Method::GET, pattern: "/api/v1/events/{id}", endpoint: Endpoint::Event },
 ];
 
 /// A table compiled for look-ups.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::source::body;
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
-use crate::source::fields::{Notes, kind_of};
+use crate::source::notes::{Notes, kind_of};
 use crate::source::push::Push;
 use crate::source::webhook;
 

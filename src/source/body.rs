@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::source::contract::Unreadable;
-use crate::source::fields::{At, Notes, kind_of};
+use crate::source::notes::{At, Notes, kind_of};
 
 /// Deepest nesting accepted. Half of what a JSON reader bears, so that a stored event can be read
 /// back inside a row of its own.

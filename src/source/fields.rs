@@ -3,79 +3,12 @@
 //! Fields are moved out, never cloned; what nobody took is left over for `extra` and `event`.
 //! What had to be repaired is noted with its path. Whether a repair is enough is for the dialect.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::domain::alert::Labels;
+use crate::source::notes::{At, Notes, kind_of};
 use crate::source::{body, times};
-
-/// A place in a body: `alerts[3].labels`. Costs nothing until it is printed.
-#[derive(Debug, Clone, Copy)]
-pub enum At<'a> {
-    /// The body itself; prints as nothing.
-    Body,
-    /// A key of an object.
-    Key(&'a At<'a>, &'a str),
-    /// An item of a list, from 0.
-    Index(&'a At<'a>, usize),
-}
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            At::Body => Ok(()),
-            At::Key(At::Body, name) => f.write_str(name),
-            At::Key(parent, name) => write!(f, "{parent}.{name}"),
-            At::Index(parent, index) => write!(f, "{parent}[{index}]"),
-        }
-    }
-}
-
-/// Sentences about what was passed over or repaired. The first [`Notes::MAX`] are kept and the
-/// rest counted: a body of thousands of alerts may be wrong in each of them.
-#[derive(Debug, Default)]
-pub struct Notes {
-    lines: Vec<String>,
-    more: usize,
-}
-
-impl Notes {
-    /// How many sentences are kept.
-    pub const MAX: usize = 20;
-
-    /// Notes something about a place.
-    pub fn add(&mut self, at: At<'_>, what: &str) {
-        if self.has_room() {
-            self.lines.push(match at {
-                At::Body => what.to_owned(),
-                at => format!("{at}: {what}"),
-            });
-        }
-    }
-
-    /// Notes something about the whole.
-    pub fn say(&mut self, sentence: impl Into<String>) {
-        if self.has_room() {
-            self.lines.push(sentence.into());
-        }
-    }
-
-    /// The sentences, and how many more there were.
-    pub fn into_lines(mut self) -> Vec<String> {
-        if self.more > 0 {
-            self.lines.push(format!("and {} more", self.more));
-        }
-        self.lines
-    }
-
-    fn has_room(&mut self) -> bool {
-        let room = self.lines.len() < Self::MAX;
-        self.more += usize::from(!room);
-        room
-    }
-}
 
 /// An object of a body, from which fields are taken one by one.
 #[derive(Debug)]
@@ -160,16 +93,4 @@ pub fn text(value: Value) -> Option<String> {
 /// A map as labels: values become text, null ones are left out.
 pub fn labels(map: Map<String, Value>) -> Labels {
     map.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()
-}
-
-/// What a value is, with its article, for sentences.
-pub fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }

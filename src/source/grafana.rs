@@ -11,7 +11,8 @@ use sha2::Sha256;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
-use crate::source::fields::{At, Notes, Object};
+use crate::source::fields::Object;
+use crate::source::notes::{At, Notes};
 use crate::source::{body, webhook};
 
 /// The dialect.

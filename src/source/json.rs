@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::source::body;
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
-use crate::source::fields::{self, At, Notes, kind_of};
+use crate::source::fields;
+use crate::source::notes::{At, Notes, kind_of};
 use crate::source::path::Path;
 use crate::source::{times, webhook};
 

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod grafana;
 pub mod guance;
 pub mod json;
+pub mod notes;
 pub mod path;
 pub mod push;
 pub mod times;

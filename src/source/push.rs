@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::source::body;
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
-use crate::source::fields::{At, Notes, Object, kind_of};
+use crate::source::fields::Object;
+use crate::source::notes::{At, Notes, kind_of};
 use crate::source::times;
 
 /// The dialect.

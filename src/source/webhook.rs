@@ -10,7 +10,8 @@ use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status, commo
 use crate::domain::message::DedupKey;
 use crate::source::body::refused;
 use crate::source::contract::{Arrival, Unreadable};
-use crate::source::fields::{At, Notes, Object, kind_of};
+use crate::source::fields::Object;
+use crate::source::notes::{At, Notes, kind_of};
 
 const ALERTS: At<'static> = At::Key(&At::Body, "alerts");
 

@@ -40,6 +40,16 @@ pub fn endpoint(at: &At<Secret>, path: &str) -> Result<Secret, Problem> {
     }
 }
 
+/// What in an address may be a token by itself: values of its query, and long parts of its path. A
+/// service may quote them alone.
+pub fn tokens(url: &Secret) -> Vec<Secret> {
+    const LONG: usize = 16;
+    let Ok(url) = Url::parse(url.expose()) else { return Vec::new() };
+    let values = url.query_pairs().map(|(_, value)| Secret::new(value));
+    let parts = url.path_segments().into_iter().flatten().filter(|part| part.len() >= LONG).map(Secret::from);
+    values.chain(parts).filter(|token| !token.is_empty()).collect()
+}
+
 fn web(text: &str) -> Result<Url, (&'static str, &'static str)> {
     if text.is_empty() {
         return Err(("an address is missing", "write one, as in https://example.com/path"));
@@ -101,6 +111,14 @@ mod tests {
             let problem = base(&at(text), "targets[0].x.base_url").expect_err(text);
             assert!(!problem.cure.is_empty() && problem.path == "targets[0].x.base_url", "{problem}");
         }
+    }
+
+    #[test]
+    fn tokens_in_an_address_are_known_by_themselves() {
+        let url = Secret::new("https://hooks.example.com/services/T0000000000000001/x?token=a%20b&v=&n=1");
+        let tokens = tokens(&url);
+        let shown: Vec<&str> = tokens.iter().map(Secret::expose).collect();
+        assert_eq!(shown, ["a b", "1", "T0000000000000001"]);
     }
 
     #[test]

@@ -77,16 +77,11 @@ pub fn unanswered(error: &SendError) -> Outcome {
     }
 }
 
-/// The outcome with secrets starred: services quote what they were sent.
-pub fn cleaned(mut outcome: Outcome, redactor: &Redactor) -> Outcome {
-    match &mut outcome {
-        Outcome::Delivered { .. } => {}
-        Outcome::Retry { reason, .. }
-        | Outcome::Hold { reason }
-        | Outcome::Rejected { reason }
-        | Outcome::Unknown { reason } => *reason = redactor.clean(reason),
-    }
-    outcome
+/// The reply with secrets starred in its body: services quote what they were sent. To be done
+/// before a sentence is made of it, since the half of a secret that a cut leaves is not recognised.
+pub fn cleaned(reply: &Reply, redactor: &Redactor) -> Reply {
+    let body = redactor.clean(&String::from_utf8_lossy(&reply.body)).into_bytes();
+    Reply { status: reply.status, headers: reply.headers.clone(), body }
 }
 
 #[cfg(test)]
@@ -133,7 +128,8 @@ mod tests {
     #[test]
     fn retry_after_is_read_in_both_forms_and_bounded() {
         let date = ("date", "Sat, 21 Nov 2026 10:00:00 GMT");
-        let table: [(&[(&str, &str)], Option<u64>); 8] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let table: [(Headers<'_>, Option<u64>); 8] = [
             (&[("retry-after", "120")], Some(120)),
             (&[("retry-after", "1.2")], Some(2)),
             (&[("retry-after", "-5")], Some(0)),

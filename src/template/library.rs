@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::document::node::At;
 use crate::domain::problem::{Place, Problem};
-use crate::template::engine::{Compiled, Flaw};
+use crate::template::engine::Compiled;
 use crate::template::escape::Escape;
+use crate::template::inspect::Flaw;
 use crate::template::view::View;
 
 /// The language of our own wording.

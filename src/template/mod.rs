@@ -7,6 +7,7 @@
 mod engine;
 pub mod escape;
 mod helpers;
+mod inspect;
 pub mod library;
 pub mod severity;
 pub mod text;

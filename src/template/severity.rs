@@ -23,12 +23,14 @@ impl Severity {
     /// Reads a severity word of any common system, in any case; `None` for an unknown one.
     pub fn parse(word: &str) -> Option<Severity> {
         Some(match word.trim().to_ascii_lowercase().as_str() {
-            "critical" | "crit" | "fatal" | "emergency" | "emerg" | "alert" | "page" | "disaster" | "p0"
-            | "p1" | "sev0" | "sev1" => Severity::Critical,
-            "error" | "err" | "major" | "high" | "p2" | "sev2" => Severity::Error,
-            "warning" | "warn" | "minor" | "average" | "medium" | "p3" | "sev3" => Severity::Warning,
-            "info" | "information" | "informational" | "notice" | "none" | "low" | "debug" | "p4" | "p5"
-            | "sev4" | "sev5" => Severity::Info,
+            "紧急" | "严重" | "致命" | "灾难" | "critical" | "crit" | "fatal" | "emergency" | "emerg"
+            | "alert" | "page" | "disaster" | "p0" | "p1" | "sev0" | "sev1" => Severity::Critical,
+            "重要" | "错误" | "error" | "err" | "major" | "high" | "p2" | "sev2" => Severity::Error,
+            "警告" | "一般" | "warning" | "warn" | "minor" | "average" | "medium" | "p3" | "sev3" => {
+                Severity::Warning
+            }
+            "提示" | "信息" | "通知" | "info" | "information" | "informational" | "notice" | "none"
+            | "low" | "debug" | "p4" | "p5" | "sev4" | "sev5" => Severity::Info,
             _ => return None,
         })
     }
@@ -56,6 +58,7 @@ mod tests {
             ("P2", Some(Severity::Error)),
             ("warn", Some(Severity::Warning)),
             ("none", Some(Severity::Info)),
+            ("紧急", Some(Severity::Critical)),
             ("nodata", None),
             ("3", None),
             ("", None),

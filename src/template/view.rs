@@ -14,6 +14,40 @@ use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
 use crate::domain::message::Message;
 use crate::template::severity::Severity;
 
+/// Everything that a template finds at the top level, in every message; [`View::of`] explains it.
+pub const NAMES: [&str; 30] = [
+    "acceptedAt",
+    "action",
+    "alerts",
+    "commonAnnotations",
+    "commonLabels",
+    "counts",
+    "dedupKey",
+    "event",
+    "externalURL",
+    "firing",
+    "groupKey",
+    "groupLabels",
+    "id",
+    "link",
+    "note",
+    "notification_reason",
+    "now",
+    "receiver",
+    "relayURL",
+    "resolved",
+    "severity",
+    "severityRaw",
+    "source",
+    "startedAt",
+    "status",
+    "target",
+    "title",
+    "truncatedAlerts",
+    "version",
+    "where",
+];
+
 /// What Alertmanager writes for a time that is not known (yet): the zero time of Go.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -187,7 +221,8 @@ fn started(group: &AlertGroup) -> Option<Timestamp> {
     relevant(group).filter_map(|alert| alert.starts_at).min()
 }
 
-/// One line that says what: the summary that all alerts share, else the first one's, else the name.
+/// One line that says what: the summary of the worst alert, else its name and what the group
+/// shares; with `(+2)` when two more are in the same state.
 fn title(group: &AlertGroup) -> String {
     const ANNOTATIONS: [&str; 4] = ["summary", "title", "message", "description"];
     let line = |annotations: &Labels| {
@@ -195,21 +230,25 @@ fn title(group: &AlertGroup) -> String {
             ANNOTATIONS.iter().find_map(|name| annotations.get(*name).filter(|text| !text.trim().is_empty()));
         text.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
     };
-    if let Some(shared) = line(&group.common_annotations) {
-        return shared;
+    let rank = |alert: &Alert| {
+        severity_word(alert).and_then(|word| Severity::parse(word)).unwrap_or(Severity::ASSUMED)
+    };
+    // `max_by_key` would give the last of equals; the sender's order is kept instead.
+    let worst = relevant(group).reduce(|worst, alert| if rank(alert) > rank(worst) { alert } else { worst });
+    let of_worst = worst.and_then(|alert| line(&alert.annotations));
+    let text = line(&group.common_annotations).or(of_worst).unwrap_or_else(|| {
+        let name = worst
+            .and_then(|alert| alert.labels.get("alertname"))
+            .or_else(|| group.group_labels.get("alertname"));
+        let others = group.group_labels.iter().filter(|(label, _)| *label != "alertname");
+        let mut words: Vec<String> = name.into_iter().cloned().collect();
+        words.extend(others.map(|(label, value)| format!("{label}={value}")));
+        if words.is_empty() { format!("{} {}", group.source, group.group_key) } else { words.join(" ") }
+    });
+    match relevant(group).count() {
+        0 | 1 => text,
+        more => format!("{text} (+{})", more - 1),
     }
-    if let Some(first) = relevant(group).find_map(|alert| line(&alert.annotations)) {
-        return match relevant(group).count() {
-            0 | 1 => first,
-            more => format!("{first} (+{})", more - 1),
-        };
-    }
-    let name = group.common_labels.get("alertname").or_else(|| group.group_labels.get("alertname"));
-    let name = name.or_else(|| relevant(group).find_map(|alert| alert.labels.get("alertname")));
-    let others = group.group_labels.iter().filter(|(label, _)| *label != "alertname");
-    let mut words: Vec<String> = name.into_iter().cloned().collect();
-    words.extend(others.map(|(label, value)| format!("{label}={value}")));
-    if words.is_empty() { group.group_key.clone() } else { words.join(" ") }
 }
 
 /// Where: values of the narrowest well-known labels that all alerts share.

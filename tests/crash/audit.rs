@@ -25,8 +25,12 @@ pub fn audit(ledger: &Ledger, words: &BTreeMap<String, Word>) -> Finding {
     for event in ledger.events() {
         if let Some((name, _)) = told(event) {
             keys.entry(name).or_default().insert(&event.dedup_key);
+            lanes.entry(&event.dedup_key).or_default();
         }
-        lanes.entry(&event.dedup_key).or_default().follow(event, &mut finding);
+        // Keys without a name are the relay's own alarms (a sick target, say): not our alerts.
+        if let Some(lane) = lanes.get_mut(event.dedup_key.as_str()) {
+            lane.follow(event, &mut finding);
+        }
     }
     for (name, keys) in &keys {
         if keys.len() > 1 {

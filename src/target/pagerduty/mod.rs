@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
-use crate::domain::message::{Action, Message};
+use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{Defaults, Kind, Repeat, Target, Unsayable, Worded};
@@ -17,6 +17,7 @@ use crate::target::pagerduty::event::{Words, fitted};
 use crate::target::pagerduty::keys::{Choice, Keys};
 use crate::target::verdict::{by_status, cleaned, sentence};
 use crate::template::library::{Builtin, builtin};
+use crate::template::text::cut;
 use crate::template::view::View;
 
 mod event;
@@ -111,7 +112,8 @@ impl Target for PagerDuty {
     }
 
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {
-        let outcome = match reply.status {
+        let reply = &cleaned(reply, &self.redactor);
+        match reply.status {
             202 => Outcome::Delivered { remote: self.to_remember(message) },
             200..=299 if said(reply)["status"] == "success" => {
                 Outcome::Delivered { remote: self.to_remember(message) }
@@ -124,8 +126,7 @@ impl Target for PagerDuty {
             },
             400 => refused(reply),
             _ => by_status(reply),
-        };
-        cleaned(outcome, &self.redactor)
+        }
     }
 
     fn secrets(&self) -> Vec<&Secret> {
@@ -139,7 +140,7 @@ impl Target for PagerDuty {
 
 impl PagerDuty {
     /// A resolve ends the lane; a change has none.
-    fn to_remember(&self, message: &Message) -> Option<crate::domain::message::RemoteRef> {
+    fn to_remember(&self, message: &Message) -> Option<RemoteRef> {
         let lasts = self.mode == Mode::Alert && message.action != Action::Resolve;
         lasts.then(|| self.key(message).key.remote())
     }
@@ -153,7 +154,7 @@ fn refused(reply: &Reply) -> Outcome {
     if all.is_empty() {
         return by_status(reply);
     }
-    let text = crate::template::text::cut(&all.join("; "), 1000).into_owned();
+    let text = cut(&all.join("; "), 1000).into_owned();
     let lower = text.to_lowercase().replace('_', " ");
     if ["routing key", "integration key", "service key"].iter().any(|name| lower.contains(name)) {
         return Outcome::Hold { reason: format!("answered 400: {text}; check routing_key") };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::document::node::At;
+use crate::document::node::{At, path_to_key};
 use crate::document::read::read;
 use crate::domain::problem::Problem;
 use crate::domain::secret::{Redactor, Secret};
@@ -132,11 +132,11 @@ impl Bench<'_> {
         let current = self.key("routing_key", current);
         let mut named = BTreeMap::new();
         for (name, at) in &settings.routing_keys {
-            named.insert(name.clone(), self.key(&format!("routing_keys.{name}"), at));
+            named.insert(name.clone(), self.key(&path_to_key("routing_keys", name), at));
         }
         let mut retired = Vec::new();
         for (name, at) in &settings.retired_routing_keys {
-            retired.push(self.key(&format!("retired_routing_keys.{name}"), at));
+            retired.push(self.key(&path_to_key("retired_routing_keys", name), at));
         }
         let name = match &settings.routing_key_name {
             None => None,
@@ -190,7 +190,7 @@ impl Bench<'_> {
         let images = self.images(&settings.images);
         let mut details = Vec::new();
         for (name, at) in &settings.custom_details {
-            let template = self.template(&format!("custom_details.{name}"), at);
+            let template = self.template(&path_to_key("custom_details", name), at);
             details.extend(template.map(|template| (name.clone(), template)));
         }
         Some(Words {

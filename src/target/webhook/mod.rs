@@ -72,7 +72,7 @@ impl Target for Webhook {
     }
 
     fn judge(&self, _message: &Message, reply: &Reply) -> Outcome {
-        cleaned(by_status(reply), &self.redactor)
+        by_status(&cleaned(reply, &self.redactor))
     }
 
     fn secrets(&self) -> Vec<&Secret> {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
-use crate::document::node::At;
+use crate::document::node::{At, path_to_key};
 use crate::document::read::read;
 use crate::domain::exchange::{HeaderText, Method};
 use crate::domain::problem::Problem;
@@ -88,10 +88,10 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     for (name, at) in settings.headers {
         let lower = name.to_ascii_lowercase();
         let is_secret = SECRET_NAMES.iter().any(|word| lower.contains(word));
-        bench.header(format!("headers.{name}"), name, at, is_secret, &mut headers);
+        bench.header(path_to_key("headers", &name), name, at, is_secret, &mut headers);
     }
     for (name, at) in settings.secret_headers {
-        bench.header(format!("secret_headers.{name}"), name, at, true, &mut headers);
+        bench.header(path_to_key("secret_headers", &name), name, at, true, &mut headers);
     }
     let signer = bench.signer(settings.sign);
     match (url, body) {
@@ -133,6 +133,7 @@ impl Bench<'_> {
         match address::endpoint(&at, &format!("{}.url", self.workshop.path)) {
             Ok(url) => {
                 self.secrets.push(url.clone());
+                self.secrets.extend(address::tokens(&url));
                 Some(url)
             }
             Err(problem) => {
@@ -182,7 +183,9 @@ impl Bench<'_> {
                 self.wrong("basic.username", &username, "a user name holds no colon", "take it out");
             }
             let couple = format!("{}:{}", username.value, password.value.expose());
-            let value = Secret::new(format!("Basic {}", BASE64.encode(couple)));
+            let coded = Secret::new(BASE64.encode(couple));
+            let value = Secret::new(format!("Basic {}", coded.expose()));
+            self.secrets.push(coded);
             self.header("basic".to_owned(), name, At { value, place: password.place }, true, headers);
             self.secrets.push(password.value);
         }

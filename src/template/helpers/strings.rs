@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use handlebars::RenderErrorReason;
+use handlebars::{JsonRender as _, RenderErrorReason};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -104,12 +104,12 @@ fn regex(call: &Call<'_, '_>, pattern: &str) -> Result<Regex, RenderErrorReason>
 
 /// Texts of a list, or the value itself as the only one.
 pub(super) fn texts(value: &Value) -> Vec<Cow<'_, str>> {
-    let text = |value| match value {
-        &Value::String(ref text) => Cow::Borrowed(text.as_str()),
-        other => Cow::Owned(handlebars::JsonRender::render(other)),
-    };
     match value {
         Value::Array(values) => values.iter().map(text).collect(),
         value => vec![text(value)],
     }
+}
+
+fn text(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| Cow::Owned(value.render()), Cow::Borrowed)
 }

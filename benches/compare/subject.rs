@@ -1,0 +1,231 @@
+//! Those who are compared, each as a fresh process for each point: the relay, Debian's
+//! Alertmanager, the bare journal. Also what the kernel says of a process: CPU and memory.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::load::Aim;
+use crate::sink::summary;
+
+/// Who runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Subject {
+    Relay,
+    Alertmanager,
+    Journal,
+}
+
+/// A subject that runs; killed when dropped.
+pub struct Running {
+    child: Child,
+    pub aim: Aim,
+    _folder: tempfile::TempDir,
+}
+
+impl Subject {
+    /// How it stands in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Relay => "alert-relay",
+            Subject::Alertmanager => "Alertmanager, PagerDuty (not durable)",
+            Subject::Journal => "bare journal (the limit)",
+        }
+    }
+
+    /// Starts it in a fresh folder on the disk of `target/` and waits until it answers, or says why
+    /// it does not.
+    pub fn start(self, sink: SocketAddr) -> Result<Running, String> {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|why| why.to_string())?;
+        let spare = TcpListener::bind("127.0.0.1:0").and_then(|spare| spare.local_addr());
+        let address = spare.map_err(|why| why.to_string())?;
+        let mut command = match self {
+            Subject::Relay => relay(folder.path(), address, sink)?,
+            Subject::Alertmanager => alertmanager(folder.path(), address, sink)?,
+            Subject::Journal => journal(folder.path(), address, sink)?,
+        };
+        let log = folder.path().join("log");
+        let out = std::fs::File::create(&log).map_err(|why| why.to_string())?;
+        let err = out.try_clone().map_err(|why| why.to_string())?;
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let child = command.spawn().map_err(|why| format!("{:?}: {why}", command.get_program()))?;
+        let (path, body): (_, fn(usize) -> String) = match self {
+            Subject::Alertmanager => ("/api/v2/alerts", pushed),
+            Subject::Relay | Subject::Journal => ("/hooks/alertmanager", webhook),
+        };
+        let mut running = Running { child, aim: Aim { address, path, body }, _folder: folder };
+        running.wait_until_ready(&log)?;
+        Ok(running)
+    }
+}
+
+impl Running {
+    fn wait_until_ready(&mut self, log: &Path) -> Result<(), String> {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let ended = self.child.try_wait().map_err(|why| why.to_string())?;
+            if ended.is_some() || Instant::now() > until {
+                let text = std::fs::read_to_string(log).unwrap_or_default();
+                let end = text.lines().last().unwrap_or("nothing in its log").to_owned();
+                return Err(format!("did not become ready: {end}"));
+            }
+            if is_ready(self.aim.address) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// CPU time used so far, user and system, all threads.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // Fields 14 and 15, counted behind the name, which may hold spaces. Ticks of 10 ms on Linux.
+        let behind = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<&str> = behind.split_whitespace().collect();
+        let ticks = [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum::<u64>();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Highest resident memory so far, in MiB.
+    pub fn peak_memory(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.unwrap_or(0.0) / 1024.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether `GET /-/ready` is answered with 200.
+fn is_ready(address: SocketAddr) -> bool {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::net::TcpStream::connect(address) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    let asked = stream.write_all(b"GET /-/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let mut answer = [0; 12];
+    asked.is_ok() && stream.read_exact(&mut answer).is_ok() && answer.ends_with(b" 200")
+}
+
+fn relay(folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
+    let config = format!(
+        r#"
+server: {{ listen: "{listen}" }}
+store: {{ path: "{}" }}
+sources:
+  - {{ name: alertmanager, kind: alertmanager, auth: none }}
+route: {{ receiver: oncall }}
+receivers:
+  - {{ name: oncall, targets: [pagerduty-core] }}
+targets:
+  - name: pagerduty-core
+    pagerduty: {{ base_url: "http://{sink}", routing_key: "0123456789abcdef0123456789abcdef" }}
+    rate: {{ limit: 1000000/s, burst: 1000000 }}
+    concurrency: 32
+"#,
+        folder.join("store").display()
+    );
+    std::fs::create_dir_all(folder.join("store")).map_err(|why| why.to_string())?;
+    let file = written(folder, "relay.yaml", &config)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alert-relay"));
+    command.arg("serve").arg("--config").arg(file).current_dir(folder);
+    Ok(command)
+}
+
+fn alertmanager(folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
+    let config = format!(
+        r#"
+route: {{ receiver: pagerduty, group_by: ['...'], group_wait: 0s, group_interval: 5m, repeat_interval: 4h }}
+receivers:
+  - name: pagerduty
+    pagerduty_configs:
+      - url: "http://{sink}/v2/enqueue"
+        routing_key: "0123456789abcdef0123456789abcdef"
+        description: '{{{{ .CommonAnnotations.summary }}}}'
+"#
+    );
+    let file = written(folder, "alertmanager.yml", &config)?;
+    let mut command = Command::new("prometheus-alertmanager");
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.path={}", folder.join("data").display()))
+        .arg(format!("--web.listen-address={listen}"))
+        .args(["--cluster.listen-address=", "--log.level=error"]);
+    Ok(command)
+}
+
+fn journal(folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
+    let mut command = Command::new(std::env::current_exe().map_err(|why| why.to_string())?);
+    command.args(["journal", &listen.to_string(), &sink.to_string()]).arg(folder.join("journal"));
+    Ok(command)
+}
+
+fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
+    let file = folder.join(name);
+    std::fs::write(&file, text).map_err(|why| why.to_string())?;
+    Ok(file)
+}
+
+/// Alert `number` as Alertmanager's webhook sends it: a group of its own, about 1 KB.
+fn webhook(number: usize) -> String {
+    let labels = labels(number);
+    let annotations = annotations(number);
+    json!({
+        "version": "4",
+        "receiver": "relay",
+        "status": "firing",
+        "groupKey": format!("{{}}:{{alertname=\"DiskFull\", number=\"{number}\"}}"),
+        "truncatedAlerts": 0,
+        "groupLabels": { "alertname": "DiskFull", "number": number.to_string() },
+        "commonLabels": labels,
+        "commonAnnotations": annotations,
+        "externalURL": "http://alertmanager.example:9093",
+        "alerts": [{
+            "status": "firing",
+            "labels": labels,
+            "annotations": annotations,
+            "startsAt": "2026-01-01T00:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://prometheus.example:9090/graph?g0.expr=disk_free+%3C+5&g0.tab=1",
+            "fingerprint": format!("{number:016x}"),
+        }],
+    })
+    .to_string()
+}
+
+/// Alert `number` as Prometheus pushes it.
+fn pushed(number: usize) -> String {
+    json!([{
+        "labels": labels(number),
+        "annotations": annotations(number),
+        "generatorURL": "http://prometheus.example:9090/graph?g0.expr=disk_free+%3C+5&g0.tab=1",
+    }])
+    .to_string()
+}
+
+fn labels(number: usize) -> serde_json::Value {
+    json!({
+        "alertname": "DiskFull",
+        "number": number.to_string(),
+        "instance": "db1.example:9100",
+        "job": "node",
+        "severity": "critical",
+        "team": "storage",
+    })
+}
+
+fn annotations(number: usize) -> serde_json::Value {
+    json!({
+        "summary": summary(number),
+        "description": "The file system of /var on db1 has less than 5% of its space left.",
+        "runbook_url": "https://runbooks.example/disk-full",
+    })
+}

@@ -1,0 +1,307 @@
+//! Opens, wires, runs, reloads and drains. The story of one run, from top to bottom.
+//!
+//! This room owns the real clock, the real dice, signals and the sockets that listen.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::assemble::{Base, assemble};
+use crate::auth::check::Auth;
+use crate::client::{Client, ClientSettings};
+use crate::config::secrets::ThisMachine;
+use crate::config::show::show;
+use crate::deliver::attempt::{Courier, Printer};
+use crate::deliver::target_loop::TargetLoop;
+use crate::domain::problem::{Problem, Severity};
+use crate::metrics::Metrics;
+use crate::pace::clock::Clock;
+use crate::route::inhibit::Active;
+use crate::rulebook::{Rulebook, Rulebooks};
+use crate::server::accept::{self, Limits};
+use crate::server::app::App;
+use crate::server::state::{Reload, State};
+use crate::store::boundary::Retention;
+use crate::store::handle::{self, Store};
+use crate::store::schedule::Caps;
+
+/// Pause between rounds of forgetting what is past its retention.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Rows of one step of forgetting; a step takes some ten milliseconds of the writer.
+const PRUNE_ROWS: u32 = 500;
+/// Closed lanes are remembered this long, so that a late peer cannot open them again.
+const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
+
+/// The wall clock.
+#[derive(Debug)]
+struct WallClock;
+
+impl Clock for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock; everything else is given the time")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Why the daemon did not start, or ended: one sentence, with the whole report for a bad file.
+#[derive(Debug)]
+pub struct Failed(String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn failed(what: impl fmt::Display) -> Failed {
+    Failed(what.to_string())
+}
+
+/// Runs until SIGTERM or SIGINT, then drains. `printer` shows what kind `console` and dry runs say.
+///
+/// # Errors
+/// The configuration has errors, the store cannot be opened, or the address cannot be listened on.
+pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
+    let (rulebook, base) = read_config(config)?;
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let listener = listen(&base).await?;
+    let admin_listener = match base.admin_listen {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(|e| failed(format!("cannot listen on {address}: {e}")))?,
+        ),
+        None => None,
+    };
+    let counted = metrics.clone();
+    let on_commit = Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
+    let (store, closing, found) =
+        handle::open_embedded(&base.store, Caps::default(), Arc::clone(&clock), on_commit).map_err(
+            |error| failed(format!("the store in {} cannot be opened: {error}", base.store.display())),
+        )?;
+    if found.perhaps_sent > 0 {
+        tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
+    }
+    let client = Client::new(ClientSettings::default()).map_err(failed)?;
+    let courier = Courier { client, clock: Arc::clone(&clock), printer };
+    let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone());
+    fleet.ensure_loops();
+    metrics.config_loaded(clock.now());
+
+    let stop = CancellationToken::new();
+    let reload = reloader(config.to_owned(), &fleet, &metrics, &clock);
+    let app = App::new(State {
+        books: fleet.books.clone(),
+        store: store.clone(),
+        metrics: metrics.clone(),
+        clock: Arc::clone(&clock),
+        active: Mutex::new(Active::default()),
+        dice: Mutex::new(fastrand::Rng::with_seed(seed())),
+        admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
+        body_time: base.body_timeout,
+        reload: Arc::clone(&reload),
+        sources: Mutex::default(),
+        paths: App::paths().map_err(failed)?,
+    });
+    let limits = Limits {
+        header_time: base.header_timeout,
+        connections: base.connections,
+        drain_time: base.drain,
+        ..Limits::default()
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    let mut doors = vec![door(listener, &app, limits, &metrics, &stop)];
+    doors.extend(admin_listener.map(|listener| door(listener, &app, limits, &metrics, &stop)));
+    let pruning = tokio::spawn(prune(store.clone(), fleet.books.clone(), Arc::clone(&clock), stop.clone()));
+    tracing::info!(listen = %address, store = %base.store.display(), "ready");
+
+    wait_for_signals(reload).await.map_err(failed)?;
+    tracing::info!("stopping: no more calls are taken in, what is under way is finished");
+    stop.cancel();
+    for door in doors {
+        let _ended = door.await;
+    }
+    let _ended = pruning.await;
+    fleet.drain(base.drain).await;
+    drop((app, fleet, store));
+    // The writer ends when the last handle is gone; connections that were cut may hold one a moment longer.
+    let _ended = tokio::task::spawn_blocking(move || closing.wait()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {
+    let text =
+        std::fs::read_to_string(config).map_err(|error| failed(format!("{}: {error}", config.display())))?;
+    let assembled = assemble(&text, &ThisMachine::new(config));
+    log_warnings(&assembled.problems);
+    assembled
+        .ready
+        .ok_or_else(|| failed(show(&assembled.problems, &config.display().to_string(), &text, false)))
+}
+
+fn log_warnings(problems: &[Problem]) {
+    for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
+        tracing::warn!("{problem}");
+    }
+}
+
+async fn listen(base: &Base) -> Result<TcpListener, Failed> {
+    TcpListener::bind(base.listen)
+        .await
+        .map_err(|error| failed(format!("cannot listen on {}: {error}", base.listen)))
+}
+
+fn door(
+    listener: TcpListener,
+    app: &App,
+    limits: Limits,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    let app = app.clone();
+    let service = move |peer, request| app.clone().answer(peer, request);
+    tokio::spawn(accept::serve(listener, service, limits, metrics.clone(), stop.clone()))
+}
+
+/// SIGHUP reloads; SIGTERM and SIGINT end the wait.
+async fn wait_for_signals(reload: Reload) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                let reload = Arc::clone(&reload);
+                let _done = tokio::task::spawn_blocking(move || reload()).await;
+            }
+        }
+    }
+}
+
+fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Reload {
+    let (fleet, metrics, clock) = (fleet.clone(), metrics.clone(), Arc::clone(clock));
+    let runtime = tokio::runtime::Handle::current();
+    Arc::new(move || {
+        let refuse = |problems: Vec<Problem>| {
+            for problem in &problems {
+                tracing::error!("{problem}");
+            }
+            tracing::error!("the configuration was not reloaded; the old one stays in force");
+            metrics.config_refused();
+            problems
+        };
+        let text = std::fs::read_to_string(&config).map_err(|error| {
+            refuse(vec![Problem::error("", crate::domain::problem::Place::default(), error.to_string(), "")])
+        })?;
+        let assembled = assemble(&text, &ThisMachine::new(&config));
+        let Some((rulebook, _)) = assembled.ready else { return Err(refuse(assembled.problems)) };
+        log_warnings(&assembled.problems);
+        let _inside = runtime.enter();
+        fleet.books.replace(rulebook);
+        fleet.ensure_loops();
+        metrics.config_loaded(clock.now());
+        tracing::info!("the configuration was reloaded");
+        Ok(())
+    })
+}
+
+/// All loops of all targets.
+#[derive(Clone)]
+struct Fleet {
+    books: Rulebooks,
+    store: Store,
+    courier: Courier,
+    metrics: Metrics,
+    stop: CancellationToken,
+    loops: Arc<Mutex<BTreeMap<Arc<str>, JoinHandle<()>>>>,
+}
+
+impl Fleet {
+    fn new(rulebook: Rulebook, store: Store, courier: Courier, metrics: Metrics) -> Fleet {
+        let books = Rulebooks::new(rulebook);
+        Fleet { books, store, courier, metrics, stop: CancellationToken::new(), loops: Arc::default() }
+    }
+
+    /// One loop for each target of the rulebook in force; those that run go on.
+    fn ensure_loops(&self) {
+        let mut loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, rule) in &self.books.current().targets {
+            loops.entry(Arc::clone(name)).or_insert_with(|| {
+                let metrics = self.metrics.target(name, rule.kind);
+                let (books, store) = (self.books.clone(), self.store.clone());
+                let one =
+                    TargetLoop::new(Arc::clone(name), books, store, self.courier.clone(), metrics, seed());
+                tokio::spawn(one.run(self.stop.clone()))
+            });
+        }
+    }
+
+    /// Stops claiming and waits for what is under way; what is not done by then is cut, and counts
+    /// as perhaps sent at the next start.
+    async fn drain(&self, limit: Duration) {
+        self.stop.cancel();
+        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut handles: Vec<JoinHandle<()>> = loops.into_values().collect();
+        let all = async {
+            for handle in &mut handles {
+                let _ended = handle.await;
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("some calls did not end in time and were cut");
+            handles.iter().for_each(JoinHandle::abort);
+        }
+    }
+}
+
+async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut pause = PRUNE_EVERY;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let now = clock.now();
+        let before = |age: Duration| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        let retention = Retention {
+            events_before: before(books.current().keep_events),
+            lanes_before: before(KEEP_LANES),
+            rows_max: PRUNE_ROWS,
+        };
+        pause = match store.prune(retention).await {
+            // There is more: go on soon, but let intake breathe between the steps.
+            Ok(rows) if rows >= PRUNE_ROWS => Duration::from_millis(100),
+            Ok(_) => PRUNE_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "old events could not be removed; trying again");
+                PRUNE_EVERY
+            }
+        };
+    }
+}
+
+/// Dice of the operating system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where dice come from; everything else is given a seed"
+)]
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        // Jitter and ids only need to differ, not to be secret.
+        Err(_) => WallClock.now().as_nanosecond().unsigned_abs() as u64 ^ u64::from(std::process::id()),
+    }
+}

@@ -1,0 +1,95 @@
+//! The admin interface: what became of an event, and reading the configuration again.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::server::answer::{self, Answer, ProblemDetails};
+use crate::server::state::{Head, State, unavailable};
+use crate::store::boundary::{DeliveryRecord, EventRecord};
+
+/// Lets admins pass: by token, or from this machine when no token is configured.
+fn admitted(app: &State, head: &Head<'_>) -> Result<(), Box<Answer>> {
+    if app.admin.bearer.is_empty() && !head.peer.addr.ip().to_canonical().is_loopback() {
+        let detail =
+            "the admin interface answers this machine only; configure server.admin.tokens to open it";
+        return Err(Box::new(ProblemDetails::new(StatusCode::FORBIDDEN, detail).into_answer()));
+    }
+    app.admin
+        .check_head(head.peer.addr.ip(), head.headers, None)
+        .map_err(|refused| Box::new(ProblemDetails::from(refused).into_answer()))
+}
+
+/// `POST /-/reload`: 200, or 500 with every problem and the old configuration kept.
+pub(super) async fn reload(app: &State, head: &Head<'_>) -> Answer {
+    if let Err(refused) = admitted(app, head) {
+        return *refused;
+    }
+    let reload = std::sync::Arc::clone(&app.reload);
+    match tokio::task::spawn_blocking(move || reload()).await {
+        Ok(Ok(())) => answer::text(StatusCode::OK, "the configuration has been read again.\n"),
+        Ok(Err(problems)) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let detail = "the configuration has problems; the old one stays in force";
+            ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+                .with("problems", lines)
+                .into_answer()
+        }
+        Err(_) => unavailable("the relay is stopping"),
+    }
+}
+
+/// `GET /api/v1/events/{id}`: what became of it.
+pub(super) async fn event(app: &State, head: &Head<'_>, id: &str) -> Answer {
+    if let Err(refused) = admitted(app, head) {
+        return *refused;
+    }
+    let Ok(uid) = Uuid::parse_str(id) else {
+        let detail = "this is not an id; it is the `id` that the answer to an accepted call holds";
+        return ProblemDetails::new(StatusCode::BAD_REQUEST, detail).into_answer();
+    };
+    match app.store.read(move |reader| reader.event(uid)).await {
+        Ok(Some(record)) => answer::json(StatusCode::OK, &event_json(&record)),
+        Ok(None) => {
+            let detail = "there is no event with this id; it may be past its retention";
+            ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer()
+        }
+        Err(error) => unavailable(error.to_string()),
+    }
+}
+
+fn event_json(record: &EventRecord) -> Value {
+    json!({
+        "id": record.uid.to_string(),
+        "source": record.source,
+        "received_at": record.received_at.to_string(),
+        "notes": record.notes,
+        "deliveries": record.deliveries.iter().map(delivery_json).collect::<Vec<_>>(),
+    })
+}
+
+fn delivery_json(record: &DeliveryRecord) -> Value {
+    let attempts: Vec<Value> = record
+        .attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "at": attempt.at.to_string(),
+                "took_ms": attempt.took.as_secs_f64() * 1000.0,
+                "status": attempt.status,
+                "outcome": attempt.outcome,
+                "excerpt": attempt.excerpt,
+            })
+        })
+        .collect();
+    json!({
+        "id": record.id,
+        "target": record.target,
+        "dedup_key": record.key,
+        "action": record.action.as_str(),
+        "state": record.state.as_str(),
+        "reason": record.reason,
+        "superseded_by": record.by,
+        "attempts": attempts,
+    })
+}

@@ -1,0 +1,60 @@
+//! One request: find its endpoint, hand it over, count the answer.
+
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+
+use crate::server::accept::Peer;
+use crate::server::answer::{Answer, ProblemDetails};
+use crate::server::paths::{ENDPOINTS, Endpoint, Paths};
+use crate::server::probes::{self, Readiness};
+use crate::server::state::{Head, State};
+use crate::server::{admin, intake};
+
+/// What every request may need. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<State>);
+
+impl App {
+    /// Puts it together.
+    pub fn new(state: State) -> App {
+        App(Arc::new(state))
+    }
+
+    /// The table of endpoints, compiled.
+    ///
+    /// # Errors
+    /// Two rows of the table contradict each other.
+    pub fn paths() -> Result<Paths<Endpoint>, String> {
+        Paths::new(ENDPOINTS)
+    }
+
+    /// Answers one request.
+    pub async fn answer(self, peer: Peer, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        let found = match self.0.paths.find(&head.method, head.uri.path()) {
+            Ok(found) => found,
+            Err(missing) => {
+                let answer = ProblemDetails::from(missing).into_answer();
+                self.0.metrics.request_answered("none", answer.status().as_u16());
+                return answer;
+            }
+        };
+        let about = Head { peer, headers: &head.headers, now: self.0.clock.now() };
+        let answer = match found.endpoint {
+            Endpoint::Hook => intake::hook(&self.0, &about, found.param("source"), None, body).await,
+            Endpoint::HookWithToken => {
+                intake::hook(&self.0, &about, found.param("source"), Some(found.param("token")), body).await
+            }
+            Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
+            Endpoint::Healthy => probes::healthy(),
+            Endpoint::Ready => probes::ready(&Readiness::Ready),
+            Endpoint::Metrics => probes::metrics(&self.0.metrics),
+            Endpoint::Reload => admin::reload(&self.0, &about).await,
+            Endpoint::Event => admin::event(&self.0, &about, found.param("id")).await,
+        };
+        self.0.metrics.request_answered(found.pattern, answer.status().as_u16());
+        answer
+    }
+}

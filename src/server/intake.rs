@@ -1,0 +1,219 @@
+//! Alerts in: who may, read, understand, plan, keep, and only then answer.
+//!
+//! From the 2xx on the relay owes every alert. What cannot be kept is answered with 503, because
+//! Alertmanager drops on any 4xx; 4xx is for bytes that can never be read, and those are kept in
+//! quarantine.
+
+use std::sync::PoisonError;
+
+use hyper::StatusCode;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::json;
+
+use crate::document::nearest;
+use crate::domain::alert::Status;
+use crate::metrics::{Intake, SourceMetrics};
+use crate::plan::{Plan, plan};
+use crate::route::inhibit::{AlertKey, is_candidate};
+use crate::rulebook::{Rulebook, SourceRule};
+use crate::server::answer::{self, Answer, ProblemDetails};
+use crate::server::body::{BodyError, Encoding, read_body};
+use crate::server::state::{Head, State, unavailable};
+use crate::source::contract::{Arrival, Reading, Unreadable};
+use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
+
+/// Alertmanager's push interface belongs to sources of this kind.
+const PUSH_KIND: &str = "prometheus";
+
+/// `POST /hooks/{source}` and `/hooks/{source}/{token}`.
+pub(super) async fn hook(
+    app: &State,
+    head: &Head<'_>,
+    name: &str,
+    token: Option<&str>,
+    body: Incoming,
+) -> Answer {
+    let book = app.books.current();
+    let Some(rule) = book.sources.get(name) else {
+        let cure = nearest::cure(name, book.sources.keys().map(String::as_str));
+        let detail = format!("there is no source with this name; {cure}");
+        return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
+    };
+    let call = Call { app, book: &book, head, name, rule, metrics: app.source_metrics(name) };
+    match call.take(token, body).await {
+        Ok((reading, accepted)) => told(&reading, &accepted),
+        Err(answer) => *answer,
+    }
+}
+
+/// `POST /api/v2/alerts`: the first source of kind `prometheus` that lets the caller in. Answers as
+/// Alertmanager does: an empty 200, or a 400 that names the invalid alerts after the valid ones
+/// have been taken.
+pub(super) async fn push(app: &State, head: &Head<'_>, body: Incoming) -> Answer {
+    let book = app.books.current();
+    let of_kind = || book.sources.iter().filter(|(_, rule)| rule.kind == PUSH_KIND);
+    let welcome = |rule: &SourceRule| rule.auth.check_head(head.peer.addr.ip(), head.headers, None).is_ok();
+    let Some((name, rule)) = of_kind().find(|(_, rule)| welcome(rule)).or_else(|| of_kind().next()) else {
+        let detail = "no source of kind `prometheus` is configured; add one to take alerts in by Alertmanager's push interface";
+        return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
+    };
+    let call = Call { app, book: &book, head, name, rule, metrics: app.source_metrics(name) };
+    match call.take(None, body).await {
+        Ok((reading, _)) if reading.invalid.is_empty() => answer::text(StatusCode::OK, Bytes::new()),
+        Ok((reading, _)) => answer::json(StatusCode::BAD_REQUEST, &reading.invalid.join("; ")),
+        Err(answer) => *answer,
+    }
+}
+
+/// What the sender is told of what was kept.
+fn told(reading: &Reading, accepted: &Accepted) -> Answer {
+    let alerts: usize = reading.groups.iter().map(|group| group.alerts.len()).sum();
+    let mut body =
+        json!({ "accepted": alerts, "id": accepted.uid.to_string(), "deliveries": accepted.deliveries });
+    if accepted.duplicate {
+        body["duplicate"] = true.into();
+    }
+    let notes: Vec<&String> = reading.notes.iter().chain(&reading.invalid).collect();
+    if !notes.is_empty() {
+        body["notes"] = json!(notes);
+    }
+    answer::json(StatusCode::OK, &body)
+}
+
+struct Call<'a> {
+    app: &'a State,
+    book: &'a Rulebook,
+    head: &'a Head<'a>,
+    name: &'a str,
+    rule: &'a SourceRule,
+    metrics: SourceMetrics,
+}
+
+type Refusal = Box<Answer>;
+
+impl Call<'_> {
+    async fn take(&self, token: Option<&str>, body: Incoming) -> Result<(Reading, Accepted), Refusal> {
+        let body = self.admitted(token, body).await?;
+        let headers = plain(self.head.headers);
+        let arrival = Arrival { source: self.name, headers: &headers, body: &body, at: self.head.now };
+        match self.rule.source.read(&arrival) {
+            Ok(reading) => self.keep(reading, body).await,
+            Err(unreadable) => Err(self.set_aside(unreadable, body).await),
+        }
+    }
+
+    /// Proofs and bytes.
+    async fn admitted(&self, token: Option<&str>, body: Incoming) -> Result<Bytes, Refusal> {
+        let head = self.head;
+        let refuse = |answer: ProblemDetails| {
+            self.metrics.event_received(Intake::Refused);
+            Box::new(answer.into_answer())
+        };
+        let auth = &self.rule.auth;
+        auth.check_head(head.peer.addr.ip(), head.headers, token).map_err(|refused| {
+            tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
+            refuse(refused.into())
+        })?;
+        let encoding = Encoding::of(head.headers).map_err(|error| refuse(error.problem()))?;
+        let body = read_body(body, encoding, self.book.body_limit, self.app.body_time).await;
+        let body = body.map_err(|error: BodyError| refuse(error.problem()))?;
+        auth.check_body(head.headers, &body, head.now).map_err(|refused| {
+            tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
+            refuse(refused.into())
+        })?;
+        Ok(body)
+    }
+
+    /// Saved, then answered.
+    async fn keep(&self, reading: Reading, body: Bytes) -> Result<(Reading, Accepted), Refusal> {
+        let now = self.head.now;
+        let plan = {
+            let active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
+            plan(self.book, reading.groups.clone(), &active, now)
+        };
+        for (target, fault) in &plan.faults {
+            tracing::warn!(target_name = %target, field = %fault.field, error = %fault.what, "a template failed; the default dedup key was used");
+        }
+        let mut notes = plan.notes();
+        notes.extend(reading.notes.iter().cloned());
+        let event = NewEvent {
+            uid: self.app.fresh_id(now),
+            source: self.name.to_owned(),
+            received_at: now,
+            body: body.to_vec(),
+            window: self.book.dedup_window,
+            groups: plan.groups.clone(),
+            parts: plan.parts.clone(),
+            notes,
+        };
+        match self.app.store.accept(event).await {
+            Ok(accepted) => {
+                self.learn_active(&plan);
+                self.count(&reading, &accepted);
+                Ok((reading, accepted))
+            }
+            Err(error) => Err(self.turned_away(&error)),
+        }
+    }
+
+    fn learn_active(&self, plan: &Plan) {
+        let rules = &self.book.inhibit;
+        if rules.is_empty() {
+            return;
+        }
+        let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
+        for alert in plan.groups.iter().flat_map(|group| &group.alerts) {
+            if is_candidate(rules, &alert.labels) {
+                let key = AlertKey { source: self.name.to_owned(), fingerprint: alert.fingerprint };
+                active.apply(rules, &key, &alert.labels, alert.status);
+            }
+        }
+    }
+
+    fn count(&self, reading: &Reading, accepted: &Accepted) {
+        let result = if accepted.duplicate { Intake::Duplicate } else { Intake::Accepted };
+        self.metrics.event_received(result);
+        let alerts = || reading.groups.iter().flat_map(|group| &group.alerts);
+        let firing = alerts().filter(|alert| alert.status == Status::Firing).count() as u64;
+        self.metrics.alerts_received(firing, alerts().count() as u64 - firing);
+        tracing::debug!(source = self.name, event = %accepted.uid, deliveries = accepted.deliveries, duplicate = accepted.duplicate, "accepted");
+    }
+
+    /// Unreadable bytes are kept for a person to look at.
+    async fn set_aside(&self, unreadable: Unreadable, body: Bytes) -> Refusal {
+        self.metrics.event_received(Intake::Unreadable);
+        tracing::warn!(source = self.name, peer = %self.head.peer.addr, reason = %unreadable, "a body cannot be read; it is kept in quarantine");
+        let bytes = Quarantined {
+            source: self.name.to_owned(),
+            received_at: self.head.now,
+            reason: unreadable.to_string(),
+            body: body.to_vec(),
+        };
+        if let Err(error) = self.app.store.quarantine(bytes).await {
+            return self.turned_away(&error);
+        }
+        self.metrics.quarantined();
+        let problem = ProblemDetails::new(StatusCode::BAD_REQUEST, unreadable.to_string());
+        Box::new(problem.with("at", unreadable.at).with("source", self.name).into_answer())
+    }
+
+    fn turned_away(&self, error: &StoreError) -> Refusal {
+        self.metrics.event_received(Intake::Unavailable);
+        tracing::error!(source = self.name, %error, "a call could not be kept and was answered with 503");
+        Box::new(unavailable(format!("{error}; nothing was kept, please send it again")))
+    }
+}
+
+/// The headers that sources look at, as text.
+fn plain(headers: &HeaderMap) -> Vec<(String, String)> {
+    let wanted =
+        |name: &str| name == CONTENT_TYPE.as_str() || name.starts_with("x-") || name.starts_with("ce-");
+    headers
+        .iter()
+        .filter(|(name, _)| wanted(name.as_str()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect()
+}

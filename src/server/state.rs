@@ -1,0 +1,84 @@
+//! What every endpoint may need, and what all of them are told of a request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::auth::check::Auth;
+use crate::domain::problem::Problem;
+use crate::metrics::{Metrics, SourceMetrics};
+use crate::pace::clock::Clock;
+use crate::route::inhibit::Active;
+use crate::rulebook::Rulebooks;
+use crate::server::accept::Peer;
+use crate::server::answer::{Answer, ProblemDetails};
+use crate::server::paths::{Endpoint, Paths};
+use crate::store::handle::Store;
+
+/// Reads the configuration again; on any problem the old one stays.
+pub type Reload = Arc<dyn Fn() -> Result<(), Vec<Problem>> + Send + Sync>;
+
+/// What the relay has at hand while it answers.
+pub struct State {
+    /// The rules in force.
+    pub books: Rulebooks,
+    /// Where alerts are kept.
+    pub store: Store,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Firing alerts that may inhibit others.
+    pub active: Mutex<Active>,
+    /// Dice for ids.
+    pub dice: Mutex<fastrand::Rng>,
+    /// Who may use the admin interface.
+    pub admin: Auth,
+    /// Time for the body of a request.
+    pub body_time: Duration,
+    /// Reads the configuration again.
+    pub reload: Reload,
+    /// Series by source, made when first counted.
+    pub sources: Mutex<HashMap<String, SourceMetrics>>,
+    /// Where things are.
+    pub paths: Paths<Endpoint>,
+}
+
+/// The parts of a request that its endpoint needs, without the body.
+pub(super) struct Head<'a> {
+    pub peer: Peer,
+    pub headers: &'a HeaderMap,
+    pub now: Timestamp,
+}
+
+impl State {
+    /// The series of a source.
+    pub(super) fn source_metrics(&self, name: &str) -> SourceMetrics {
+        let mut known = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(name) {
+            Some(metrics) => metrics.clone(),
+            None => known.entry(name.to_owned()).or_insert(self.metrics.source(name)).clone(),
+        }
+    }
+
+    /// A fresh id, ascending with time.
+    pub(super) fn fresh_id(&self, now: Timestamp) -> Uuid {
+        let mut random = [0; 10];
+        self.dice.lock().unwrap_or_else(PoisonError::into_inner).fill(&mut random);
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+}
+
+/// 503 with a reason and a time to come back: never a 4xx for our own trouble.
+pub(super) fn unavailable(detail: impl Into<String>) -> Answer {
+    const COME_BACK: Duration = Duration::from_secs(2);
+    let answer = ProblemDetails::unavailable(detail, COME_BACK).into_answer();
+    debug_assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    answer
+}
