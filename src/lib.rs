@@ -53,6 +53,7 @@
 
 pub mod assemble;
 pub mod auth;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;

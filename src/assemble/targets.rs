@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assemble::{Names, refer};
+use crate::assemble::{Names, is_broken, refer};
 use crate::config::file::File;
 use crate::config::secrets::World;
 use crate::config::server::TemplatesFile;
@@ -43,7 +43,6 @@ pub(super) fn targets(
             rules.insert(Arc::clone(&rule.name), Arc::new(rule));
         }
     }
-    unused(file, problems);
     rules
 }
 
@@ -176,7 +175,11 @@ fn retry(common: &CommonFile, defaults: &Defaults, path: &str, problems: &mut Ve
     }
 }
 
-fn unused(file: &File, problems: &mut Vec<Problem>) {
+/// Targets that nobody names.
+pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
+    if is_broken("receivers", problems) {
+        return;
+    }
     let mut named: Vec<&str> = Vec::new();
     for receiver in &file.receivers {
         named.extend(receiver.targets.iter().map(|target| target.value.as_str()));
