@@ -123,11 +123,10 @@ impl Engine {
         if self.in_flight >= terms.concurrency {
             return Step::Wait(None);
         }
-        let wake = schedule.wants_refill(now).map(|_| self.refill_not_before);
-        match schedule.next_due() {
-            None => return Step::Wait(wake),
-            Some(due) if due > now => return Step::Wait(Some(wake.map_or(due, |wake| wake.min(due)))),
-            Some(_) => {}
+        let due = schedule.next_due();
+        if due.is_none_or(|due| due > now) {
+            let refill = schedule.due_on_disk().map(|due| due.max(self.refill_not_before));
+            return Step::Wait(due.into_iter().chain(refill).min());
         }
         if let Err(until) = self.may_call(terms, now) {
             self.deferrals += 1;
@@ -161,9 +160,11 @@ impl Engine {
             let until = later(now, *after);
             self.resting_until = Some(self.resting_until.map_or(until, |already| already.max(until)));
         }
+        let after = lane_after(&claimed.state, head.action, &tried.outcome);
         let outcome = match tried.outcome {
+            // A held delivery is tried again by itself, which is what must not happen here.
             Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
-                Outcome::Hold { reason: format!("may have been done already, not repeated: {reason}") }
+                Outcome::Rejected { reason: format!("may have been done already, not repeated: {reason}") }
             }
             outcome => outcome,
         };
@@ -171,16 +172,18 @@ impl Engine {
         let pause = backoff::pause(&terms.retry, attempts, self.dice.f64());
         let next = delivery::next(&outcome, head.accepted_at, now, pause, &terms.retry);
         let attempt = AttemptRow {
+            n: attempts,
             at: tried.at,
             took: tried.took,
             status: tried.status,
             outcome: outcome.word(),
             excerpt: record_text(outcome.reason(), &tried.excerpt),
         };
-        let after = lane_after(&claimed.state, head.action, &outcome);
         let (state, reason, due, open) = match next {
             Next::Done { state, reason } => (state, reason, now, None),
-            Next::Again { state, due, reason } => (state, reason, due, Some((head.id, attempts))),
+            Next::Again { state, due, reason } => {
+                (state, reason, whole_millis(due), Some((head.id, attempts)))
+            }
         };
         let mut settled = superseded(claimed);
         let mut done: Vec<DeliveryId> = settled.iter().map(|delivery| delivery.id).collect();
@@ -215,9 +218,13 @@ impl Engine {
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    // Schedules count in milliseconds: round up, or the loop would wake just too early.
-    let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(now.as_millisecond().saturating_add(millis)).unwrap_or(Timestamp::MAX)
+    whole_millis(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
+}
+
+/// Schedules count in milliseconds: round up, or what was asked for would be cut short.
+fn whole_millis(time: Timestamp) -> Timestamp {
+    let millis = i64::try_from((time.as_nanosecond() + 999_999).div_euclid(1_000_000)).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {

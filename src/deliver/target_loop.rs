@@ -161,18 +161,17 @@ impl TargetLoop {
 
     async fn load(&self, lanes: Vec<(i64, i64)>) {
         let wanted = lanes.clone();
-        match self.store.read(move |reader| reader.lane_work(&wanted, EACH_LANE_MAX)).await {
-            Ok(found) => {
-                let mut schedule = self.queue.schedule();
-                for (lane, work) in found {
-                    schedule.loaded(lane, work);
-                }
-            }
-            Err(error) => {
-                tracing::error!(target_name = %self.name, %error, "what is owed could not be read; trying again");
-                let again = self.courier.clock.now().saturating_add(STORE_PAUSE).unwrap_or(Timestamp::MAX);
-                let mut schedule = self.queue.schedule();
-                for (lane, _) in lanes {
+        let read = self.store.read(move |reader| Ok(reader.lane_work(&wanted, EACH_LANE_MAX))).await;
+        let again = self.courier.clock.now().saturating_add(STORE_PAUSE).unwrap_or(Timestamp::MAX);
+        let found = read.unwrap_or_else(|error| {
+            lanes.iter().map(|(lane, _)| (*lane, Err(error.clone()))).collect()
+        });
+        let mut schedule = self.queue.schedule();
+        for (lane, work) in found {
+            match work {
+                Ok(work) => schedule.loaded(lane, work),
+                Err(error) => {
+                    tracing::error!(target_name = %self.name, lane, %error, "what is owed could not be read; trying again");
                     schedule.load_failed(lane, again);
                 }
             }
@@ -194,8 +193,10 @@ impl TargetLoop {
         let book = self.books.current();
         let terms = book.targets.get(&self.name).map(|rule| terms_of(rule));
         while let Some(joined) = self.tries.join_next().await {
-            if let (Ok((claimed, tried)), Some(terms)) = (joined, &terms) {
-                self.tried(&claimed, tried, terms);
+            match (joined, &terms) {
+                (Ok((claimed, tried)), Some(terms)) => self.tried(&claimed, tried, terms),
+                // Its target is gone from the configuration, or it panicked: nobody can judge it.
+                _ => self.store.leave_in_doubt(),
             }
         }
         while self.writes.join_next().await.is_some() {}
@@ -222,6 +223,15 @@ impl TargetLoop {
                 target_name = %self.name, delivery = %head.uid, action = %head.action, key = %head.key,
                 attempt = head.attempts + 1, status = tried.status, took_ms, outcome, reason = other.reason(), "attempt"
             ),
+        }
+    }
+}
+
+impl Drop for TargetLoop {
+    /// Cut short: what is under way may have arrived, and the next start must know.
+    fn drop(&mut self) {
+        if !(self.tries.is_empty() && self.writes.is_empty()) {
+            self.store.leave_in_doubt();
         }
     }
 }
