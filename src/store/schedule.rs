@@ -279,7 +279,11 @@ impl Schedule {
     /// Asked for when something there may be due, and memory is half empty or has nothing due.
     pub fn wants_refill(&self, now: Timestamp) -> Option<(usize, u64)> {
         let now = now.as_millisecond();
-        let idle = self.due.first().is_none_or(|(due, _)| *due > now);
+        let idle = match self.due.first() {
+            Some((due, _)) => *due > now,
+            // All are busy: there is nothing to do, but if there are that many, no room either.
+            None => self.lanes.len() < self.caps.lanes_max,
+        };
         let may_be_due = self.due_on_disk.is_some_and(|due| due <= now);
         let wanted = may_be_due && (idle || self.lanes.len() <= self.caps.lanes_max / 2);
         wanted.then_some((self.caps.lanes_max, self.left_on_disk))
