@@ -82,8 +82,8 @@ pub struct Resolution {
 #[derive(Debug)]
 pub struct Engine {
     bucket: Option<(Pace, Bucket)>,
-    /// A token that was taken and not used yet.
-    token: bool,
+    /// The bucket has no token before this.
+    token_at: Option<Timestamp>,
     /// The service asked for rest until then.
     resting_until: Option<Timestamp>,
     refill_not_before: Timestamp,
@@ -98,7 +98,7 @@ impl Engine {
     pub fn new(seed: u64) -> Engine {
         Engine {
             bucket: None,
-            token: false,
+            token_at: None,
             resting_until: None,
             refill_not_before: Timestamp::UNIX_EPOCH,
             in_flight: 0,
@@ -125,10 +125,14 @@ impl Engine {
         }
         let due = schedule.next_due();
         if due.is_none_or(|due| due > now) {
-            let refill = schedule.due_on_disk().map(|due| due.max(self.refill_not_before));
+            // What is due on disk while memory is full of busy lanes waits for one of their ends.
+            let refill = match schedule.due_on_disk() {
+                Some(due) if due > now => Some(due.max(self.refill_not_before)),
+                _ => schedule.wants_refill(now).map(|_| self.refill_not_before),
+            };
             return Step::Wait(due.into_iter().chain(refill).min());
         }
-        if let Err(until) = self.may_call(terms, now) {
+        if let Some(until) = self.must_wait(terms, now) {
             self.deferrals += 1;
             return Step::Wait(Some(until));
         }
@@ -144,11 +148,17 @@ impl Engine {
             {
                 Step::Settle(Box::new(left_unsaid(&claimed, now)))
             }
-            Claim::Ready(claimed) => {
-                self.token = false;
-                self.in_flight += 1;
-                Step::Send(claimed)
-            }
+            Claim::Ready(claimed) => match self.take_token(terms, now) {
+                Ok(()) => {
+                    self.in_flight += 1;
+                    Step::Send(claimed)
+                }
+                Err(until) => {
+                    schedule.put_back(claimed.lane);
+                    self.deferrals += 1;
+                    Step::Wait(Some(until))
+                }
+            },
         }
     }
 
@@ -195,25 +205,28 @@ impl Engine {
         Resolution { settlement, done, tried: open }
     }
 
-    fn may_call(&mut self, terms: &Terms, now: Timestamp) -> Result<(), Timestamp> {
-        if let Some(until) = self.resting_until {
-            if until > now {
-                return Err(until);
-            }
-            self.resting_until = None;
-        }
-        if self.token {
-            return Ok(());
-        }
+    /// A rest that was asked for, or an empty bucket: nothing need be claimed before then.
+    fn must_wait(&mut self, terms: &Terms, now: Timestamp) -> Option<Timestamp> {
+        self.resting_until = self.resting_until.filter(|until| *until > now);
+        let same_pace = self.bucket.as_ref().map(|(pace, _)| *pace) == terms.pace;
+        self.token_at = self.token_at.filter(|until| *until > now && same_pace);
+        self.resting_until.max(self.token_at)
+    }
+
+    /// Taken only when a call is about to be made: a token that was saved meanwhile would come on
+    /// top of what the bucket allows.
+    fn take_token(&mut self, terms: &Terms, now: Timestamp) -> Result<(), Timestamp> {
         let Some(pace) = terms.pace else { return Ok(()) };
         // A changed pace starts over nearly empty: a reload must not become a burst either.
         let (_, bucket) = match &mut self.bucket {
             Some(kept) if kept.0 == pace => kept,
             slot => slot.insert((pace, Bucket::nearly_empty(pace, now))),
         };
-        bucket.take(now).map_err(|wait| later(now, wait))?;
-        self.token = true;
-        Ok(())
+        bucket.take(now).map_err(|wait| {
+            let until = later(now, wait);
+            self.token_at = Some(until);
+            until
+        })
     }
 }
 

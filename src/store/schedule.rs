@@ -226,6 +226,14 @@ impl Schedule {
         }
     }
 
+    /// Ends a claim of which nothing came: the lane is as it was.
+    pub fn put_back(&mut self, id: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.busy = false;
+            self.settle_down(id);
+        }
+    }
+
     /// Ends a claim, after its settlement is on disk. `done` are the deliveries that are open no
     /// more, `tried` is one that stays open with its number of attempts; what is left is due at
     /// `due`.

@@ -23,6 +23,8 @@ use crate::vendor::{Mood, Vendor};
 pub const TARGET: &str = "pager";
 /// Deliveries of one lane read at a time.
 const EACH: usize = 3;
+/// Steps after which a run is going round in circles.
+const STEPS_MAX: usize = 200_000;
 /// When a run that has not come to rest is given up.
 const END: i64 = LENGTH + 40 * 3_600_000;
 
@@ -88,7 +90,7 @@ impl<'a> World<'a> {
     /// Runs until nothing is owed and nothing more will happen.
     pub fn run(&mut self) -> Result<(), String> {
         self.start();
-        loop {
+        for _ in 0..STEPS_MAX {
             let wake = self.work();
             let quiet = self.told == self.story.tellings.len() && self.restarts.is_empty();
             let alive = self.alive.as_ref().ok_or("dead")?;
@@ -114,6 +116,7 @@ impl<'a> World<'a> {
             let heard = self.hear();
             self.push(heard);
         }
+        Err("it runs in circles".into())
     }
 
     pub fn reader(&self) -> SqliteReader {
