@@ -2,7 +2,13 @@
 //! against a vendor with moods, a pair of senders out of step, and ends of the process at any
 //! moment. Hundreds of seeds; `SIM_SEEDS` runs more, `SIM_SEED` replays one that failed.
 #![expect(clippy::disallowed_methods, reason = "tests read the environment")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss, reason = "a test may fall over")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    dead_code,
+    reason = "a test may fall over"
+)]
 
 #[path = "simulation/dice.rs"]
 mod dice;

@@ -94,12 +94,12 @@ fn not_twice(world: &World<'_>) -> Result<(), String> {
 fn rested(calls: &[Call]) -> Result<(), String> {
     for asked in calls.iter().filter(|call| !call.unheard) {
         let Outcome::Retry { after: Some(after), whole_target, .. } = &asked.outcome else { continue };
-        let until = asked.answered + i64::try_from(after.as_millis()).unwrap();
+        let until = asked.heard + i64::try_from(after.as_millis()).unwrap();
         let disturbs = |call: &&Call| {
             let concerned = call.key == asked.key || (*whole_target && call.life == asked.life);
-            concerned && call.at >= asked.answered && call.at < until
+            concerned && call.at < until
         };
-        if let Some(call) = calls.iter().find(disturbs) {
+        if let Some(call) = calls.iter().skip(asked.calls_before_heard).find(disturbs) {
             return Err(format!("{} asked for rest until {until} and was called at {}", asked.key, call.at));
         }
     }

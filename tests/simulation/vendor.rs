@@ -28,6 +28,10 @@ pub struct Call {
     pub life: u32,
     pub at: i64,
     pub answered: i64,
+    /// When the loop took the answer in; it may have been reading meanwhile.
+    pub heard: i64,
+    /// Calls made before that.
+    pub calls_before_heard: usize,
     pub key: String,
     pub delivery: i64,
     pub action: Action,
@@ -79,7 +83,18 @@ impl Vendor {
         }
         let answered = at + dice.between(1, self.mood.slow);
         let action = open.action;
-        self.calls.push(Call { life, at, answered, key, delivery: open.id, action, outcome, unheard: false });
+        self.calls.push(Call {
+            life,
+            at,
+            answered,
+            heard: i64::MAX,
+            calls_before_heard: 0,
+            key,
+            delivery: open.id,
+            action,
+            outcome,
+            unheard: false,
+        });
         self.calls.len() - 1
     }
 }

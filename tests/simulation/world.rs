@@ -241,11 +241,14 @@ impl<'a> World<'a> {
         let mut written = Vec::new();
         let mut place = 0;
         while place < alive.calls.len() {
-            let call = &self.vendor.calls[alive.calls[place].0];
+            let calls_made = self.vendor.calls.len();
+            let call = &mut self.vendor.calls[alive.calls[place].0];
             if call.answered > self.now {
                 place += 1;
                 continue;
             }
+            call.heard = self.now;
+            call.calls_before_heard = calls_made;
             let (_, claimed) = alive.calls.remove(place);
             let took = std::time::Duration::from_millis((call.answered - call.at).unsigned_abs());
             let tried = Tried {
@@ -273,10 +276,10 @@ impl<'a> World<'a> {
         }
         let mut fresh = if self.dice.percent(50) { self.hear() } else { Vec::new() };
         fresh.extend(self.commit(&batch));
+        let mut late = Vec::new();
         if self.dice.percent(50) {
-            fresh.extend(self.hear());
+            late = self.hear();
         }
-        let late = if self.dice.percent(50) { fresh.split_off(fresh.len()) } else { Vec::new() };
         self.push(fresh);
         let schedule = &mut self.alive.as_mut().unwrap().schedule;
         for Resolution { settlement, done, tried } in resolutions {
