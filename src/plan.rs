@@ -108,6 +108,19 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
     plan
 }
 
+/// Plans one group for the targets of one receiver, whatever the routes say.
+pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Timestamp) -> Plan {
+    let group = Arc::new(group);
+    let places: Vec<usize> = (0..group.alerts.len()).collect();
+    let mut plan = Plan { groups: vec![group], ..Plan::default() };
+    for name in rulebook.receivers.get(receiver).into_iter().flatten() {
+        if let Some(target) = rulebook.targets.get(name) {
+            parts_for(rulebook, target, 0, &places, &[], now, &mut plan);
+        }
+    }
+    plan
+}
+
 /// The relay's own alert about a sick target must not wait for that target.
 fn speaks_of(group: &AlertGroup, target: &str) -> bool {
     group.source == own_alerts::SOURCE

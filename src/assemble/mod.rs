@@ -115,6 +115,7 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         tree: routing.tree?,
         intervals: routing.intervals,
         inhibit: routing.inhibit,
+        heartbeats: routing.heartbeats,
         receivers,
         targets,
         external_url: file.server.external_url.value.trim_end_matches('/').to_owned(),
@@ -172,13 +173,6 @@ fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
         if let Some(quota) = &common.quota {
             say(format!("targets[{index}].quota"), quota.place);
         }
-        let breaker = [common.breaker.failures.place, common.breaker.open_for.place];
-        if let Some(place) = breaker.into_iter().find(|place| place.line > 0) {
-            say(format!("targets[{index}].breaker"), place);
-        }
-    }
-    if let Some(heartbeat) = file.heartbeats.first() {
-        say("heartbeats".into(), heartbeat.name.place);
     }
 }
 

@@ -11,12 +11,14 @@ use crate::route::interval::{IntervalSpec, Intervals, TimeInterval};
 use crate::route::matcher::{Matcher, parse_matchers};
 use crate::route::tree::{RouteSpec, Tree};
 use crate::route::written::Op;
+use crate::rulebook::Heartbeat;
 
 pub(super) struct Routing {
     /// `None` when the root is unsound.
     pub tree: Option<Tree>,
     pub intervals: Intervals,
     pub inhibit: Vec<InhibitRule>,
+    pub heartbeats: Vec<Heartbeat>,
 }
 
 pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
@@ -26,9 +28,10 @@ pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
         file.time_intervals.iter().map(|interval| interval.name.value.as_str()).collect();
     let known = Known { receivers: &receivers, intervals: &interval_names };
     let inhibit = inhibition(file, problems);
+    let heartbeats = heartbeats(file, &receivers, problems);
     // A route that was not there has been told.
     if file.route.place.line == 0 {
-        return Routing { tree: None, intervals, inhibit };
+        return Routing { tree: None, intervals, inhibit, heartbeats };
     }
     let spec = route(&file.route, "route", &known, problems);
     let tree = match Tree::new(spec) {
@@ -47,7 +50,7 @@ pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
         }
         unused_receivers(file, tree, problems);
     }
-    Routing { tree, intervals, inhibit }
+    Routing { tree, intervals, inhibit, heartbeats }
 }
 
 struct Known<'a> {
@@ -211,4 +214,27 @@ fn inhibition(file: &File, problems: &mut Vec<Problem>) -> Vec<InhibitRule> {
         }
     };
     file.inhibit_rules.iter().enumerate().map(rule).collect()
+}
+
+fn heartbeats(file: &File, receivers: &[&str], problems: &mut Vec<Problem>) -> Vec<Heartbeat> {
+    let mut names = Names::new("heartbeat");
+    let mut heartbeats = Vec::new();
+    for (index, beat) in file.heartbeats.iter().enumerate() {
+        let path = format!("heartbeats[{index}]");
+        names.add(&beat.name, &format!("{path}.name"), problems);
+        refer("receiver", &beat.receiver, &format!("{path}.receiver"), receivers, problems);
+        let matchers = matchers(&beat.matchers, &format!("{path}.matchers"), problems);
+        if matchers.is_empty() {
+            let what = "takes every alert for a beat";
+            let cure = "say which: matchers: ['alertname = \"Watchdog\"']";
+            problems.push(Problem::error(format!("{path}.matchers"), beat.name.place, what, cure));
+        }
+        heartbeats.push(Heartbeat {
+            name: beat.name.value.clone(),
+            matchers,
+            every: beat.every.value.0,
+            receiver: beat.receiver.value.clone(),
+        });
+    }
+    heartbeats
 }

@@ -14,6 +14,7 @@ use crate::config::server::TemplatesFile;
 use crate::config::targets::{CommonFile, Per as PerFile, RateFile, TargetFile};
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::problem::Problem;
+use crate::pace::breaker::BreakerPolicy;
 use crate::pace::bucket::Pace;
 use crate::rulebook::{Per, TargetRule};
 use crate::target::contract::{Defaults, Kind, Workshop};
@@ -96,6 +97,10 @@ fn rule(
         repeat: kind.defaults.repeat,
         timeout: common.timeout.value.0,
         concurrency: common.concurrency.value.max(1) as usize,
+        breaker: BreakerPolicy {
+            failures: common.breaker.failures.value.max(1),
+            open_for: common.breaker.open_for.value.0,
+        },
         send_resolved: common.send_resolved,
         dry_run: common.dry_run,
     })

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod delivery;
 pub mod exchange;
+pub mod fold;
 pub mod lane;
 pub mod message;
 pub mod outcome;

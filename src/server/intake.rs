@@ -149,11 +149,22 @@ impl Call<'_> {
         };
         match self.app.store.accept(event).await {
             Ok(accepted) => {
+                self.hear_beats(&plan);
                 self.learn_active(&plan);
                 self.count(&reading, &accepted);
                 Ok((reading, accepted))
             }
             Err(error) => Err(self.turned_away(&error)),
+        }
+    }
+
+    fn hear_beats(&self, plan: &Plan) {
+        if self.book.heartbeats.is_empty() {
+            return;
+        }
+        let mut beats = self.app.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        for alert in plan.groups.iter().flat_map(|group| &group.alerts) {
+            beats.hear(&self.book.heartbeats, alert, self.head.now);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::route::inhibit::Active;
 use crate::rulebook::Rulebooks;
 use crate::server::accept::Peer;
 use crate::server::answer::{Answer, ProblemDetails};
+use crate::server::beats::Beats;
 use crate::server::paths::{Endpoint, Paths};
 use crate::store::handle::Store;
 
@@ -35,6 +36,8 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Firing alerts that may inhibit others.
     pub active: Mutex<Active>,
+    /// When heartbeats were last heard.
+    pub beats: Mutex<Beats>,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
     /// Who may use the admin interface.

@@ -1,6 +1,7 @@
 //! The store as the rest of the house holds it: a cheap handle on the writer and a few readers.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -26,6 +27,7 @@ type OpenReader = Box<dyn Fn() -> Result<Box<dyn Reader>, StoreError> + Send + S
 #[derive(Clone)]
 pub struct Store {
     asks: mpsc::Sender<Ask>,
+    in_doubt: Arc<AtomicBool>,
     queues: Arc<Queues>,
     readers: Arc<Readers>,
 }
@@ -70,15 +72,21 @@ pub fn open_embedded(
         Ok(Box::new(reader) as Box<dyn Reader>)
     });
     let for_writer = Arc::clone(&queues);
+    let in_doubt = Arc::new(AtomicBool::new(false));
+    let doubt_at_end = Arc::clone(&in_doubt);
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || {
-            writer::run(engine, inbox, &for_writer, &clock, &on_commit);
+            let mut engine = writer::run(engine, inbox, &for_writer, &clock, &on_commit);
+            if !doubt_at_end.load(Ordering::SeqCst) {
+                writer::close(engine.as_mut());
+            }
+            drop(engine);
             drop(place);
         })
         .map_err(|error| StoreError::Engine(format!("writer thread: {error}")))?;
     let readers = Arc::new(Readers { open, idle: Mutex::default() });
-    Ok((Store { asks, queues, readers }, Closing(thread), found))
+    Ok((Store { asks, in_doubt, queues, readers }, Closing(thread), found))
 }
 
 impl Store {
@@ -114,6 +122,12 @@ impl Store {
             Done::Pruned(rows) => Ok(rows),
             Done::Kept | Done::Accepted(..) => Ok(0),
         }
+    }
+
+    /// Something that was under way has not been settled and never will be: this run's end counts
+    /// as unclean, so that the next one takes it for perhaps sent.
+    pub fn leave_in_doubt(&self) {
+        self.in_doubt.store(true, Ordering::SeqCst);
     }
 
     /// The schedules.

@@ -179,14 +179,13 @@ impl Reader for SqliteReader {
         &mut self,
         lanes: &[(LaneId, DeliveryId)],
         each: usize,
-    ) -> Result<Vec<(LaneId, LaneWork)>, StoreError> {
+    ) -> Vec<(LaneId, Result<LaneWork, StoreError>)> {
         let mut groups = Groups::default();
         let nothing = || LaneWork { state: LaneState::default(), open: Vec::new(), more: false };
+        let mut work = |lane, after| self.one_lane(lane, after, each, &mut groups);
         lanes
             .iter()
-            .map(|(lane, after)| {
-                Ok((*lane, self.one_lane(*lane, *after, each, &mut groups)?.unwrap_or_else(nothing)))
-            })
+            .map(|(lane, after)| (*lane, work(*lane, *after).map(|found| found.unwrap_or_else(nothing))))
             .collect()
     }
 
@@ -233,8 +232,8 @@ impl SqliteReader {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT d.id, l.target, l.key, d.action, d.state, d.reason, d.by
-                 FROM deliveries d JOIN lanes l ON l.id = d.lane WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id",
+                "SELECT d.id, coalesce(l.target, ''), coalesce(l.key, ''), d.action, d.state, d.reason, d.by
+                 FROM deliveries d LEFT JOIN lanes l ON l.id = d.lane WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id",
             )
             .map_err(engine)?;
         let mut found = query.query([from, to]).map_err(engine)?;
