@@ -238,7 +238,7 @@ impl World {
 
     fn bounded(&self) -> Result<(), TestCaseError> {
         prop_assert!(self.schedule.len() <= self.caps.lanes_max, "{} lanes", self.schedule.len());
-        let held_max = self.caps.deliveries_max + CONCURRENCY;
+        let held_max = self.caps.deliveries_max + EACH * (self.caps.deliveries_max + CONCURRENCY);
         prop_assert!(self.schedule.held() <= held_max, "{} held whole", self.schedule.held());
         Ok(())
     }

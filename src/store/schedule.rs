@@ -20,7 +20,8 @@ use crate::store::boundary::{DeliveryId, DueLane, Fresh, LaneId, LaneState, Lane
 pub struct Caps {
     /// Lanes. About 150 bytes each.
     pub lanes_max: usize,
-    /// Deliveries held whole, over all lanes. What is in flight may come on top.
+    /// Deliveries held whole, over all lanes. What was read for lanes about to be
+    /// sent may come on top.
     pub deliveries_max: usize,
 }
 
@@ -194,15 +195,12 @@ impl Schedule {
         Claim::Load(to_load)
     }
 
-    /// Takes in what a `Load` read and makes the lane claimable again. What there is no room for
-    /// is left on disk, but for the head.
-    pub fn loaded(&mut self, id: LaneId, mut work: LaneWork) {
+    /// Takes in what a `Load` read and makes the lane claimable again. All of it is taken, room or
+    /// not: what is folded in part pages somebody for history.
+    pub fn loaded(&mut self, id: LaneId, work: LaneWork) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
         self.loading = self.loading.saturating_sub(1);
-        // The other lanes of the same read must find room for their heads.
-        let room = self.caps.deliveries_max.saturating_sub(self.held + self.loading).max(1);
-        lane.on_disk |= work.more || work.open.len() > room;
-        work.open.truncate(room);
+        lane.on_disk |= work.more;
         lane.state = work.state;
         lane.busy = false;
         lane.loading = false;

@@ -22,7 +22,7 @@ use crate::vendor::{Mood, Vendor};
 
 pub const TARGET: &str = "pager";
 /// Deliveries of one lane read at a time.
-const EACH: usize = 3;
+const EACH: usize = 64;
 /// Steps after which a run is going round in circles.
 const STEPS_MAX: usize = 200_000;
 /// When a run that has not come to rest is given up.
