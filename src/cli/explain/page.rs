@@ -45,8 +45,8 @@ impl Page {
             self.line(0, &note);
         }
         for invalid in &explanation.invalid {
-            let invalid = self.inked(Ink::Red, &format!("invalid: {invalid}"));
-            self.line(0, &format!("{invalid} (the sender is answered 400)"));
+            let invalid = self.inked(Ink::Red, &format!("invalid, left out: {invalid}"));
+            self.line(0, &invalid);
         }
         for (number, group) in (1..).zip(&explanation.groups) {
             let left_out = match group.truncated {
@@ -113,14 +113,15 @@ impl Page {
         let word = if delivery.alerts.len() == 1 { "alert" } else { "alerts" };
         self.line(1, &format!("tells of {word} {} of group {group}", listed(&delivery.alerts)));
         self.line(1, &format!("dedup key {dedup_key}"));
-        if *action == "resolve" {
+        if *action == "resolve" && delivery.not_sent.is_none() {
             self.line(
                 1,
                 "sent if the target was told of a trigger before; if nothing is open, nothing is sent",
             );
         }
         for fault in &delivery.faults {
-            let fault = self.inked(Ink::Yellow, &format!("template failed, built-in wording used: {fault}"));
+            let fault =
+                self.inked(Ink::Yellow, &format!("template failed, the built-in one was used: {fault}"));
             self.line(1, &fault);
         }
         if let Some(why) = &delivery.not_sent {

@@ -38,7 +38,7 @@ pub struct Explanation {
     pub at: String,
     /// What the source passed over or repaired.
     pub notes: Vec<String>,
-    /// Alerts that the sender must mend; it is answered 400 because of them.
+    /// Alerts that the sender must mend; they are left out.
     pub invalid: Vec<String>,
     /// The groups that were read.
     pub groups: Vec<GroupShown>,
@@ -127,7 +127,7 @@ pub struct DeliveryShown {
     pub dry_run: bool,
     /// Why nothing is sent; nothing when the request is.
     pub not_sent: Option<String>,
-    /// Templates that failed; the built-in wording stands in their place.
+    /// Templates that failed; the built-in ones stand in their place.
     pub faults: Vec<String>,
     /// What is sent.
     pub request: Option<RequestShown>,
@@ -189,7 +189,8 @@ pub fn explanation(
     let mut deliveries = Vec::new();
     let mut resolved_also_to = BTreeSet::new();
     for part in &plan.parts {
-        if part.alerts.iter().any(|told| told.only_if_known) {
+        let hears = book.targets.get(&part.target).is_some_and(|rule| rule.send_resolved);
+        if hears && part.alerts.iter().any(|told| told.only_if_known) {
             resolved_also_to.insert(part.target.to_string());
         }
         if part.alerts.iter().any(|told| !told.only_if_known) {
