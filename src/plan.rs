@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::{Action, DedupKey, Message};
+use crate::domain::own_alerts;
 use crate::route::enrich;
 use crate::route::inhibit::Active;
 use crate::route::tree::RouteId;
@@ -95,6 +96,9 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
         let over: Vec<usize> =
             (0..group.alerts.len()).filter(|place| group.alerts[*place].status == Status::Resolved).collect();
         for (name, target) in &rulebook.targets {
+            if speaks_of(&group, name) {
+                continue;
+            }
             let places = reached.remove(name).unwrap_or_default();
             if !(places.is_empty() && over.is_empty()) {
                 parts_for(rulebook, target, index, &places, &over, now, &mut plan);
@@ -102,6 +106,12 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
         }
     }
     plan
+}
+
+/// The relay's own alert about a sick target must not wait for that target.
+fn speaks_of(group: &AlertGroup, target: &str) -> bool {
+    group.source == own_alerts::SOURCE
+        && group.group_labels.get(own_alerts::ABOUT_TARGET).is_some_and(|about| about == target)
 }
 
 /// Where routing takes an alert. Time and inhibition silence what fires; a resolve always passes,

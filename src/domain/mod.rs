@@ -10,5 +10,6 @@ pub mod exchange;
 pub mod lane;
 pub mod message;
 pub mod outcome;
+pub mod own_alerts;
 pub mod problem;
 pub mod secret;
