@@ -75,6 +75,15 @@ fn rule(
             "write 1 or more",
         ));
     }
+    if common.timeout.value.0.is_zero() {
+        let what = "lets no call come to its end";
+        problems.push(Problem::error(
+            format!("{path}.timeout"),
+            common.timeout.place,
+            what,
+            "write one such as 10s",
+        ));
+    }
     let made = match (kind.build)(&workshop) {
         Ok(made) => made,
         Err(found) => {

@@ -33,9 +33,12 @@ impl Answer {
         Answer { out, ..Answer::default() }
     }
 
-    /// Nothing could be done, and why: one sentence, the cure behind a semicolon.
-    pub fn refused(sentence: &str) -> Answer {
-        Answer { err: format!("error: {}\n", sentence.trim_end()), code: 1, ..Answer::default() }
+    /// Nothing could be done, and why: one sentence, the cure behind a semicolon. A report of several
+    /// lines says itself what is an error in it.
+    pub fn refused(why: &str) -> Answer {
+        let why = why.trim_end();
+        let err = if why.contains('\n') { format!("{why}\n") } else { format!("error: {why}\n") };
+        Answer { err, code: 1, ..Answer::default() }
     }
 
     /// Writes it. A reader that has gone (`explain … | head`) has read enough: that is no failure.

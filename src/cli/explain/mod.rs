@@ -44,7 +44,7 @@ fn explain(args: &ExplainArgs, surroundings: &Surroundings, book: &Rulebook) -> 
     let at = args.at.unwrap_or(surroundings.now);
     let arrival = Arrival { source: name, headers: &args.headers, body: &body, at };
     let reading = rule.source.read(&arrival).map_err(|unreadable| {
-        format!("{} cannot be read as {}: {unreadable}", args.payload.display(), rule.kind)
+        format!("{} cannot be read as {}: {unreadable}", name_of(&args.payload), rule.kind)
     })?;
     let explanation = explanation(book, name, rule.kind, reading, at);
     let out = if args.look.json {
@@ -64,7 +64,7 @@ fn body(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     } else {
         File::open(path).and_then(|file| bounded(file, limit, &mut body))
     };
-    let name = path.display();
+    let name = name_of(path);
     match read {
         Ok(()) if body.len() > limit => {
             Err(format!("{name} is larger than server.body_limit, {limit} bytes; the relay would answer 413"))
@@ -74,6 +74,13 @@ fn body(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
             "{name} does not exist; name the file that holds the payload, or - for standard input"
         )),
         Err(error) => Err(format!("{name} cannot be read: {error}")),
+    }
+}
+
+fn name_of(payload: &Path) -> String {
+    match payload.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => payload.display().to_string(),
     }
 }
 

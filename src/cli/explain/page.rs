@@ -45,8 +45,8 @@ impl Page {
             self.line(0, &note);
         }
         for invalid in &explanation.invalid {
-            let invalid = self.inked(Ink::Red, &format!("invalid: {invalid}"));
-            self.line(0, &format!("{invalid} (the sender is answered 400)"));
+            let invalid = self.inked(Ink::Red, &format!("invalid, left out: {invalid}"));
+            self.line(0, &invalid);
         }
         for (number, group) in (1..).zip(&explanation.groups) {
             let left_out = match group.truncated {
@@ -97,7 +97,7 @@ impl Page {
     fn end(&mut self, end: &EndShown) {
         let from = format!("receiver {} (of {})", end.receiver, end.route);
         match &end.stopped {
-            None => self.line(2, &format!("{from}: {}", end.targets.join(", "))),
+            None => self.line(2, &format!("{from}: {}", listed(&end.targets))),
             Some(why) => {
                 let why = self.inked(Ink::Yellow, &format!("nobody, {why}"));
                 self.line(2, &format!("{from}: {why}"));
@@ -110,17 +110,18 @@ impl Page {
         let dry_run = if delivery.dry_run { ", dry run: shown and not sent" } else { "" };
         let title = self.inked(Ink::Bold, title);
         self.line(0, &format!("\n{title}: {action} to {target} ({kind}{dry_run})"));
-        let alerts: Vec<String> = delivery.alerts.iter().map(ToString::to_string).collect();
-        self.line(1, &format!("tells of alert {} of group {group}", alerts.join(", ")));
+        let word = if delivery.alerts.len() == 1 { "alert" } else { "alerts" };
+        self.line(1, &format!("tells of {word} {} of group {group}", listed(&delivery.alerts)));
         self.line(1, &format!("dedup key {dedup_key}"));
-        if *action == "resolve" {
+        if *action == "resolve" && delivery.not_sent.is_none() {
             self.line(
                 1,
                 "sent if the target was told of a trigger before; if nothing is open, nothing is sent",
             );
         }
         for fault in &delivery.faults {
-            let fault = self.inked(Ink::Yellow, &format!("template failed, built-in wording used: {fault}"));
+            let fault =
+                self.inked(Ink::Yellow, &format!("template failed, the built-in one was used: {fault}"));
             self.line(1, &fault);
         }
         if let Some(why) = &delivery.not_sent {
@@ -145,9 +146,9 @@ impl Page {
             self.line(0, "\nNo delivery would be made.");
         }
         if !explanation.resolved_also_to.is_empty() {
-            let targets = explanation.resolved_also_to.join(", ");
-            let why = "who was told of an alert before hears of its end, whatever the routes say now";
-            self.line(0, &format!("\nResolved alerts also to: {targets} ({why})"));
+            let targets = listed(&explanation.resolved_also_to);
+            self.line(0, "\nWho was told of an alert before hears of its end, whatever the routes say now.");
+            self.line(0, &format!("If they were told, these hear of the resolved alerts as well: {targets}"));
         }
     }
 
@@ -179,6 +180,10 @@ impl Page {
 /// A value in quotes, on one line.
 fn quoted(text: &str) -> String {
     format!("{text:?}")
+}
+
+fn listed<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
+    things.into_iter().map(|thing| thing.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn counted(count: usize, one: &str, several: &str) -> String {

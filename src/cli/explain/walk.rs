@@ -4,7 +4,7 @@
 //! that are all open and know no alert, so that every resolve is worded. Gives an [`Explanation`],
 //! of which every text is safe to show: secrets starred, control characters replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -38,14 +38,14 @@ pub struct Explanation {
     pub at: String,
     /// What the source passed over or repaired.
     pub notes: Vec<String>,
-    /// Alerts that the sender must mend; it is answered 400 because of them.
+    /// Alerts that the sender must mend; they are left out.
     pub invalid: Vec<String>,
     /// The groups that were read.
     pub groups: Vec<GroupShown>,
     /// What would be sent.
     pub deliveries: Vec<DeliveryShown>,
     /// Targets that hear of a resolved alert if they were told of it before, whatever routes say.
-    pub resolved_also_to: Vec<String>,
+    pub resolved_also_to: BTreeSet<String>,
 }
 
 /// A group.
@@ -127,7 +127,7 @@ pub struct DeliveryShown {
     pub dry_run: bool,
     /// Why nothing is sent; nothing when the request is.
     pub not_sent: Option<String>,
-    /// Templates that failed; the built-in wording stands in their place.
+    /// Templates that failed; the built-in ones stand in their place.
     pub faults: Vec<String>,
     /// What is sent.
     pub request: Option<RequestShown>,
@@ -186,14 +186,17 @@ pub fn explanation(
             alerts: alerts.map(|((alert, before), fate)| alert_shown(book, alert, before, fate)).collect(),
         });
     }
-    let (brought, in_passing): (Vec<&NewPart>, Vec<&NewPart>) =
-        plan.parts.iter().partition(|part| part.alerts.iter().any(|told| !told.only_if_known));
     let mut deliveries = Vec::new();
-    for part in brought {
-        deliveries.extend(delivery(book, &plan, part, deliveries.len() + 1, at));
+    let mut resolved_also_to = BTreeSet::new();
+    for part in &plan.parts {
+        let hears = book.targets.get(&part.target).is_some_and(|rule| rule.send_resolved);
+        if hears && part.alerts.iter().any(|told| told.only_if_known) {
+            resolved_also_to.insert(part.target.to_string());
+        }
+        if part.alerts.iter().any(|told| !told.only_if_known) {
+            deliveries.extend(delivery(book, &plan, part, deliveries.len() + 1, at));
+        }
     }
-    let mut resolved_also_to: Vec<String> = in_passing.iter().map(|part| part.target.to_string()).collect();
-    resolved_also_to.dedup();
     let all_shown = |lines: &[String]| lines.iter().map(|line| shown(&book.redactor, line)).collect();
     Explanation {
         source: source.to_owned(),
@@ -233,7 +236,7 @@ fn alert_shown(book: &Rulebook, alert: &Alert, before: &Labels, fate: &Fate) -> 
             Verdict::NotMatched => "no match",
             Verdict::NotReached => "not asked",
         },
-        why: text(&step.why),
+        why: text(step.why.strip_prefix("not reached: ").unwrap_or(&step.why)),
         ends_here: step.result,
     });
     let ends = fate.ends.iter().map(|end| EndShown {
