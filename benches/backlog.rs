@@ -19,6 +19,7 @@ use alert_relay::domain::delivery::RetryPolicy;
 use alert_relay::domain::lane::{AlertClock, Told};
 use alert_relay::domain::message::DedupKey;
 use alert_relay::domain::outcome::Outcome;
+use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::clock::StoppedClock;
 use alert_relay::store::boundary::{Engine as _, NewEvent, NewPart, Op};
 use alert_relay::store::handle::{Store, open_embedded};
@@ -166,7 +167,16 @@ fn terms() -> Terms {
         cap: Duration::from_secs(3600),
         ..RetryPolicy::default()
     };
-    Terms { retry, pace: None, concurrency: CONCURRENCY, repeat: Repeat::Harmless, send_resolved: true }
+    // Every try is to fail here, so the breaker stays out of it.
+    let breaker = BreakerPolicy { failures: u32::MAX, open_for: Duration::from_secs(30) };
+    Terms {
+        retry,
+        pace: None,
+        concurrency: CONCURRENCY,
+        repeat: Repeat::Harmless,
+        send_resolved: true,
+        breaker,
+    }
 }
 
 /// Walks until something can be sent; waiting is made short by moving the clock.
@@ -188,7 +198,7 @@ async fn next(store: &Store, engine: &mut Engine, at: &mut Timestamp) -> Claimed
                 let lanes = store.read(move |reader| reader.due_lanes(TARGET, limit)).await.unwrap();
                 queue.schedule().refilled(&lanes, mark);
             }
-            Step::Wait(until) => *at = until.unwrap(),
+            Step::Wait(until) | Step::Defer { until, .. } => *at = until.unwrap(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::deliver::fleet::Fleet;
 use crate::domain::problem::{Problem, Severity};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
+use crate::plan::learn;
 use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
@@ -39,6 +41,11 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const PRUNE_ROWS: u32 = 500;
 /// Closed lanes are remembered this long, so that a late peer cannot open them again.
 const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
+
+/// Events that are looked through at the start for alerts that inhibit others, and how old they
+/// may be: what still fires is told again long before.
+const REMEMBER_EVENTS: usize = 20_000;
+const REMEMBER_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The wall clock.
 #[derive(Debug)]
@@ -73,13 +80,9 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let (rulebook, base) = read_config(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let listener = listen(&base).await?;
+    let listener = listen(base.listen).await?;
     let admin_listener = match base.admin_listen {
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .map_err(|e| failed(format!("cannot listen on {address}: {e}")))?,
-        ),
+        Some(address) => Some(listen(address).await?),
         None => None,
     };
     let counted = metrics.clone();
@@ -105,7 +108,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         store: store.clone(),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
-        active: Mutex::new(Active::default()),
+        active: Mutex::new(remembered(&store, &fleet, clock.now()).await),
         beats: Mutex::default(),
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
@@ -145,6 +148,21 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     Ok(())
 }
 
+/// The alerts that inhibit others, as the last run knew them.
+async fn remembered(store: &Store, fleet: &Fleet, now: Timestamp) -> Active {
+    let mut active = Active::default();
+    let book = fleet.books().current();
+    if book.inhibit.is_empty() {
+        return active;
+    }
+    let since = now.saturating_sub(REMEMBER_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
+    match store.read(move |reader| reader.recent(since, REMEMBER_EVENTS)).await {
+        Ok(groups) => learn(&book, &groups, &mut active),
+        Err(error) => tracing::warn!(%error, "what inhibited before the start could not be read"),
+    }
+    active
+}
+
 fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {
     let text =
         std::fs::read_to_string(config).map_err(|error| failed(format!("{}: {error}", config.display())))?;
@@ -161,10 +179,8 @@ fn log_warnings(problems: &[Problem]) {
     }
 }
 
-async fn listen(base: &Base) -> Result<TcpListener, Failed> {
-    TcpListener::bind(base.listen)
-        .await
-        .map_err(|error| failed(format!("cannot listen on {}: {error}", base.listen)))
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failed> {
+    TcpListener::bind(address).await.map_err(|error| failed(format!("cannot listen on {address}: {error}")))
 }
 
 fn door(

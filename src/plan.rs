@@ -14,7 +14,7 @@ use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::{Action, DedupKey, Message};
 use crate::domain::own_alerts;
 use crate::route::enrich;
-use crate::route::inhibit::Active;
+use crate::route::inhibit::{Active, AlertKey, is_candidate};
 use crate::route::tree::RouteId;
 use crate::rulebook::{Per, Rulebook, TargetRule};
 use crate::store::boundary::NewPart;
@@ -73,11 +73,33 @@ impl Plan {
     }
 }
 
-/// Plans what to tell whom.
+/// Adds to alerts what the rules add before routing.
+pub fn enriched(rulebook: &Rulebook, mut groups: Vec<AlertGroup>) -> Vec<AlertGroup> {
+    for group in &mut groups {
+        enrich::apply(&rulebook.enrich, group);
+    }
+    groups
+}
+
+/// Takes in which of these alerts may now inhibit others. Comes before [`plan`], so that alerts of
+/// one call inhibit each other.
+pub fn learn(rulebook: &Rulebook, groups: &[AlertGroup], active: &mut Active) {
+    let rules = &rulebook.inhibit;
+    if rules.is_empty() {
+        return;
+    }
+    for group in groups {
+        for alert in group.alerts.iter().filter(|alert| is_candidate(rules, &alert.labels)) {
+            let key = AlertKey { source: group.source.clone(), fingerprint: alert.fingerprint };
+            active.apply(rules, &key, &alert.labels, alert.status);
+        }
+    }
+}
+
+/// Plans what to tell whom of groups that are [`enriched`].
 pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    for (index, mut group) in groups.into_iter().enumerate() {
-        enrich::apply(&rulebook.enrich, &mut group);
+    for (index, group) in groups.into_iter().enumerate() {
         let group = Arc::new(group);
         let mut reached: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
         for (place, alert) in group.alerts.iter().enumerate() {

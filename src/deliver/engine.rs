@@ -169,7 +169,9 @@ impl Engine {
         match schedule.claim(now) {
             Claim::Idle(until) => Step::Wait(until),
             Claim::Load(lanes) => Step::Load(lanes),
-            Claim::Ready(claimed) if claimed.head.is_none() => {
+            // What is folded away is on disk before the survivor is sent: after a crash in between,
+            // nobody must hear the old story again.
+            Claim::Ready(claimed) if claimed.head.is_none() || !claimed.superseded.is_empty() => {
                 let resolution = folded_away(&claimed, now);
                 Step::Settle(Box::new(resolution))
             }
@@ -228,12 +230,8 @@ impl Engine {
                 (state, reason, whole_millis(due), Some((head.id, attempts)))
             }
         };
-        let mut settled = superseded(claimed);
-        let mut done: Vec<DeliveryId> = settled.iter().map(|delivery| delivery.id).collect();
-        if open.is_none() {
-            done.push(head.id);
-        }
-        settled.push(Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) });
+        let done = if open.is_none() { vec![head.id] } else { Vec::new() };
+        let settled = vec![Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) }];
         let settlement = Settlement { epoch: 0, lane: claimed.lane, settled, due, after, now };
         Resolution { settlement, done, tried: open, health }
     }

@@ -18,6 +18,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// The pause is at least this many times as long as the count took.
 const COUNT_REST: u32 = 50;
 
+/// What runs, by target.
+type Loops = BTreeMap<Arc<str>, (TargetMetrics, JoinHandle<()>)>;
+
 /// Dice for a new loop.
 pub type Seed = Arc<dyn Fn() -> u64 + Send + Sync>;
 
@@ -30,7 +33,7 @@ pub struct Fleet {
     metrics: Metrics,
     stop: CancellationToken,
     seed: Seed,
-    loops: Arc<Mutex<BTreeMap<Arc<str>, (TargetMetrics, JoinHandle<()>)>>>,
+    loops: Arc<Mutex<Loops>>,
 }
 
 impl Fleet {

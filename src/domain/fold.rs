@@ -31,6 +31,9 @@ pub struct Folded {
     pub superseded: Vec<Superseded>,
 }
 
+/// Deliveries that folding leaves: a resolve that is still owed, and a trigger after it.
+pub const KEPT_MAX: usize = 2;
+
 /// Folds the unsent deliveries of an idle lane, oldest first.
 ///
 /// A newer trigger supersedes an unsent older one. A resolve supersedes an unsent trigger, and
@@ -104,7 +107,7 @@ mod tests {
             let mut all: Vec<i64> = folded.keep.iter().copied().chain(folded.superseded.iter().map(|s| s.id)).collect();
             all.sort_unstable();
             prop_assert_eq!(all, items.iter().map(|i| i.id).collect::<Vec<_>>(), "each is kept or superseded, once");
-            prop_assert!(folded.keep.len() <= 2, "a lane never holds more than two");
+            prop_assert!(folded.keep.len() <= KEPT_MAX, "a lane never holds more than two");
             prop_assert!(folded.keep.is_sorted(), "order is kept");
             let open_after = |ids: &[i64]| ids.last().map_or(seen, |id| items[*id as usize - 1].action == Action::Trigger);
             let every: Vec<i64> = items.iter().map(|i| i.id).collect();

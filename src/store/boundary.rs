@@ -284,6 +284,9 @@ pub trait Reader: Send {
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
 
+    /// What the newest events said, oldest first: at most `limit` of those received after `since`.
+    fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError>;
+
     /// One event by its outside id, with its deliveries, for the answer to "what became of it?".
     fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError>;
 }

@@ -173,7 +173,9 @@ impl Schedule {
                 self.due.pop_first();
                 continue;
             };
-            if lane.queue.is_empty() {
+            // What is folded in part pages somebody for history: while more lies on disk, it is read
+            // before anything is sent.
+            if lane.queue.is_empty() || (lane.on_disk && lane.queue.len() <= fold::KEPT_MAX) {
                 self.due.pop_first();
                 lane.busy = true;
                 lane.loading = true;

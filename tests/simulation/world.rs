@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use alert_relay::deliver::engine::{Engine, Resolution, Step, Terms, Tried};
 use alert_relay::domain::delivery::RetryPolicy;
+use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::Pace;
 use alert_relay::store::boundary::{Done, Engine as _, Fresh, Op, Reader, Settlement};
 use alert_relay::store::schedule::{Caps, Claimed, Schedule};
@@ -205,7 +206,7 @@ impl<'a> World<'a> {
             let now = at(self.now);
             let alive = self.alive.as_mut().unwrap();
             match alive.target.step(&mut alive.schedule, &self.terms, now) {
-                Step::Wait(until) => {
+                Step::Wait(until) | Step::Defer { until, .. } => {
                     return until.map(|until| until.duration_since(at(0)).as_millis() as i64);
                 }
                 Step::Send(claimed) => {
@@ -282,7 +283,7 @@ impl<'a> World<'a> {
         }
         self.push(fresh);
         let schedule = &mut self.alive.as_mut().unwrap().schedule;
-        for Resolution { settlement, done, tried } in resolutions {
+        for Resolution { settlement, done, tried, .. } in resolutions {
             schedule.release(settlement.lane, &done, tried, settlement.due, settlement.after);
         }
         self.push(late);
@@ -301,5 +302,9 @@ fn terms(dice: &mut Dice) -> Terms {
         concurrency: 1 + dice.place(4),
         repeat: Repeat::Harmless,
         send_resolved: true,
+        breaker: BreakerPolicy {
+            failures: u32::try_from(dice.between(1, 8)).unwrap(),
+            open_for: std::time::Duration::from_secs(30),
+        },
     }
 }

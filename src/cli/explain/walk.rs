@@ -16,10 +16,9 @@ use crate::domain::exchange::{HttpRequest, Request};
 use crate::domain::lane::{Admission, Incoming, LaneFacts, admit};
 use crate::domain::message::{Action, Message};
 use crate::domain::secret::Redactor;
-use crate::plan::{Fate, Plan, plan};
-use crate::route::enrich;
+use crate::plan::{Fate, Plan, enriched, learn, plan};
 use crate::route::explain::Verdict;
-use crate::route::inhibit::{Active, AlertKey, is_candidate};
+use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, TargetRule};
 use crate::source::contract::Reading;
 use crate::store::boundary::NewPart;
@@ -168,13 +167,15 @@ pub fn explanation(
     reading: Reading,
     at: Timestamp,
 ) -> Explanation {
-    let active = firing(book, &reading.groups);
     let before: Vec<Vec<Labels>> = reading
         .groups
         .iter()
         .map(|group| group.alerts.iter().map(|alert| alert.labels.clone()).collect())
         .collect();
-    let plan = plan(book, reading.groups, &active, at);
+    let groups = enriched(book, reading.groups);
+    let mut active = Active::default();
+    learn(book, &groups, &mut active);
+    let plan = plan(book, groups, &active, at);
     let mut fates = plan.fates.iter();
     let mut groups = Vec::new();
     for (group, before) in plan.groups.iter().zip(&before) {
@@ -208,20 +209,6 @@ pub fn explanation(
         deliveries,
         resolved_also_to,
     }
-}
-
-/// The alerts of this payload that may inhibit others, as the daemon would know them.
-fn firing(book: &Rulebook, groups: &[AlertGroup]) -> Active {
-    let mut active = Active::default();
-    for group in groups {
-        let mut group = group.clone();
-        enrich::apply(&book.enrich, &mut group);
-        for alert in group.alerts.iter().filter(|alert| is_candidate(&book.inhibit, &alert.labels)) {
-            let key = AlertKey { source: group.source.clone(), fingerprint: alert.fingerprint };
-            active.apply(&book.inhibit, &key, &alert.labels, alert.status);
-        }
-    }
-    active
 }
 
 fn alert_shown(book: &Rulebook, alert: &Alert, before: &Labels, fate: &Fate) -> AlertShown {
