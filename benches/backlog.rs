@@ -131,7 +131,7 @@ fn measure(folder: &Path) {
     runtime.block_on(fail(&store, &mut engine, first, &mut at));
     println!("{TRIES} failing tries: {:.0} ms, VmRSS {} MiB", millis(trying), rss_mib());
     drop(store);
-    closing.wait();
+    closing.wait(std::time::Duration::from_secs(30));
 }
 
 /// Tries lane after lane, as many at once as the target takes, and every try fails.

@@ -29,6 +29,7 @@ use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
+use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::state::{Reload, State};
 use crate::store::boundary::Retention;
@@ -42,6 +43,8 @@ const PRUNE_ROWS: u32 = 500;
 /// Closed lanes are remembered this long, so that a late peer cannot open them again.
 const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
 
+/// Time for the last commit when the relay stops.
+const CLOSE_TIME: Duration = Duration::from_secs(10);
 /// Events that are looked through at the start for alerts that inhibit others, and how old they
 /// may be: what still fires is told again long before.
 const REMEMBER_EVENTS: usize = 20_000;
@@ -102,13 +105,15 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     metrics.config_loaded(clock.now());
 
     let stop = CancellationToken::new();
+    let (active, expiries) = remembered(&store, fleet.books(), clock.now()).await;
     let reload = reloader(config.to_owned(), &fleet, &metrics, &clock);
     let app = App::new(State {
         books: fleet.books().clone(),
         store: store.clone(),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
-        active: Mutex::new(remembered(&store, &fleet, clock.now()).await),
+        active: Mutex::new(active),
+        expiries: Mutex::new(expiries),
         beats: Mutex::default(),
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
@@ -142,25 +147,28 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     }
     fleet.drain(base.drain).await;
     drop((app, fleet, store));
-    // The writer ends when the last handle is gone; connections that were cut may hold one a moment longer.
-    let _ended = tokio::task::spawn_blocking(move || closing.wait()).await;
+    // Connections that were cut may hold a handle a moment longer.
+    let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// The alerts that inhibit others, as the last run knew them.
-async fn remembered(store: &Store, fleet: &Fleet, now: Timestamp) -> Active {
-    let mut active = Active::default();
-    let book = fleet.books().current();
-    if book.inhibit.is_empty() {
-        return active;
+/// The alerts that inhibit others, and those that end by themselves, as the last run knew them.
+async fn remembered(store: &Store, books: &Rulebooks, now: Timestamp) -> (Active, Expiries) {
+    let (mut active, mut expiries) = (Active::default(), Expiries::default());
+    let book = books.current();
+    if book.inhibit.is_empty() && book.sources.values().all(|source| source.kind != "prometheus") {
+        return (active, expiries);
     }
     let since = now.saturating_sub(REMEMBER_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
     match store.read(move |reader| reader.recent(since, REMEMBER_EVENTS)).await {
-        Ok(groups) => learn(&book, &groups, &mut active),
-        Err(error) => tracing::warn!(%error, "what inhibited before the start could not be read"),
+        Ok(groups) => {
+            learn(&book, &groups, &mut active);
+            expiries.hear(&groups.into_iter().map(Arc::new).collect::<Vec<_>>());
+        }
+        Err(error) => tracing::warn!(%error, "what was known before the start could not be read"),
     }
-    active
+    (active, expiries)
 }
 
 fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {

@@ -151,6 +151,7 @@ impl Call<'_> {
         match self.app.store.accept(event).await {
             Ok(accepted) => {
                 self.hear_beats(&plan);
+                self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&plan.groups);
                 self.count(&reading, &accepted);
                 Ok((reading, accepted))
             }

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod app;
 pub mod beats;
 pub mod body;
+pub mod expiry;
 pub mod intake;
 pub mod own;
 pub mod paths;

@@ -1,4 +1,4 @@
-//! The door by which the relay's own alerts come in.
+//! The door by which the relay's own alerts come in, and the ends of alerts that nobody tells of.
 //!
 //! What `domain/own_alerts` takes for news is planned and kept like any other alert, so it is
 //! delivered with the same promises. A heartbeat has a receiver of its own.
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::alert::AlertGroup;
-use crate::domain::own_alerts::{Own, SOURCE, Teller};
+use crate::domain::own_alerts::{Own, Teller};
 use crate::plan::{plan, plan_for};
 use crate::rulebook::Rulebook;
 use crate::server::app::App;
@@ -48,7 +48,8 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
                         keep(&state, group, Some(&receiver), now).await;
                     }
                 }
-                for group in teller.settle(now) {
+                let over = state.expiries.lock().unwrap_or_else(PoisonError::into_inner).over(now);
+                for group in teller.settle(now).into_iter().chain(over) {
                     keep(&state, group, None, now).await;
                 }
             }
@@ -59,6 +60,7 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
 /// Plans an alert of our own and keeps it. `receiver` stands in for the routes.
 async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Timestamp) {
     let book: Arc<Rulebook> = state.books.current();
+    let source = group.source.clone();
     let plan = {
         let active = state.active.lock().unwrap_or_else(PoisonError::into_inner);
         match receiver {
@@ -68,7 +70,7 @@ async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Tim
     };
     let event = NewEvent {
         uid: state.fresh_id(now),
-        source: SOURCE.to_owned(),
+        source,
         received_at: now,
         body: Vec::new(),
         window: Duration::ZERO,
@@ -77,6 +79,6 @@ async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Tim
         parts: plan.parts,
     };
     if let Err(error) = state.store.accept(event).await {
-        tracing::error!(%error, "an alert about the relay itself could not be kept");
+        tracing::error!(%error, "an alert that the relay made could not be kept");
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,10 +43,19 @@ struct Readers {
 pub struct Closing(JoinHandle<()>);
 
 impl Closing {
-    /// Blocks until the last commit is on disk and the clean end is marked. Every [`Store`] handle
-    /// must be dropped first.
-    pub fn wait(self) {
-        if self.0.join().is_err() {
+    /// Blocks until the last commit is on disk and the clean end is marked, or until `limit`. Every
+    /// [`Store`] handle must be dropped first; one that is left over keeps the writer waiting, and
+    /// then the next start counts this end as unclean, which is safe.
+    pub fn wait(self, limit: Duration) {
+        const LOOK_EVERY: Duration = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        while !self.0.is_finished() && waited < limit {
+            std::thread::sleep(LOOK_EVERY);
+            waited += LOOK_EVERY;
+        }
+        if !self.0.is_finished() {
+            tracing::warn!("the store is still in use and is left as it is");
+        } else if self.0.join().is_err() {
             tracing::error!("the store's writer panicked; what was answered with 2xx is on disk");
         }
     }

@@ -18,7 +18,7 @@ async fn a_clean_end_leaves_nothing_in_doubt_and_a_run_cut_short_does() {
             store.leave_in_doubt();
         }
         drop(store);
-        closing.wait();
+        closing.wait(std::time::Duration::from_secs(30));
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_newer_schema_and_damaged_rows_are_said_in_a_sentence() {
     assert_eq!(read[0].1.as_ref().unwrap_err().to_string(), "a stored body is damaged");
     assert!(read[1].1.is_ok(), "the lane beside it can be read");
     drop(store);
-    closing.wait();
+    closing.wait(std::time::Duration::from_secs(30));
     raw.execute("INSERT INTO refinery_schema_history VALUES (99, 'later', '', '')", []).unwrap();
     let refused = open(folder.path()).err().unwrap().to_string();
     assert!(refused.contains("schema 99") && refused.contains("newer alert-relay"), "{refused}");

@@ -67,5 +67,5 @@ async fn a_full_disk_refuses_loses_nothing_and_heals_by_itself() {
         assert_eq!(delivery(&store, uid).await.state, State::Waiting);
     }
     drop(store);
-    closing.wait();
+    closing.wait(std::time::Duration::from_secs(30));
 }
