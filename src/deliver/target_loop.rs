@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
 use crate::deliver::engine::{Engine, Health, Resolution, Step, Terms, Tried};
+use crate::deliver::rescue::Rescue;
 use crate::domain::delivery::State;
+use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::domain::own_alerts::{self, Own};
 use crate::metrics::TargetMetrics;
-use crate::rulebook::{Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::{Settlement, StoreError};
+use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
+use crate::store::boundary::{Settled, Settlement, StoreError};
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
@@ -26,6 +28,8 @@ use crate::store::schedule::Claimed;
 const EACH_LANE_MAX: usize = 64;
 /// Pause before a write or a read that the store refused is tried again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How often lanes are looked through for those whose fallback is to be told.
+const FALLBACK_EVERY: Duration = Duration::from_secs(1);
 /// Longest sleep, so that a wall clock that jumps is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 
@@ -40,6 +44,13 @@ pub struct TargetLoop {
     engine: Engine,
     tries: JoinSet<(Claimed, Option<Tried>)>,
     writes: JoinSet<Resolution>,
+    rescue: Rescue,
+    /// The target is well again: what was given up is to be told again.
+    redrive: bool,
+    /// What the target said when it last failed.
+    trouble: String,
+    /// When lanes are next looked through for those whose fallback is to be told.
+    look_at: Timestamp,
 }
 
 impl TargetLoop {
@@ -53,7 +64,12 @@ impl TargetLoop {
         seed: u64,
     ) -> TargetLoop {
         let queue = store.queues().of(&name);
+        let rescue = Rescue::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
         TargetLoop {
+            rescue,
+            redrive: false,
+            trouble: String::new(),
+            look_at: Timestamp::UNIX_EPOCH,
             name,
             books,
             store,
@@ -82,6 +98,14 @@ impl TargetLoop {
             };
             let terms = terms_of(&rule);
             let now = self.courier.clock.now();
+            if let Some(fallback) = rule.fallback.as_ref().filter(|_| now >= self.look_at) {
+                self.look_at = self.tell_fallbacks(fallback, now).await;
+            }
+            if std::mem::take(&mut self.redrive)
+                && let Err(error) = self.rescue.redrive(now).await
+            {
+                tracing::error!(target_name = %self.name, %error, "what was given up could not be told again");
+            }
             let step = self.engine.step(&mut self.queue.schedule(), &terms, now);
             match step {
                 Step::Send(claimed) => self.send(book, rule, *claimed),
@@ -129,7 +153,8 @@ impl TargetLoop {
     }
 
     async fn something_happens(&mut self, until: Option<Timestamp>, now: Timestamp, terms: &Terms) {
-        let pause = until.map_or(SLEEP_MAX, |until| until.duration_since(now).unsigned_abs().min(SLEEP_MAX));
+        let look = if self.look_at > Timestamp::UNIX_EPOCH { FALLBACK_EVERY } else { SLEEP_MAX };
+        let pause = until.map_or(look, |until| until.duration_since(now).unsigned_abs().min(look));
         tokio::select! {
             Some(joined) = self.tries.join_next(), if !self.tries.is_empty() => {
                 if let Ok((claimed, tried)) = joined {
@@ -153,6 +178,9 @@ impl TargetLoop {
         if let (Outcome::Delivered { .. }, Some(head)) = (&tried.outcome, &claimed.head) {
             self.metrics.delivered(now.duration_since(head.accepted_at).unsigned_abs());
         }
+        if !tried.outcome.reason().is_empty() {
+            self.trouble = tried.outcome.reason().to_owned();
+        }
         let resolution = self.engine.tried(claimed, tried, terms, now);
         for settled in &resolution.settlement.settled {
             if !matches!(settled.state, State::Waiting | State::Delivered) {
@@ -164,10 +192,58 @@ impl TargetLoop {
             }
         }
         self.tell_health(resolution.health.as_ref());
-        self.write(resolution);
+        if let Some(fallback) = self.owes_fallback(claimed, &resolution) {
+            self.write_after_telling(resolution, claimed, fallback);
+        } else {
+            self.write(resolution);
+        }
     }
 
-    fn tell_health(&self, health: Option<&Health>) {
+    /// A trigger that dies without its fallback having been told.
+    fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
+        let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
+        let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
+        let rule = self.books.current().targets.get(&self.name).cloned()?;
+        rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))
+    }
+
+    /// The fallback is told before the death is written down: a crash in between tells it twice
+    /// rather than never.
+    fn write_after_telling(&mut self, resolution: Resolution, claimed: &Claimed, fallback: Fallback) {
+        let store = self.store.clone();
+        let mut rescue =
+            Rescue::new(Arc::clone(&self.name), store.clone(), resolution.settlement.lane.unsigned_abs());
+        let (head, trouble) = (claimed.head.clone(), self.trouble.clone());
+        self.writes.spawn(async move {
+            if let Some(head) = head {
+                while let Err(error) =
+                    rescue.tell_instead(&fallback, &head, &trouble, resolution.settlement.now).await
+                {
+                    if matches!(error, StoreError::Closed) {
+                        break;
+                    }
+                    tracing::error!(%error, "the fallback could not be told; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+            keep(&store, &resolution.settlement).await;
+            resolution
+        });
+    }
+
+    async fn tell_fallbacks(&mut self, fallback: &Fallback, now: Timestamp) -> Timestamp {
+        let wait = match self.rescue.tell_fallbacks(fallback, &self.trouble, now).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => FALLBACK_EVERY,
+            Err(error) => {
+                tracing::error!(target_name = %self.name, %error, "the fallback could not be told; trying again");
+                FALLBACK_EVERY
+            }
+        };
+        now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    fn tell_health(&mut self, health: Option<&Health>) {
         let target = self.name.to_string();
         match health {
             None => {}
@@ -178,6 +254,7 @@ impl TargetLoop {
             Some(Health::Well) => {
                 tracing::info!(target_name = %self.name, "the target is well again");
                 self.courier.voice.say(Own::TargetWell { target });
+                self.redrive = true;
             }
         }
     }
@@ -293,6 +370,7 @@ fn terms_of(rule: &TargetRule) -> Terms {
         repeat: rule.repeat,
         send_resolved: rule.send_resolved,
         breaker: rule.breaker,
+        fall_after_attempts: rule.fallback.as_ref().and_then(|fallback| fallback.attempts),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::store::boundary::{
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Found, engine, mark_closed};
 use crate::store::sqlite_prune::{Round, prune};
-use crate::store::sqlite_settle::{quarantine, settle};
+use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
 
 /// The engine.
 #[derive(Debug)]
@@ -66,6 +66,8 @@ impl SqliteEngine {
                 Op::Settle(settlement) => settle(&transaction, settlement).map_err(engine)?,
                 Op::Quarantine(bytes) => quarantine(&transaction, bytes).map_err(engine)?,
                 Op::Prune(retention) => prune(&transaction, retention, &mut pruning).map_err(engine)?,
+                Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
+                Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
             });
         }
         let next = accept.next;
@@ -85,7 +87,7 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) => false,
+        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
     }
 }
 
@@ -190,8 +192,8 @@ impl Accept<'_> {
         };
         let now = millis(event.received_at);
         self.statement(
-            "INSERT INTO deliveries(id, event, lane, grp, alerts, action, state, attempts, accepted_at, finished_at, by, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
+            "INSERT INTO deliveries(id, event, lane, grp, alerts, action, state, attempts, accepted_at, finished_at, by, reason, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             id,
@@ -205,9 +207,13 @@ impl Accept<'_> {
             (!sent).then_some(now),
             (state == State::Superseded && known.latest > 0).then_some(known.latest),
             reason,
+            part.note,
         ])
         .map_err(engine)?;
         let due = self.write_lane(part, &known, lane_id, sent.then_some(id), now)?;
+        if !repeat {
+            self.mark_lane(part, &known, lane_id, sent && action == Action::Trigger, now)?;
+        }
         self.next.delivery += 1;
         if !sent {
             return Ok(if repeat { Admitted::Repeated } else { Admitted::Noted });
@@ -225,6 +231,7 @@ impl Accept<'_> {
                 group: told(group, &alerts),
                 accepted_at: event.received_at,
                 attempts: 0,
+                note: part.note.clone(),
             },
             lane: LaneState { seen, remote: known.remote },
         })))
@@ -233,7 +240,7 @@ impl Accept<'_> {
     fn lane(&self, part: &NewPart) -> Result<KnownLane, StoreError> {
         let known = self
             .statement(
-                "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due,
+                "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due, dead IS NOT NULL,
                         CASE WHEN waiting = 0 THEN 0 ELSE
                           (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END
                  FROM lanes WHERE key = ?1 AND target = ?2",
@@ -254,7 +261,8 @@ impl Accept<'_> {
                     remote: remote.map(RemoteRef),
                     latest: row.get(7)?,
                     due: row.get(8)?,
-                    first_open: row.get(9)?,
+                    dead: row.get(9)?,
+                    first_open: row.get(10)?,
                 };
                 Ok((known, blob))
             })
@@ -313,6 +321,29 @@ impl Accept<'_> {
         Ok(due)
     }
 
+    /// News ends what was given up before it; a trigger that begins to wait sets the time of its
+    /// fallback. Most lanes have neither, and then nothing is written.
+    fn mark_lane(
+        &self,
+        part: &NewPart,
+        known: &KnownLane,
+        lane: LaneId,
+        triggers: bool,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        if known.dead {
+            redriven(self.transaction, lane).map_err(engine)?;
+        }
+        let Some(after) = part.fall_after.filter(|_| triggers && known.facts.waiting == 0) else {
+            return Ok(());
+        };
+        let fall_at = now.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        self.statement("UPDATE lanes SET fall_at = ?2 WHERE id = ?1")?
+            .execute([lane, fall_at])
+            .map_err(engine)?;
+        Ok(())
+    }
+
     fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
         self.transaction.prepare_cached(sql).map_err(engine)
     }
@@ -337,6 +368,8 @@ struct KnownLane {
     remote: Option<RemoteRef>,
     latest: DeliveryId,
     due: i64,
+    /// A trigger of it was given up.
+    dead: bool,
     /// Oldest delivery still owed; 0 when nothing is.
     first_open: DeliveryId,
 }
