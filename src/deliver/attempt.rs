@@ -133,7 +133,7 @@ fn report_faults(rule: &TargetRule, open: &Open, worded: &Worded, metrics: &Targ
             target_name = %rule.name,
             delivery = %open.uid,
             field = %fault.field,
-            error = %book.redactor.clean(&fault.what),
+            error = book.redactor.clean(&fault.what).as_str(),
             "a template failed; the built-in wording was sent instead"
         );
     }

@@ -133,6 +133,13 @@ impl Relay {
         child.wait().unwrap();
     }
 
+    /// `STOP`, `CONT` or another signal, to the running process.
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(status.success(), "kill -{name} {} failed", self.pid());
+    }
+
     /// SIGTERM, and waits for the end.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the relay does not run");
