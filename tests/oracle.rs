@@ -136,6 +136,14 @@ async fn nothing_accepted_is_lost_and_order_holds_through_kills_full_disks_and_b
     };
     while found().iter().any(|verdict| !verdict.problems.is_empty()) && drained.elapsed() < DRAIN {
         tokio::time::sleep(Duration::from_millis(300)).await;
+        if std::env::var("ORACLE_DEBUG").is_ok() {
+            let f = found();
+            println!(
+                "{:?} {:?}",
+                drained.elapsed(),
+                f.iter().map(|v| (v.problems.len(), v.problems.first().cloned())).collect::<Vec<_>>()
+            );
+        }
     }
     let took = drained.elapsed();
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -223,9 +231,7 @@ async fn trouble(vendors: &[PagerDuty], relay: &mut Relay, disk: &Disk, met: &mu
 /// The longest queue, by the relay's own metrics.
 async fn waiting(relay: &Relay) -> u64 {
     let text = relay.metrics().await;
-    let lines = text.lines().filter(|line| {
-        line.starts_with("alert_relay_backlog{") || line.starts_with("alert_relay_deliveries_waiting{")
-    });
+    let lines = text.lines().filter(|line| line.starts_with("alert_relay_waiting_deliveries{"));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, f64::max) as u64
 }
 

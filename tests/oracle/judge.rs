@@ -43,7 +43,7 @@ pub fn judge(ledger: &Ledger, words: &BTreeMap<String, Word>, crashes: usize) ->
                 .filter(|said| said.0 == Action::Trigger)
                 .map(|said| said.1),
         );
-        let repeats = calls.windows(2).filter(|pair| said(pair[0]) == said(pair[1])).count();
+        let repeats = repeats(calls, words);
         let spoiled = calls.iter().filter(|call| call.answered != Some(202)).count();
         if repeats > spoiled + crashes {
             verdict.problems.push(format!(
@@ -56,6 +56,19 @@ pub fn judge(ledger: &Ledger, words: &BTreeMap<String, Word>, crashes: usize) ->
     let rounds: u64 = words.values().map(|word| word.round).sum();
     verdict.coalesced = rounds.saturating_sub(told.len() as u64 + refused.triggers.len() as u64);
     verdict
+}
+
+/// Triggers that say what the lane said just before, and resolves beyond those accepted. A resolve
+/// after a resolve is no repeat by itself: after a crash the end of a round is told even if its
+/// beginning was not.
+fn repeats(calls: &[&Call], words: &BTreeMap<String, Word>) -> usize {
+    let said: Vec<_> = calls.iter().filter_map(|call| said(call)).collect();
+    let triggers = said.windows(2).filter(|pair| pair[0].0 == Action::Trigger && pair[0] == pair[1]).count();
+    let name = said.iter().find(|(action, _)| *action == Action::Trigger);
+    let word = name.and_then(|(_, summary)| words.get(summary.split(' ').next()?));
+    let over = word.map_or(0, |word| word.round - u64::from(word.firing)) as usize;
+    let resolves = said.iter().filter(|(action, _)| *action == Action::Resolve).count();
+    triggers + resolves.saturating_sub(over)
 }
 
 /// Action, and the summary that names alert and round.
