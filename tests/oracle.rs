@@ -30,7 +30,7 @@ use support::vendor::script::{Chaos, Fault};
 use support::vendor::{PagerDuty, ROUTING_KEY};
 
 /// How long the relay may take to deliver what is left when the faults have stopped.
-const DRAIN: Duration = Duration::from_secs(60);
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// The targets, by name; all three keep the books of a PagerDuty, the last is spoken to as a webhook.
 const TARGETS: [&str; 3] = ["steady", "stormy", "hook"];
@@ -136,14 +136,6 @@ async fn nothing_accepted_is_lost_and_order_holds_through_kills_full_disks_and_b
     };
     while found().iter().any(|verdict| !verdict.problems.is_empty()) && drained.elapsed() < DRAIN {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        if std::env::var("ORACLE_DEBUG").is_ok() {
-            let f = found();
-            println!(
-                "{:?} {:?}",
-                drained.elapsed(),
-                f.iter().map(|v| (v.problems.len(), v.problems.first().cloned())).collect::<Vec<_>>()
-            );
-        }
     }
     let took = drained.elapsed();
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -165,11 +157,12 @@ async fn nothing_accepted_is_lost_and_order_holds_through_kills_full_disks_and_b
         sums.join("; ")
     );
     println!("{run}");
-    for (name, verdict) in TARGETS.iter().zip(&found) {
+    for ((name, verdict), vendor) in TARGETS.iter().zip(&found).zip(&vendors) {
+        if let Some(problem) = verdict.problems.first() {
+            println!("{name}: the lane of «{problem}»:\n{}", lane_of(problem, &vendor.ledger()));
+        }
         let shown = &verdict.problems[..verdict.problems.len().min(20)];
         assert!(shown.is_empty(), "{name}: {} broken promises: {shown:#?}\n{run}", verdict.problems.len());
-        let reasons = verdict.spoiled + met.kills * 8;
-        assert!(verdict.repeats <= reasons, "{name}: too many repeats\n{run}");
     }
     // A run that met nothing proves nothing.
     assert!(accepted > 30 * seconds, "hardly any load: {run}");
@@ -178,6 +171,33 @@ async fn nothing_accepted_is_lost_and_order_holds_through_kills_full_disks_and_b
     assert!(met.backlog > 20, "no backlog: {run}");
     assert!(found.iter().all(|one| one.coalesced > 0), "nothing was coalesced: {run}");
     assert!(found.iter().any(|one| one.repeats > 0), "nothing was repeated: {run}");
+}
+
+/// Every call under the key of the alert that a problem begins with.
+fn lane_of(problem: &str, ledger: &Ledger) -> String {
+    let name = format!("{} round", problem.split([' ', ':']).next().unwrap_or_default());
+    let event = ledger
+        .calls
+        .iter()
+        .filter_map(|call| call.event.as_ref())
+        .find(|event| event.summary.starts_with(&name));
+    let Some(event) = event else { return "nothing".to_owned() };
+    let of_lane = ledger
+        .calls
+        .iter()
+        .filter(|call| call.event.as_ref().is_some_and(|one| one.dedup_key == event.dedup_key));
+    let mut lines = vec![format!("  key {}", event.dedup_key)];
+    lines.extend(of_lane.map(|call| {
+        let said = call.event.as_ref().map(|one| (one.action, one.summary.as_str()));
+        format!(
+            "  {:>8.3}s {said:?} processed={} -> {:?} {}",
+            call.at.as_secs_f64(),
+            call.processed,
+            call.answered,
+            call.note
+        )
+    }));
+    lines.join("\n")
 }
 
 /// One misfortune.
@@ -196,6 +216,7 @@ async fn trouble(vendors: &[PagerDuty], relay: &mut Relay, disk: &Disk, met: &mu
             }
             met.in_flight += vendors.iter().map(|vendor| vendor.ledger().in_progress).sum::<usize>();
             met.kills += 1;
+            println!("killed at {:.3}s, disk full: {full}", vendors[0].age().as_secs_f64());
             relay.kill9();
             disk.empty();
             relay.start_again().await;
@@ -215,6 +236,7 @@ async fn trouble(vendors: &[PagerDuty], relay: &mut Relay, disk: &Disk, met: &mu
         8 => {
             vendor.go_down();
             tokio::time::sleep(while_it_lasts).await;
+            met.backlog = met.backlog.max(waiting(relay).await);
             vendor.come_back();
             met.outages += 1;
         }
