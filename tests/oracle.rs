@@ -30,7 +30,7 @@ use support::vendor::script::{Chaos, Fault};
 use support::vendor::{PagerDuty, ROUTING_KEY};
 
 /// How long the relay may take to deliver what is left when the faults have stopped.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(60);
 
 /// The targets, by name; all three keep the books of a PagerDuty, the last is spoken to as a webhook.
 const TARGETS: [&str; 3] = ["steady", "stormy", "hook"];
