@@ -2,10 +2,10 @@
 //!
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,15 +19,18 @@ use crate::auth::check::Auth;
 use crate::client::{Client, ClientSettings};
 use crate::config::secrets::ThisMachine;
 use crate::config::show::show;
-use crate::deliver::attempt::{Courier, Printer};
-use crate::deliver::target_loop::TargetLoop;
+use crate::deliver::attempt::{Courier, Printer, Voice};
+use crate::deliver::fleet::Fleet;
 use crate::domain::problem::{Problem, Severity};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
+use crate::plan::learn;
 use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
+use crate::server::expiry::Expiries;
+use crate::server::own;
 use crate::server::state::{Reload, State};
 use crate::store::boundary::Retention;
 use crate::store::handle::{self, Store};
@@ -39,6 +42,13 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const PRUNE_ROWS: u32 = 500;
 /// Closed lanes are remembered this long, so that a late peer cannot open them again.
 const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
+
+/// Time for the last commit when the relay stops.
+const CLOSE_TIME: Duration = Duration::from_secs(10);
+/// Events that are looked through at the start for alerts that inhibit others, and how old they
+/// may be: what still fires is told again long before.
+const REMEMBER_EVENTS: usize = 20_000;
+const REMEMBER_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The wall clock.
 #[derive(Debug)]
@@ -73,13 +83,9 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let (rulebook, base) = read_config(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let listener = listen(&base).await?;
+    let listener = listen(base.listen).await?;
     let admin_listener = match base.admin_listen {
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .map_err(|e| failed(format!("cannot listen on {address}: {e}")))?,
-        ),
+        Some(address) => Some(listen(address).await?),
         None => None,
     };
     let counted = metrics.clone();
@@ -92,19 +98,23 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
     }
     let client = Client::new(ClientSettings::default()).map_err(failed)?;
-    let courier = Courier { client, clock: Arc::clone(&clock), printer };
-    let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone());
+    let (voice, ear) = Voice::new();
+    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice };
+    let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
 
     let stop = CancellationToken::new();
+    let (active, expiries) = remembered(&store, fleet.books(), clock.now()).await;
     let reload = reloader(config.to_owned(), &fleet, &metrics, &clock);
     let app = App::new(State {
-        books: fleet.books.clone(),
+        books: fleet.books().clone(),
         store: store.clone(),
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
-        active: Mutex::new(Active::default()),
+        active: Mutex::new(active),
+        expiries: Mutex::new(expiries),
+        beats: Mutex::default(),
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         body_time: base.body_timeout,
@@ -121,7 +131,9 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let address = listener.local_addr().map_err(failed)?;
     let mut doors = vec![door(listener, &app, limits, &metrics, &stop)];
     doors.extend(admin_listener.map(|listener| door(listener, &app, limits, &metrics, &stop)));
-    let pruning = tokio::spawn(prune(store.clone(), fleet.books.clone(), Arc::clone(&clock), stop.clone()));
+    let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
+    let counting = tokio::spawn(fleet.clone().count_backlog(stop.clone()));
+    let pruning = tokio::spawn(prune(store.clone(), fleet.books().clone(), Arc::clone(&clock), stop.clone()));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
 
     wait_for_signals(reload).await.map_err(failed)?;
@@ -130,13 +142,33 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     for door in doors {
         let _ended = door.await;
     }
-    let _ended = pruning.await;
+    for task in [own, counting, pruning] {
+        let _ended = task.await;
+    }
     fleet.drain(base.drain).await;
     drop((app, fleet, store));
-    // The writer ends when the last handle is gone; connections that were cut may hold one a moment longer.
-    let _ended = tokio::task::spawn_blocking(move || closing.wait()).await;
+    // Connections that were cut may hold a handle a moment longer.
+    let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The alerts that inhibit others, and those that end by themselves, as the last run knew them.
+async fn remembered(store: &Store, books: &Rulebooks, now: Timestamp) -> (Active, Expiries) {
+    let (mut active, mut expiries) = (Active::default(), Expiries::default());
+    let book = books.current();
+    if book.inhibit.is_empty() && book.sources.values().all(|source| source.kind != "prometheus") {
+        return (active, expiries);
+    }
+    let since = now.saturating_sub(REMEMBER_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
+    match store.read(move |reader| reader.recent(since, REMEMBER_EVENTS)).await {
+        Ok(groups) => {
+            learn(&book, &groups, &mut active);
+            expiries.hear(&groups.into_iter().map(Arc::new).collect::<Vec<_>>());
+        }
+        Err(error) => tracing::warn!(%error, "what was known before the start could not be read"),
+    }
+    (active, expiries)
 }
 
 fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {
@@ -155,10 +187,8 @@ fn log_warnings(problems: &[Problem]) {
     }
 }
 
-async fn listen(base: &Base) -> Result<TcpListener, Failed> {
-    TcpListener::bind(base.listen)
-        .await
-        .map_err(|error| failed(format!("cannot listen on {}: {error}", base.listen)))
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failed> {
+    TcpListener::bind(address).await.map_err(|error| failed(format!("cannot listen on {address}: {error}")))
 }
 
 fn door(
@@ -209,61 +239,12 @@ fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn C
         let Some((rulebook, _)) = assembled.ready else { return Err(refuse(assembled.problems)) };
         log_warnings(&assembled.problems);
         let _inside = runtime.enter();
-        fleet.books.replace(rulebook);
+        fleet.books().replace(rulebook);
         fleet.ensure_loops();
         metrics.config_loaded(clock.now());
         tracing::info!("the configuration was reloaded");
         Ok(())
     })
-}
-
-/// All loops of all targets.
-#[derive(Clone)]
-struct Fleet {
-    books: Rulebooks,
-    store: Store,
-    courier: Courier,
-    metrics: Metrics,
-    stop: CancellationToken,
-    loops: Arc<Mutex<BTreeMap<Arc<str>, JoinHandle<()>>>>,
-}
-
-impl Fleet {
-    fn new(rulebook: Rulebook, store: Store, courier: Courier, metrics: Metrics) -> Fleet {
-        let books = Rulebooks::new(rulebook);
-        Fleet { books, store, courier, metrics, stop: CancellationToken::new(), loops: Arc::default() }
-    }
-
-    /// One loop for each target of the rulebook in force; those that run go on.
-    fn ensure_loops(&self) {
-        let mut loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, rule) in &self.books.current().targets {
-            loops.entry(Arc::clone(name)).or_insert_with(|| {
-                let metrics = self.metrics.target(name, rule.kind);
-                let (books, store) = (self.books.clone(), self.store.clone());
-                let one =
-                    TargetLoop::new(Arc::clone(name), books, store, self.courier.clone(), metrics, seed());
-                tokio::spawn(one.run(self.stop.clone()))
-            });
-        }
-    }
-
-    /// Stops claiming and waits for what is under way; what is not done by then is cut, and counts
-    /// as perhaps sent at the next start.
-    async fn drain(&self, limit: Duration) {
-        self.stop.cancel();
-        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut handles: Vec<JoinHandle<()>> = loops.into_values().collect();
-        let all = async {
-            for handle in &mut handles {
-                let _ended = handle.await;
-            }
-        };
-        if tokio::time::timeout(limit, all).await.is_err() {
-            tracing::warn!("some calls did not end in time and were cut");
-            handles.iter().for_each(JoinHandle::abort);
-        }
-    }
 }
 
 async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: CancellationToken) {

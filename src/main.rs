@@ -3,19 +3,34 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alert_relay::cli::args::{Cli, Command, ServeArgs};
+use alert_relay::cli::{Answer, Surroundings, check, explain, serve};
+use alert_relay::daemon;
+use clap::Parser;
+
 fn main() -> ExitCode {
-    let config = std::env::args().skip_while(|a| a != "--config").nth(1).unwrap_or_default();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let printer = Arc::new(|text: &str| {
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), "{text}");
-    });
-    match runtime.block_on(alert_relay::daemon::serve(std::path::Path::new(&config), printer)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{e}\n").as_bytes());
-            ExitCode::FAILURE
-        }
+    let cli = Cli::parse();
+    let surroundings = Surroundings::of_this_process();
+    let answer = match &cli.command {
+        Command::Serve(args) => run_daemon(args, &surroundings),
+        Command::Check(args) => check::run(args, &surroundings),
+        Command::Explain(args) => explain::run(args, &surroundings),
+    };
+    match answer.write() {
+        Ok(()) => ExitCode::from(answer.code),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Runs until it is told to stop.
+fn run_daemon(args: &ServeArgs, surroundings: &Surroundings) -> Answer {
+    serve::start_log(args, surroundings);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Answer::refused(&format!("threads cannot be started: {error}")),
+    };
+    match runtime.block_on(daemon::serve(&args.config.config, Arc::new(serve::print))) {
+        Ok(()) => Answer::default(),
+        Err(failed) => Answer::refused(&failed.to_string()),
     }
 }

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::{Action, DedupKey, Message};
+use crate::domain::own_alerts;
 use crate::route::enrich;
-use crate::route::inhibit::Active;
+use crate::route::inhibit::{Active, AlertKey, is_candidate};
 use crate::route::tree::RouteId;
 use crate::rulebook::{Per, Rulebook, TargetRule};
 use crate::store::boundary::NewPart;
@@ -72,11 +73,33 @@ impl Plan {
     }
 }
 
-/// Plans what to tell whom.
+/// Adds to alerts what the rules add before routing.
+pub fn enriched(rulebook: &Rulebook, mut groups: Vec<AlertGroup>) -> Vec<AlertGroup> {
+    for group in &mut groups {
+        enrich::apply(&rulebook.enrich, group);
+    }
+    groups
+}
+
+/// Takes in which of these alerts may now inhibit others. Comes before [`plan`], so that alerts of
+/// one call inhibit each other.
+pub fn learn(rulebook: &Rulebook, groups: &[AlertGroup], active: &mut Active) {
+    let rules = &rulebook.inhibit;
+    if rules.is_empty() {
+        return;
+    }
+    for group in groups {
+        for alert in group.alerts.iter().filter(|alert| is_candidate(rules, &alert.labels)) {
+            let key = AlertKey { source: group.source.clone(), fingerprint: alert.fingerprint };
+            active.apply(rules, &key, &alert.labels, alert.status);
+        }
+    }
+}
+
+/// Plans what to tell whom of groups that are [`enriched`].
 pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    for (index, mut group) in groups.into_iter().enumerate() {
-        enrich::apply(&rulebook.enrich, &mut group);
+    for (index, group) in groups.into_iter().enumerate() {
         let group = Arc::new(group);
         let mut reached: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
         for (place, alert) in group.alerts.iter().enumerate() {
@@ -95,6 +118,9 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
         let over: Vec<usize> =
             (0..group.alerts.len()).filter(|place| group.alerts[*place].status == Status::Resolved).collect();
         for (name, target) in &rulebook.targets {
+            if speaks_of(&group, name) {
+                continue;
+            }
             let places = reached.remove(name).unwrap_or_default();
             if !(places.is_empty() && over.is_empty()) {
                 parts_for(rulebook, target, index, &places, &over, now, &mut plan);
@@ -102,6 +128,25 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
         }
     }
     plan
+}
+
+/// Plans one group for the targets of one receiver, whatever the routes say.
+pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Timestamp) -> Plan {
+    let group = Arc::new(group);
+    let places: Vec<usize> = (0..group.alerts.len()).collect();
+    let mut plan = Plan { groups: vec![group], ..Plan::default() };
+    for name in rulebook.receivers.get(receiver).into_iter().flatten() {
+        if let Some(target) = rulebook.targets.get(name) {
+            parts_for(rulebook, target, 0, &places, &[], now, &mut plan);
+        }
+    }
+    plan
+}
+
+/// The relay's own alert about a sick target must not wait for that target.
+fn speaks_of(group: &AlertGroup, target: &str) -> bool {
+    group.source == own_alerts::SOURCE
+        && group.group_labels.get(own_alerts::ABOUT_TARGET).is_some_and(|about| about == target)
 }
 
 /// Where routing takes an alert. Time and inhibition silence what fires; a resolve always passes,

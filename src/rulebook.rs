@@ -12,10 +12,12 @@ use arc_swap::ArcSwap;
 use crate::auth::check::Auth;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::secret::Redactor;
+use crate::pace::breaker::BreakerPolicy;
 use crate::pace::bucket::Pace;
 use crate::route::enrich::Enrichment;
 use crate::route::inhibit::InhibitRule;
 use crate::route::interval::Intervals;
+use crate::route::matcher::Matcher;
 use crate::route::tree::Tree;
 use crate::source::contract::Source;
 use crate::target::contract::{Repeat, Target};
@@ -63,12 +65,27 @@ pub struct Rulebook {
     pub redactor: Redactor,
     /// Public base URL of this relay; may be empty.
     pub external_url: String,
+    /// Alerts that must keep coming.
+    pub heartbeats: Vec<Heartbeat>,
     /// The same news again within this time makes no new delivery.
     pub dedup_window: Duration,
     /// Bytes of a body that are taken.
     pub body_limit: usize,
     /// How long finished events are kept.
     pub keep_events: Duration,
+}
+
+/// An alert that must keep coming; when it does not, that is an alert.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// Its name.
+    pub name: String,
+    /// What counts as a beat: all must match.
+    pub matchers: Vec<Matcher>,
+    /// Longest time between two beats.
+    pub every: Duration,
+    /// Who is told.
+    pub receiver: String,
 }
 
 /// One configured source.
@@ -114,6 +131,8 @@ pub struct TargetRule {
     pub timeout: Duration,
     /// Calls at once.
     pub concurrency: usize,
+    /// When to leave it alone for a while.
+    pub breaker: BreakerPolicy,
     /// Whether it wants to hear that something is over.
     pub send_resolved: bool,
     /// Show what would be sent instead of sending it.

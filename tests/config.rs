@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use alert_relay::assemble::assemble;
 use alert_relay::config::load::load;
 use alert_relay::config::secrets::{Lenient, ThisMachine, World};
 use alert_relay::config::show::show;
@@ -20,12 +21,25 @@ struct Paper;
 
 impl World for Paper {
     fn env(&self, name: &str) -> Option<String> {
-        (!name.contains("MISSING")).then(|| format!("secret-{}", name.to_lowercase()))
+        let name = name.to_lowercase();
+        (!name.contains("missing")).then(|| match name.as_str() {
+            name if name.ends_with("_url") => format!("https://example.com/secret-{name}"),
+            name if name.ends_with("routing_key") => format!("{name:x<32}").replace('_', "x"),
+            name => format!("secret-{name}"),
+        })
     }
 
     fn file(&self, path: &Path) -> io::Result<String> {
         match path.to_str() {
             Some("token") => Ok("secret-of-a-file\n".to_owned()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn beside(&self, path: &Path) -> io::Result<String> {
+        match path.to_str() {
+            Some("services.csv") => Ok("service,team\ncart,shop\n".to_owned()),
+            Some("broken.csv") => Ok("service,team\ncart,shop\ncheckout\n".to_owned()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -48,9 +62,9 @@ const KINDS: [&str; 14] = [
     "awx",
 ];
 
-/// All that is wrong with a configuration. Checks of meaning join here.
+/// All that is wrong with a configuration, of form and of meaning.
 fn problems(text: &str) -> Vec<Problem> {
-    load(text, &KINDS, &Paper).problems
+    assemble(text, &Paper).problems
 }
 
 #[test]
@@ -81,7 +95,7 @@ fn every_case_reads_as_expected() {
 
 #[test]
 fn the_whole_shape_loads_and_every_key_arrives() {
-    let text = include_str!("config/shape.yaml");
+    let text = include_str!("fixtures/whole-shape.yaml");
     let loaded = load(text, &KINDS, &Paper);
     assert_eq!(loaded.problems, []);
     let file = loaded.file.unwrap();
@@ -97,7 +111,7 @@ fn the_whole_shape_loads_and_every_key_arrives() {
     );
     assert_eq!(pagerduty.common.rate.as_ref().unwrap().limit.to_string(), "120/min");
     assert_eq!(pagerduty.common.fallback.as_ref().unwrap().attempts.as_ref().unwrap().value, 5);
-    assert_eq!(file.targets[2].common.quota.unwrap().to_string(), "20/day");
+    assert_eq!(file.targets[2].common.quota.as_ref().unwrap().value.to_string(), "20/day");
 }
 
 #[test]
@@ -159,8 +173,11 @@ fn without_secrets_the_rest_of_a_file_can_still_be_checked() {
         fn file(&self, _: &Path) -> io::Result<String> {
             Err(io::ErrorKind::NotFound.into())
         }
+        fn beside(&self, _: &Path) -> io::Result<String> {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
-    let text = include_str!("config/shape.yaml");
+    let text = include_str!("fixtures/whole-shape.yaml");
     assert!(load(text, &KINDS, &Nothing).problems.len() >= 14);
     assert_eq!(load(text, &KINDS, &Lenient(&Nothing)).problems, []);
 }
@@ -170,7 +187,7 @@ fn routes_within_routes_load_and_are_refused_before_the_stack_ends() {
     let nested = |levels: usize| {
         let open = "{receiver: r, routes: [".repeat(levels);
         let text = format!("sources: []\nreceivers: []\ntargets: []\nroute: {open}{}", "]}".repeat(levels));
-        problems(&text)
+        load(&text, &KINDS, &Paper).problems
     };
     assert_eq!(nested(20), []);
     assert!(nested(40)[0].what.contains("too deeply"));
@@ -202,7 +219,7 @@ proptest! {
 
     #[test]
     fn a_broken_copy_of_the_shape_never_panics(at in 0usize..6_000, insert in "[ \t\n{}\\[\\]\"':&*$#-]{1,3}") {
-        let mut text = include_str!("config/shape.yaml").to_owned();
+        let mut text = include_str!("fixtures/whole-shape.yaml").to_owned();
         let at = text.floor_char_boundary(at.min(text.len()));
         text.insert_str(at, &insert);
         let found = problems(&text);

@@ -60,11 +60,39 @@ pub fn assemble(text: &str, world: &dyn World) -> Assembled {
     let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
     let loaded = load(text, &kinds, world);
     let mut problems = loaded.problems;
+    let of_form = problems.len();
     let built = loaded.file.map(|file| build(&file, world, &mut problems));
+    let of_meaning = problems.split_off(of_form);
+    let (told, mut new): (Vec<Problem>, Vec<Problem>) =
+        of_meaning.into_iter().partition(|found| follows(found, &problems));
+    // What an alias repeats elsewhere has been told where it stands.
+    new.retain(|found| !told.iter().any(|told| told.place == found.place && told.what == found.what));
+    problems.extend(new);
     in_order(&mut problems);
     let sound = problems.iter().all(|problem| problem.severity == Severity::Warning);
     let ready = built.flatten().filter(|_| sound);
     Assembled { ready, problems }
+}
+
+/// Whether it comes of a fault of form that has been told: one inside of what it speaks of, or one
+/// of the thing that it is a part of.
+fn follows(found: &Problem, told: &[Problem]) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        !outer.is_empty()
+            && inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    told.iter().any(|told| holds(&found.path, &told.path) || holds(&told.path, &found.path))
+}
+
+/// Whether there is an error already in the part of the file that begins with `root`: what is said
+/// to be unused or out of reach would then often be so because of it.
+fn is_broken(root: &str, problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error && problem.path.starts_with(root))
+}
+
+/// Parts a sentence of a lower room into what is wrong and what to do.
+fn parted(sentence: &str) -> (&str, &str) {
+    sentence.split_once("; ").unwrap_or((sentence, ""))
 }
 
 fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<(Rulebook, Base)> {
@@ -72,6 +100,7 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
     let enrich = senders::enrichment(&file.enrich, world, problems);
     let targets = targets::targets(file, world, problems);
     let receivers = receivers(file, problems);
+    targets::unused(file, problems);
     let routing = routing::routing(file, problems);
     not_acted_on(file, problems);
     let base = base(file, problems);
@@ -86,6 +115,7 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         tree: routing.tree?,
         intervals: routing.intervals,
         inhibit: routing.inhibit,
+        heartbeats: routing.heartbeats,
         receivers,
         targets,
         external_url: file.server.external_url.value.trim_end_matches('/').to_owned(),
@@ -103,18 +133,17 @@ fn receivers(file: &File, problems: &mut Vec<Problem>) -> HashMap<String, Vec<Ar
     for (index, receiver) in file.receivers.iter().enumerate() {
         let path = format!("receivers[{index}]");
         names.add(&receiver.name, &format!("{path}.name"), problems);
-        let escalated = receiver.escalate.iter().flat_map(|step| &step.targets);
-        for (place, target) in receiver.targets.iter().chain(escalated).enumerate() {
-            refer("target", target, &format!("{path}.targets[{place}]"), &known, problems);
+        let steps = receiver.escalate.iter().enumerate();
+        let escalated = steps.map(|(step, file)| (format!("{path}.escalate[{step}]"), &file.targets));
+        for (path, targets) in [(path.clone(), &receiver.targets)].into_iter().chain(escalated) {
+            for (place, target) in targets.iter().enumerate() {
+                refer("target", target, &format!("{path}.targets[{place}]"), &known, problems);
+            }
         }
         if receiver.targets.is_empty() {
             let what = "names no target: alerts that reach it go nowhere";
-            problems.push(Problem::warning(
-                &path,
-                receiver.name.place,
-                what,
-                "add one, or leave it so on purpose",
-            ));
+            let cure = "add one, or leave it so on purpose";
+            problems.push(Problem::warning(format!("{path}.targets"), receiver.name.place, what, cure));
         }
         let targets = receiver.targets.iter().map(|target| Arc::from(target.value.as_str())).collect();
         receivers.insert(receiver.name.value.clone(), targets);
@@ -125,25 +154,25 @@ fn receivers(file: &File, problems: &mut Vec<Problem>) -> HashMap<String, Vec<Ar
 /// Keys that are read and checked, and that this version does not act on yet: said aloud, so that
 /// nobody counts on them.
 fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
-    let mut say = |path: String, place: Place, key: &str| {
-        let what = format!("{key} is read and not acted on by this version");
-        problems.push(Problem::warning(path, place, what, "it does no harm; see CHANGELOG.md"));
+    let mut say = |path: String, place: Place| {
+        let what = "is read, and this version does not act on it";
+        let cure = "do not count on it yet; leave it for a later version, or remove it";
+        problems.push(Problem::warning(path, place, what, cure));
     };
     for (index, receiver) in file.receivers.iter().enumerate() {
         if let Some(step) = receiver.escalate.first() {
-            say(format!("receivers[{index}].escalate"), step.after.place, "escalate");
+            say(format!("receivers[{index}].escalate"), step.after.place);
         }
     }
     for (index, target) in file.targets.iter().enumerate() {
-        if target.common.fallback.is_some() {
-            say(format!("targets[{index}].fallback"), target.place, "fallback");
+        let common = &target.common;
+        if let Some(fallback) = &common.fallback {
+            let place = fallback.targets.first().map_or(target.place, |name| name.place);
+            say(format!("targets[{index}].fallback"), place);
         }
-        if target.common.quota.is_some() {
-            say(format!("targets[{index}].quota"), target.place, "quota");
+        if let Some(quota) = &common.quota {
+            say(format!("targets[{index}].quota"), quota.place);
         }
-    }
-    if let Some(heartbeat) = file.heartbeats.first() {
-        say("heartbeats".into(), heartbeat.name.place, "heartbeats");
     }
 }
 
@@ -163,7 +192,7 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
         && tokens.is_empty()
         && !listen.value.0.ip().is_loopback()
     {
-        let what = "opens the admin interface to the network without a token";
+        let what = "holds none, and the admin interface is open to the network";
         problems.push(Problem::error(
             "server.admin.tokens",
             listen.place,
@@ -226,5 +255,13 @@ fn refer(sort: &str, name: &At<String>, path: &str, known: &[&str], problems: &m
         return;
     }
     let what = format!("there is no {sort} named `{}`", name.value);
-    problems.push(Problem::error(path, name.place, what, nearest::cure(&name.value, known.iter().copied())));
+    const LISTED_MAX: usize = 10;
+    let cure = match known.len() {
+        0 => format!("add it under `{}s`", sort.replace(' ', "_")),
+        many if many > LISTED_MAX && nearest::nearest(&name.value, known.iter().copied()).is_none() => {
+            format!("add it to the {many} there are, or name one of them")
+        }
+        _ => nearest::cure(&name.value, known.iter().copied()),
+    };
+    problems.push(Problem::error(path, name.place, what, cure));
 }

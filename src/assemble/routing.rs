@@ -1,7 +1,7 @@
 //! The route tree, time intervals and inhibition: grammars read, names followed, what cannot be
 //! reached told.
 
-use crate::assemble::{Names, refer};
+use crate::assemble::{Names, is_broken, parted, refer};
 use crate::config::file::File;
 use crate::config::routes::{RouteFile, SpanFile, TimeIntervalFile};
 use crate::document::node::At;
@@ -11,12 +11,14 @@ use crate::route::interval::{IntervalSpec, Intervals, TimeInterval};
 use crate::route::matcher::{Matcher, parse_matchers};
 use crate::route::tree::{RouteSpec, Tree};
 use crate::route::written::Op;
+use crate::rulebook::Heartbeat;
 
 pub(super) struct Routing {
     /// `None` when the root is unsound.
     pub tree: Option<Tree>,
     pub intervals: Intervals,
     pub inhibit: Vec<InhibitRule>,
+    pub heartbeats: Vec<Heartbeat>,
 }
 
 pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
@@ -25,6 +27,12 @@ pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
     let interval_names: Vec<&str> =
         file.time_intervals.iter().map(|interval| interval.name.value.as_str()).collect();
     let known = Known { receivers: &receivers, intervals: &interval_names };
+    let inhibit = inhibition(file, problems);
+    let heartbeats = heartbeats(file, &receivers, problems);
+    // A route that was not there has been told.
+    if file.route.place.line == 0 {
+        return Routing { tree: None, intervals, inhibit, heartbeats };
+    }
     let spec = route(&file.route, "route", &known, problems);
     let tree = match Tree::new(spec) {
         Ok(tree) => Some(tree),
@@ -33,7 +41,7 @@ pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
             None
         }
     };
-    if let Some(tree) = &tree {
+    if let Some(tree) = tree.as_ref().filter(|_| !is_broken("route", problems)) {
         for (id, why) in tree.unreachable() {
             let route = tree.route(id);
             let what = format!("no alert can get here: {why}");
@@ -42,7 +50,7 @@ pub(super) fn routing(file: &File, problems: &mut Vec<Problem>) -> Routing {
         }
         unused_receivers(file, tree, problems);
     }
-    Routing { tree, intervals, inhibit: inhibition(file, problems) }
+    Routing { tree, intervals, inhibit, heartbeats }
 }
 
 struct Known<'a> {
@@ -69,8 +77,9 @@ fn route(file: &At<RouteFile>, path: &str, known: &Known<'_>, problems: &mut Vec
         for (name, wanted) in pairs {
             match Matcher::new(name.clone(), op, wanted.value.clone()) {
                 Ok(matcher) => matchers.push(matcher),
-                Err(what) => {
-                    problems.push(Problem::error(format!("{path}.{key}.{name}"), wanted.place, what, ""))
+                Err(sentence) => {
+                    let (what, cure) = (sentence, "write it as Go's regexp reads it, without lookaround");
+                    problems.push(Problem::error(format!("{path}.{key}.{name}"), wanted.place, what, cure));
                 }
             }
         }
@@ -97,17 +106,30 @@ fn matchers(texts: &[At<String>], path: &str, problems: &mut Vec<Problem>) -> Ve
         match parse_matchers(&text.value) {
             Ok(parsed) => {
                 if let Some(warning) = parsed.warning {
-                    problems.push(Problem::warning(&path, text.place, warning, ""));
+                    let (what, cure) = parted(&warning);
+                    problems.push(Problem::warning(&path, text.place, what, cure));
                 }
                 matchers.extend(parsed.matchers);
             }
             Err(error) => {
                 let what = format!("`{}`: {}", text.value, error.what);
-                problems.push(Problem::error(&path, text.place, what, error.cure));
+                problems.push(Problem::error(&path, inside(text, error.column), what, error.cure));
             }
         }
     }
     matchers
+}
+
+/// The place of a character of a text. Where YAML's escapes or lines stand between, the whole text.
+fn inside(text: &At<String>, character: usize) -> Place {
+    let At { value, place } = text;
+    let quote = match (place.length as usize).checked_sub(value.chars().count()) {
+        Some(0) => 0,
+        Some(2) => 1,
+        _ => return *place,
+    };
+    let ahead = u32::try_from(character).unwrap_or_default() + quote;
+    Place { column: place.column + ahead, length: 1, ..*place }
 }
 
 fn unused_receivers(file: &File, tree: &Tree, problems: &mut Vec<Problem>) {
@@ -138,9 +160,10 @@ fn intervals(files: &[TimeIntervalFile], problems: &mut Vec<Problem>) -> Interva
             match TimeInterval::parse(&spec(&span)) {
                 Ok(interval) => intervals.add(&file.name.value, interval),
                 Err(faults) => {
-                    for (field, what) in faults {
+                    for (field, sentence) in faults {
                         let place = place_in(&span, &field).unwrap_or(file.name.place);
-                        problems.push(Problem::error(format!("{path}.{field}"), place, what, ""));
+                        let (what, cure) = parted(&sentence);
+                        problems.push(Problem::error(format!("{path}.{field}"), place, what, cure));
                     }
                 }
             }
@@ -191,4 +214,27 @@ fn inhibition(file: &File, problems: &mut Vec<Problem>) -> Vec<InhibitRule> {
         }
     };
     file.inhibit_rules.iter().enumerate().map(rule).collect()
+}
+
+fn heartbeats(file: &File, receivers: &[&str], problems: &mut Vec<Problem>) -> Vec<Heartbeat> {
+    let mut names = Names::new("heartbeat");
+    let mut heartbeats = Vec::new();
+    for (index, beat) in file.heartbeats.iter().enumerate() {
+        let path = format!("heartbeats[{index}]");
+        names.add(&beat.name, &format!("{path}.name"), problems);
+        refer("receiver", &beat.receiver, &format!("{path}.receiver"), receivers, problems);
+        let matchers = matchers(&beat.matchers, &format!("{path}.matchers"), problems);
+        if matchers.is_empty() {
+            let what = "takes every alert for a beat";
+            let cure = "say which: matchers: ['alertname = \"Watchdog\"']";
+            problems.push(Problem::error(format!("{path}.matchers"), beat.name.place, what, cure));
+        }
+        heartbeats.push(Heartbeat {
+            name: beat.name.value.clone(),
+            matchers,
+            every: beat.every.value.0,
+            receiver: beat.receiver.value.clone(),
+        });
+    }
+    heartbeats
 }

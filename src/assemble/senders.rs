@@ -1,18 +1,19 @@
 //! Sources and enrichment: who may send, and what is added to what they say.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::assemble::Names;
+use crate::assemble::{Names, parted};
 use crate::auth::check::Auth;
 use crate::auth::signature::Hmac;
 use crate::config::secrets::World;
 use crate::config::sources::{AuthFile, EnrichFile, LookupFile, SourceFile};
 use crate::document::nearest;
-use crate::document::node::{At, Node, Value};
+use crate::document::node::{At, Value};
 use crate::document::parse::parse;
 use crate::document::read::read;
-use crate::domain::problem::{Place, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::secret::{Redactor, Secret};
 use crate::route::enrich::{Enrichment, Lookup, TableFault};
 use crate::rulebook::SourceRule;
@@ -75,36 +76,37 @@ fn json_source(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Op
     let Some(settings) = &file.json else {
         let what = "the kind `json` needs to know where things stand in the body";
         let cure = "add json: { key: id, status: state, title: name, labels: { host: host.name } }";
-        problems.push(Problem::error(path, file.kind.place, what, cure));
+        problems.push(Problem::error(format!("{path}.json"), file.kind.place, what, cure));
         return None;
     };
     let path = format!("{path}.json");
     let paths = read::<JsonPaths>(settings, &path);
+    let has_typos = !paths.problems.is_empty();
     problems.extend(paths.problems);
     match JsonSource::new(&paths.value?) {
         Ok(source) => Some(Box::new(source)),
         Err(faults) => {
+            // A path that seems to be missing may be the one that was mistyped.
             for fault in faults {
+                let written = fault.setting.split('.').try_fold(settings, |node, key| node.get(key));
+                if written.is_none() && has_typos {
+                    continue;
+                }
                 let at = format!("{path}.{}", fault.setting);
-                let place = place_of(settings, &fault.setting);
-                problems.push(Problem::error(at, place, fault.why, ""));
+                let place = written.map_or(settings.place, |node| node.place);
+                let (what, cure) = parted(&fault.why);
+                problems.push(Problem::error(at, place, what, cure));
             }
             None
         }
     }
 }
 
-/// Where a setting such as `labels.host` stands; the settings as a whole when it is not there.
-fn place_of(settings: &Node, setting: &str) -> Place {
-    let found = setting.split('.').try_fold(settings, |node, key| node.get(key));
-    found.map_or(settings.place, |node| node.place)
-}
-
 fn auth(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Auth {
     let Some(At { value, place }) = &file.auth else {
-        let what = "says nothing of auth: everybody who reaches the port may post alerts";
+        let what = "is left out, so everybody who reaches the port may post alerts";
         let cure = "add auth: { bearer: [\"${TOKEN}\"] }, or auth: none when that is meant";
-        problems.push(Problem::warning(path, file.name.place, what, cure));
+        problems.push(Problem::warning(format!("{path}.auth"), file.name.place, what, cure));
         return Auth::default();
     };
     let path = format!("{path}.auth");
@@ -163,14 +165,10 @@ pub(super) fn enrichment(
             }
             EnrichFile::Lookup(lookup) => match table(lookup, world) {
                 Ok(table) => steps.push(Enrichment::Lookup(table)),
-                Err(what) => {
+                Err(sentence) => {
                     let path = format!("enrich[{index}].lookup.file");
-                    problems.push(Problem::error(
-                        path,
-                        lookup.file.place,
-                        what,
-                        "the table is read at the start and at each reload",
-                    ));
+                    let (what, cure) = parted(&sentence);
+                    problems.push(Problem::error(path, lookup.file.place, what, cure));
                 }
             },
         }
@@ -180,7 +178,15 @@ pub(super) fn enrichment(
 
 fn table(lookup: &LookupFile, world: &dyn World) -> Result<Lookup, String> {
     let file: &Path = &lookup.file.value;
-    let text = world.beside(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let text = world.beside(file).map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::NotFound => "does not exist".to_owned(),
+            ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
+            ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        format!("the table {} {why}; a relative path begins beside the configuration file", file.display())
+    })?;
     let key = &lookup.key.value;
     let fault = |(row, what): TableFault| format!("{}, row {row}: {what}", file.display());
     if file.extension().is_some_and(|extension| extension == "csv") {

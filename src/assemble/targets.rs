@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assemble::{Names, refer};
+use crate::assemble::{Names, is_broken, refer};
 use crate::config::file::File;
 use crate::config::secrets::World;
 use crate::config::server::TemplatesFile;
 use crate::config::targets::{CommonFile, Per as PerFile, RateFile, TargetFile};
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::problem::Problem;
+use crate::pace::breaker::BreakerPolicy;
 use crate::pace::bucket::Pace;
 use crate::rulebook::{Per, TargetRule};
 use crate::target::contract::{Defaults, Kind, Workshop};
@@ -43,7 +44,6 @@ pub(super) fn targets(
             rules.insert(Arc::clone(&rule.name), Arc::new(rule));
         }
     }
-    unused(file, problems);
     rules
 }
 
@@ -75,6 +75,15 @@ fn rule(
             "write 1 or more",
         ));
     }
+    if common.timeout.value.0.is_zero() {
+        let what = "lets no call come to its end";
+        problems.push(Problem::error(
+            format!("{path}.timeout"),
+            common.timeout.place,
+            what,
+            "write one such as 10s",
+        ));
+    }
     let made = match (kind.build)(&workshop) {
         Ok(made) => made,
         Err(found) => {
@@ -97,6 +106,10 @@ fn rule(
         repeat: kind.defaults.repeat,
         timeout: common.timeout.value.0,
         concurrency: common.concurrency.value.max(1) as usize,
+        breaker: BreakerPolicy {
+            failures: common.breaker.failures.value.max(1),
+            open_for: common.breaker.open_for.value.0,
+        },
         send_resolved: common.send_resolved,
         dry_run: common.dry_run,
     })
@@ -176,7 +189,11 @@ fn retry(common: &CommonFile, defaults: &Defaults, path: &str, problems: &mut Ve
     }
 }
 
-fn unused(file: &File, problems: &mut Vec<Problem>) {
+/// Targets that nobody names.
+pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
+    if is_broken("receivers", problems) {
+        return;
+    }
     let mut named: Vec<&str> = Vec::new();
     for receiver in &file.receivers {
         named.extend(receiver.targets.iter().map(|target| target.value.as_str()));

@@ -92,7 +92,7 @@ pub struct CommonFile {
     pub send_resolved: bool,
     /// How much may be spent: calls per number and time, for what costs money.
     #[serde(default)]
-    pub quota: Option<Rate>,
+    pub quota: Option<At<Rate>>,
     /// Makes every request and sends none.
     #[serde(default)]
     pub dry_run: bool,

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use crate::client::Client;
 use crate::deliver::engine::Tried;
 use crate::domain::exchange::{HttpRequest, Reply, Request};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
+use crate::domain::own_alerts::Own;
 use crate::metrics::TargetMetrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, TargetRule};
@@ -23,6 +26,26 @@ const EXCERPT_CHARS: usize = 300;
 /// Prints what kind `console` and dry runs show. The one way to standard output from down here.
 pub type Printer = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Where the relay's own troubles are told. Never waits: when nobody listens fast enough, what
+/// stands in the log must do.
+#[derive(Debug, Clone)]
+pub struct Voice(mpsc::Sender<Own>);
+
+impl Voice {
+    /// A voice, and the ear that hears it.
+    pub fn new() -> (Voice, mpsc::Receiver<Own>) {
+        /// Things that may wait to be heard.
+        const UNHEARD_MAX: usize = 256;
+        let (voice, ear) = mpsc::channel(UNHEARD_MAX);
+        (Voice(voice), ear)
+    }
+
+    /// Says it.
+    pub fn say(&self, own: Own) {
+        let _unheard = self.0.try_send(own);
+    }
+}
+
 /// What a try needs besides the delivery.
 #[derive(Clone)]
 pub struct Courier {
@@ -32,6 +55,8 @@ pub struct Courier {
     pub clock: Arc<dyn Clock>,
     /// Where printed messages go.
     pub printer: Printer,
+    /// Where troubles are told.
+    pub voice: Voice,
 }
 
 impl Courier {
@@ -60,13 +85,33 @@ impl Courier {
                 (Outcome::Rejected { reason: book.redactor.clean(&why) }, 0, String::new())
             }
             Ok(worded) => {
-                report_faults(rule, open, &worded, metrics, book);
+                self.report_faults(rule, open, &worded, metrics, book);
                 self.carry_out(book, rule, &message, worded.request).await
             }
         };
         let took = self.clock.now().duration_since(at).unsigned_abs();
         metrics.attempt_finished(outcome.word(), took);
         Tried { outcome, at, took, status, excerpt }
+    }
+
+    fn report_faults(
+        &self,
+        rule: &TargetRule,
+        open: &Open,
+        worded: &Worded,
+        metrics: &TargetMetrics,
+        book: &Rulebook,
+    ) {
+        for fault in &worded.faults {
+            let error = book.redactor.clean(&fault.what);
+            metrics.template_failed(&fault.field);
+            tracing::warn!(
+                target_name = %rule.name, delivery = %open.uid, field = %fault.field, %error,
+                "a template failed; the built-in wording was sent instead"
+            );
+            let reason = format!("{}: {error}", fault.field);
+            self.voice.say(Own::TemplateFailing { target: rule.name.to_string(), reason });
+        }
     }
 
     async fn carry_out(
@@ -123,19 +168,6 @@ fn message_of(rule: &TargetRule, open: &Open, claimed: &Claimed) -> Message {
         remote: claimed.state.remote.clone(),
         note: None,
         accepted_at: open.accepted_at,
-    }
-}
-
-fn report_faults(rule: &TargetRule, open: &Open, worded: &Worded, metrics: &TargetMetrics, book: &Rulebook) {
-    for fault in &worded.faults {
-        metrics.template_failed(&fault.field);
-        tracing::warn!(
-            target_name = %rule.name,
-            delivery = %open.uid,
-            field = %fault.field,
-            error = book.redactor.clean(&fault.what).as_str(),
-            "a template failed; the built-in wording was sent instead"
-        );
     }
 }
 

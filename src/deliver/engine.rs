@@ -9,11 +9,13 @@ use crate::domain::delivery::{self, Next, RetryPolicy, State};
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::pace::backoff;
+use crate::pace::breaker::{Breaker, BreakerPolicy, Verdict};
 use crate::pace::bucket::{Bucket, Pace};
 use crate::store::boundary::{AttemptRow, DeliveryId, LaneId, LaneState, Settled, Settlement};
 use crate::store::schedule::{Claim, Claimed, Schedule};
 use crate::target::contract::Repeat;
 
+const TOO_MANY_REQUESTS: u16 = 429;
 /// Pause after lanes were looked for on disk, before they are looked for again.
 const REFILL_PAUSE: Duration = Duration::from_millis(200);
 
@@ -30,6 +32,8 @@ pub struct Terms {
     pub repeat: Repeat,
     /// Whether the target wants to hear that it is over.
     pub send_resolved: bool,
+    /// When to leave it alone for a while.
+    pub breaker: BreakerPolicy,
 }
 
 /// What to do next.
@@ -50,6 +54,25 @@ pub enum Step {
     },
     /// Nothing to do until then (`None`: until something happens).
     Wait(Option<Timestamp>),
+    /// Something is due and has to wait, without spending an attempt.
+    Defer {
+        /// Until then (`None`: until something happens).
+        until: Option<Timestamp>,
+        /// One word for metrics: `rate`, `rest`, `breaker`.
+        why: &'static str,
+    },
+}
+
+/// How a target is, when that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It cannot be reached, or refuses us.
+    Sick {
+        /// One sentence.
+        reason: String,
+    },
+    /// It takes messages again.
+    Well,
 }
 
 /// What one try came to, with what the record shows of it.
@@ -76,20 +99,23 @@ pub struct Resolution {
     pub done: Vec<DeliveryId>,
     /// The delivery that stays open, with its attempts.
     pub tried: Option<(DeliveryId, u32)>,
+    /// The target turned out to be sick, or well again.
+    pub health: Option<Health>,
 }
 
 /// The deciding part of a target's loop.
 #[derive(Debug)]
 pub struct Engine {
     bucket: Option<(Pace, Bucket)>,
-    /// A token that was taken and not used yet.
-    token: bool,
+    /// The bucket has no token before this.
+    token_at: Option<Timestamp>,
     /// The service asked for rest until then.
     resting_until: Option<Timestamp>,
     refill_not_before: Timestamp,
     in_flight: usize,
-    /// Times that a due delivery had to wait for a token or for the end of a rest.
-    pub deferrals: u64,
+    breaker: Breaker,
+    /// What was last told of its health.
+    sick: bool,
     dice: fastrand::Rng,
 }
 
@@ -98,11 +124,12 @@ impl Engine {
     pub fn new(seed: u64) -> Engine {
         Engine {
             bucket: None,
-            token: false,
+            token_at: None,
             resting_until: None,
             refill_not_before: Timestamp::UNIX_EPOCH,
             in_flight: 0,
-            deferrals: 0,
+            breaker: Breaker::default(),
+            sick: false,
             dice: fastrand::Rng::with_seed(seed),
         }
     }
@@ -123,20 +150,28 @@ impl Engine {
         if self.in_flight >= terms.concurrency {
             return Step::Wait(None);
         }
-        let wake = schedule.wants_refill(now).map(|_| self.refill_not_before);
-        match schedule.next_due() {
-            None => return Step::Wait(wake),
-            Some(due) if due > now => return Step::Wait(Some(wake.map_or(due, |wake| wake.min(due)))),
-            Some(_) => {}
+        let due = schedule.next_due();
+        if due.is_none_or(|due| due > now) {
+            // What is due on disk while memory is full of busy lanes waits for one of their ends.
+            let refill = match schedule.due_on_disk() {
+                Some(due) if due > now => Some(due.max(self.refill_not_before)),
+                _ => schedule.wants_refill(now).map(|_| self.refill_not_before),
+            };
+            return Step::Wait(due.into_iter().chain(refill).min());
         }
-        if let Err(until) = self.may_call(terms, now) {
-            self.deferrals += 1;
-            return Step::Wait(Some(until));
+        if let Verdict::Open(until) = self.breaker.verdict(now) {
+            return Step::Defer { until, why: "breaker" };
+        }
+        if let Some(until) = self.must_wait(terms, now) {
+            let why = if self.token_at == Some(until) { "rate" } else { "rest" };
+            return Step::Defer { until: Some(until), why };
         }
         match schedule.claim(now) {
             Claim::Idle(until) => Step::Wait(until),
             Claim::Load(lanes) => Step::Load(lanes),
-            Claim::Ready(claimed) if claimed.head.is_none() => {
+            // What is folded away is on disk before the survivor is sent: after a crash in between,
+            // nobody must hear the old story again.
+            Claim::Ready(claimed) if claimed.head.is_none() || !claimed.superseded.is_empty() => {
                 let resolution = folded_away(&claimed, now);
                 Step::Settle(Box::new(resolution))
             }
@@ -145,11 +180,19 @@ impl Engine {
             {
                 Step::Settle(Box::new(left_unsaid(&claimed, now)))
             }
-            Claim::Ready(claimed) => {
-                self.token = false;
-                self.in_flight += 1;
-                Step::Send(claimed)
-            }
+            Claim::Ready(claimed) => match self.take_token(terms, now) {
+                Ok(()) => {
+                    self.in_flight += 1;
+                    if self.breaker.verdict(now) == Verdict::Probe {
+                        self.breaker.probe_begun();
+                    }
+                    Step::Send(claimed)
+                }
+                Err(until) => {
+                    schedule.put_back(claimed.lane);
+                    Step::Defer { until: Some(until), why: "rate" }
+                }
+            },
         }
     }
 
@@ -161,9 +204,12 @@ impl Engine {
             let until = later(now, *after);
             self.resting_until = Some(self.resting_until.map_or(until, |already| already.max(until)));
         }
+        let health = self.diagnose(&tried, terms, now);
+        let after = lane_after(&claimed.state, head.action, &tried.outcome);
         let outcome = match tried.outcome {
+            // A held delivery is tried again by itself, which is what must not happen here.
             Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
-                Outcome::Hold { reason: format!("may have been done already, not repeated: {reason}") }
+                Outcome::Rejected { reason: format!("may have been done already, not repeated: {reason}") }
             }
             outcome => outcome,
         };
@@ -171,53 +217,84 @@ impl Engine {
         let pause = backoff::pause(&terms.retry, attempts, self.dice.f64());
         let next = delivery::next(&outcome, head.accepted_at, now, pause, &terms.retry);
         let attempt = AttemptRow {
+            n: attempts,
             at: tried.at,
             took: tried.took,
             status: tried.status,
             outcome: outcome.word(),
             excerpt: record_text(outcome.reason(), &tried.excerpt),
         };
-        let after = lane_after(&claimed.state, head.action, &outcome);
         let (state, reason, due, open) = match next {
             Next::Done { state, reason } => (state, reason, now, None),
-            Next::Again { state, due, reason } => (state, reason, due, Some((head.id, attempts))),
+            Next::Again { state, due, reason } => {
+                (state, reason, whole_millis(due), Some((head.id, attempts)))
+            }
         };
-        let mut settled = superseded(claimed);
-        let mut done: Vec<DeliveryId> = settled.iter().map(|delivery| delivery.id).collect();
-        if open.is_none() {
-            done.push(head.id);
-        }
-        settled.push(Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) });
+        let done = if open.is_none() { vec![head.id] } else { Vec::new() };
+        let settled = vec![Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) }];
         let settlement = Settlement { epoch: 0, lane: claimed.lane, settled, due, after, now };
-        Resolution { settlement, done, tried: open }
+        Resolution { settlement, done, tried: open, health }
     }
 
-    fn may_call(&mut self, terms: &Terms, now: Timestamp) -> Result<(), Timestamp> {
-        if let Some(until) = self.resting_until {
-            if until > now {
-                return Err(until);
+    /// What a try says of the target as a whole: it moves the breaker, and is told when it changes.
+    /// A refusal of this one message, or of this much at once, is no sickness.
+    fn diagnose(&mut self, tried: &Tried, terms: &Terms, now: Timestamp) -> Option<Health> {
+        let (is_sick, reason) = match &tried.outcome {
+            Outcome::Retry { .. } if tried.status == TOO_MANY_REQUESTS => return None,
+            Outcome::Delivered { .. } | Outcome::Rejected { .. } => {
+                self.breaker.worked();
+                (false, "")
             }
-            self.resting_until = None;
+            // A person must act, whatever the count.
+            Outcome::Hold { reason } => {
+                self.breaker.failed(&terms.breaker, now);
+                (true, reason.as_str())
+            }
+            Outcome::Retry { reason, .. } | Outcome::Unknown { reason } => {
+                self.breaker.failed(&terms.breaker, now);
+                (self.sick || self.breaker.is_open(), reason.as_str())
+            }
+        };
+        if is_sick == self.sick {
+            return None;
         }
-        if self.token {
-            return Ok(());
-        }
+        self.sick = is_sick;
+        Some(if is_sick { Health::Sick { reason: reason.to_owned() } } else { Health::Well })
+    }
+
+    /// A rest that was asked for, or an empty bucket: nothing need be claimed before then.
+    fn must_wait(&mut self, terms: &Terms, now: Timestamp) -> Option<Timestamp> {
+        self.resting_until = self.resting_until.filter(|until| *until > now);
+        let same_pace = self.bucket.as_ref().map(|(pace, _)| *pace) == terms.pace;
+        self.token_at = self.token_at.filter(|until| *until > now && same_pace);
+        self.resting_until.max(self.token_at)
+    }
+
+    /// Taken only when a call is about to be made: a token that was saved meanwhile would come on
+    /// top of what the bucket allows.
+    fn take_token(&mut self, terms: &Terms, now: Timestamp) -> Result<(), Timestamp> {
         let Some(pace) = terms.pace else { return Ok(()) };
         // A changed pace starts over nearly empty: a reload must not become a burst either.
         let (_, bucket) = match &mut self.bucket {
             Some(kept) if kept.0 == pace => kept,
             slot => slot.insert((pace, Bucket::nearly_empty(pace, now))),
         };
-        bucket.take(now).map_err(|wait| later(now, wait))?;
-        self.token = true;
-        Ok(())
+        bucket.take(now).map_err(|wait| {
+            let until = later(now, wait);
+            self.token_at = Some(until);
+            until
+        })
     }
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    // Schedules count in milliseconds: round up, or the loop would wake just too early.
-    let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(now.as_millisecond().saturating_add(millis)).unwrap_or(Timestamp::MAX)
+    whole_millis(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
+}
+
+/// Schedules count in milliseconds: round up, or what was asked for would be cut short.
+fn whole_millis(time: Timestamp) -> Timestamp {
+    let millis = i64::try_from((time.as_nanosecond() + 999_999).div_euclid(1_000_000)).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
@@ -228,6 +305,7 @@ fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
         settlement: Settlement { epoch: 0, lane: claimed.lane, settled, due: now, after, now },
         done,
         tried: None,
+        health: None,
     }
 }
 
@@ -249,7 +327,7 @@ fn left_unsaid(claimed: &Claimed, now: Timestamp) -> Resolution {
 }
 
 fn superseded(claimed: &Claimed) -> Vec<Settled> {
-    let one = |gone: &crate::domain::lane::Superseded| {
+    let one = |gone: &crate::domain::fold::Superseded| {
         let reason =
             if gone.by == gone.id { "over before it was sent" } else { "a later one says it better" };
         Settled {

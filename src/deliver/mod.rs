@@ -4,4 +4,5 @@
 
 pub mod attempt;
 pub mod engine;
+pub mod fleet;
 pub mod target_loop;

@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
-use crate::deliver::engine::{Engine, Resolution, Step, Terms, Tried};
+use crate::deliver::engine::{Engine, Health, Resolution, Step, Terms, Tried};
 use crate::domain::delivery::State;
 use crate::domain::outcome::Outcome;
+use crate::domain::own_alerts::{self, Own};
 use crate::metrics::TargetMetrics;
 use crate::rulebook::{Rulebook, Rulebooks, TargetRule};
 use crate::store::boundary::{Settlement, StoreError};
@@ -68,6 +69,7 @@ impl TargetLoop {
     /// Runs until `stop`, then finishes what is under way; the caller's deadline cuts it short by
     /// dropping this future, after which what was under way counts as perhaps sent.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut deferred = None;
         while !stop.is_cancelled() {
             let book = self.books.current();
             let Some(rule) = book.targets.get(&self.name).cloned() else {
@@ -87,11 +89,15 @@ impl TargetLoop {
                 Step::Load(lanes) => self.load(lanes).await,
                 Step::Refill { limit, mark } => self.refill(limit, mark).await,
                 Step::Wait(until) => {
-                    self.observe(now);
-                    tokio::select! {
-                        () = stop.cancelled() => break,
-                        () = self.something_happens(until, now, &terms) => {}
+                    deferred = None;
+                    self.wait(until, now, &terms, &stop).await;
+                }
+                Step::Defer { until, why } => {
+                    // Woken by the bell it may find the same wait again: that is one deferral.
+                    if deferred.replace((until, why)) != Some((until, why)) {
+                        self.metrics.deferred(why);
                     }
+                    self.wait(until, now, &terms, &stop).await;
                 }
             }
         }
@@ -107,6 +113,19 @@ impl TargetLoop {
             let attempt = tokio::spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
             (claimed, attempt.await.ok())
         });
+    }
+
+    async fn wait(
+        &mut self,
+        until: Option<Timestamp>,
+        now: Timestamp,
+        terms: &Terms,
+        stop: &CancellationToken,
+    ) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.something_happens(until, now, terms) => {}
+        }
     }
 
     async fn something_happens(&mut self, until: Option<Timestamp>, now: Timestamp, terms: &Terms) {
@@ -141,9 +160,34 @@ impl TargetLoop {
             }
             if settled.state == State::Dead {
                 tracing::error!(target_name = %self.name, delivery = settled.id, reason = settled.reason.as_str(), "dead letter");
+                self.tell_dead_letter(claimed, &settled.reason);
             }
         }
+        self.tell_health(resolution.health.as_ref());
         self.write(resolution);
+    }
+
+    fn tell_health(&self, health: Option<&Health>) {
+        let target = self.name.to_string();
+        match health {
+            None => {}
+            Some(Health::Sick { reason }) => {
+                tracing::error!(target_name = %self.name, %reason, "the target is sick");
+                self.courier.voice.say(Own::TargetSick { target, reason: reason.clone() });
+            }
+            Some(Health::Well) => {
+                tracing::info!(target_name = %self.name, "the target is well again");
+                self.courier.voice.say(Own::TargetWell { target });
+            }
+        }
+    }
+
+    /// A dead letter about the relay's own trouble is not told again: that would never end.
+    fn tell_dead_letter(&self, claimed: &Claimed, reason: &str) {
+        if claimed.head.as_ref().is_some_and(|head| head.group.source != own_alerts::SOURCE) {
+            let target = self.name.to_string();
+            self.courier.voice.say(Own::DeadLetter { target, reason: reason.to_owned() });
+        }
     }
 
     fn write(&mut self, resolution: Resolution) {
@@ -155,24 +199,22 @@ impl TargetLoop {
     }
 
     fn release(&self, resolution: Resolution) {
-        let Resolution { settlement, done, tried } = resolution;
+        let Resolution { settlement, done, tried, .. } = resolution;
         self.queue.schedule().release(settlement.lane, &done, tried, settlement.due, settlement.after);
     }
 
     async fn load(&self, lanes: Vec<(i64, i64)>) {
         let wanted = lanes.clone();
-        match self.store.read(move |reader| reader.lane_work(&wanted, EACH_LANE_MAX)).await {
-            Ok(found) => {
-                let mut schedule = self.queue.schedule();
-                for (lane, work) in found {
-                    schedule.loaded(lane, work);
-                }
-            }
-            Err(error) => {
-                tracing::error!(target_name = %self.name, %error, "what is owed could not be read; trying again");
-                let again = self.courier.clock.now().saturating_add(STORE_PAUSE).unwrap_or(Timestamp::MAX);
-                let mut schedule = self.queue.schedule();
-                for (lane, _) in lanes {
+        let read = self.store.read(move |reader| Ok(reader.lane_work(&wanted, EACH_LANE_MAX))).await;
+        let again = self.courier.clock.now().saturating_add(STORE_PAUSE).unwrap_or(Timestamp::MAX);
+        let found =
+            read.unwrap_or_else(|error| lanes.iter().map(|(lane, _)| (*lane, Err(error.clone()))).collect());
+        let mut schedule = self.queue.schedule();
+        for (lane, work) in found {
+            match work {
+                Ok(work) => schedule.loaded(lane, work),
+                Err(error) => {
+                    tracing::error!(target_name = %self.name, lane, %error, "what is owed could not be read; trying again");
                     schedule.load_failed(lane, again);
                 }
             }
@@ -194,19 +236,13 @@ impl TargetLoop {
         let book = self.books.current();
         let terms = book.targets.get(&self.name).map(|rule| terms_of(rule));
         while let Some(joined) = self.tries.join_next().await {
-            if let (Ok((claimed, tried)), Some(terms)) = (joined, &terms) {
-                self.tried(&claimed, tried, terms);
+            match (joined, &terms) {
+                (Ok((claimed, tried)), Some(terms)) => self.tried(&claimed, tried, terms),
+                // Its target is gone from the configuration, or it panicked: nobody can judge it.
+                _ => self.store.leave_in_doubt(),
             }
         }
         while self.writes.join_next().await.is_some() {}
-    }
-
-    fn observe(&self, now: Timestamp) {
-        let schedule = self.queue.schedule();
-        let oldest = schedule.next_due().map_or(Duration::ZERO, |due| {
-            if due < now { now.duration_since(due).unsigned_abs() } else { Duration::ZERO }
-        });
-        self.metrics.backlog(schedule.len(), oldest);
     }
 
     fn log(&self, claimed: &Claimed, tried: &Tried) {
@@ -222,6 +258,15 @@ impl TargetLoop {
                 target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
                 attempt = head.attempts + 1, status = tried.status, took_ms, outcome, reason = other.reason(), "attempt"
             ),
+        }
+    }
+}
+
+impl Drop for TargetLoop {
+    /// Cut short: what is under way may have arrived, and the next start must know.
+    fn drop(&mut self) {
+        if !(self.tries.is_empty() && self.writes.is_empty()) {
+            self.store.leave_in_doubt();
         }
     }
 }
@@ -247,6 +292,7 @@ fn terms_of(rule: &TargetRule) -> Terms {
         concurrency: rule.concurrency,
         repeat: rule.repeat,
         send_resolved: rule.send_resolved,
+        breaker: rule.breaker,
     }
 }
 

@@ -21,7 +21,11 @@ pub fn cure<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) ->
         Some(meant) => format!("did you mean `{meant}`"),
         None => {
             let known: Vec<String> = known.into_iter().map(|word| format!("`{word}`")).collect();
-            if known.is_empty() { "remove it".to_owned() } else { format!("use one of {}", known.join(", ")) }
+            match known.as_slice() {
+                [] => "remove it".to_owned(),
+                [only] => format!("use {only}"),
+                several => format!("use one of {}", several.join(", ")),
+            }
         }
     }
 }
@@ -43,6 +47,7 @@ mod tests {
     fn a_cure_names_the_nearest_word_or_else_all_of_them() {
         assert_eq!(cure("rat", ["rate", "retry"]), "did you mean `rate`");
         assert_eq!(cure("colour", ["rate", "retry"]), "use one of `rate`, `retry`");
+        assert_eq!(cure("colour", ["rate"]), "use `rate`");
         assert_eq!(cure("colour", []), "remove it");
     }
 }

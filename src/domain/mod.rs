@@ -7,8 +7,10 @@
 pub mod alert;
 pub mod delivery;
 pub mod exchange;
+pub mod fold;
 pub mod lane;
 pub mod message;
 pub mod outcome;
+pub mod own_alerts;
 pub mod problem;
 pub mod secret;

@@ -30,6 +30,11 @@ impl App {
         Paths::new(ENDPOINTS)
     }
 
+    /// What it was put together from.
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.0)
+    }
+
     /// Answers one request.
     pub async fn answer(self, peer: Peer, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();

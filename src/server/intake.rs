@@ -14,8 +14,7 @@ use serde_json::json;
 use crate::document::nearest;
 use crate::domain::alert::Status;
 use crate::metrics::{Intake, SourceMetrics};
-use crate::plan::{Plan, plan};
-use crate::route::inhibit::{AlertKey, is_candidate};
+use crate::plan::{Plan, enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Encoding, read_body};
@@ -129,8 +128,10 @@ impl Call<'_> {
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<(Reading, Accepted), Refusal> {
         let now = self.head.now;
         let plan = {
-            let active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
-            plan(self.book, reading.groups.clone(), &active, now)
+            let groups = enriched(self.book, reading.groups.clone());
+            let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
+            learn(self.book, &groups, &mut active);
+            plan(self.book, groups, &active, now)
         };
         for (target, fault) in &plan.faults {
             tracing::warn!(target_name = %target, field = %fault.field, error = self.book.redactor.clean(&fault.what).as_str(), "a template failed; the default dedup key was used");
@@ -149,7 +150,8 @@ impl Call<'_> {
         };
         match self.app.store.accept(event).await {
             Ok(accepted) => {
-                self.learn_active(&plan);
+                self.hear_beats(&plan);
+                self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&plan.groups);
                 self.count(&reading, &accepted);
                 Ok((reading, accepted))
             }
@@ -157,17 +159,13 @@ impl Call<'_> {
         }
     }
 
-    fn learn_active(&self, plan: &Plan) {
-        let rules = &self.book.inhibit;
-        if rules.is_empty() {
+    fn hear_beats(&self, plan: &Plan) {
+        if self.book.heartbeats.is_empty() {
             return;
         }
-        let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut beats = self.app.beats.lock().unwrap_or_else(PoisonError::into_inner);
         for alert in plan.groups.iter().flat_map(|group| &group.alerts) {
-            if is_candidate(rules, &alert.labels) {
-                let key = AlertKey { source: self.name.to_owned(), fingerprint: alert.fingerprint };
-                active.apply(rules, &key, &alert.labels, alert.status);
-            }
+            beats.hear(&self.book.heartbeats, alert, self.head.now);
         }
     }
 

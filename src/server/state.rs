@@ -17,6 +17,8 @@ use crate::route::inhibit::Active;
 use crate::rulebook::Rulebooks;
 use crate::server::accept::Peer;
 use crate::server::answer::{Answer, ProblemDetails};
+use crate::server::beats::Beats;
+use crate::server::expiry::Expiries;
 use crate::server::paths::{Endpoint, Paths};
 use crate::store::handle::Store;
 
@@ -35,6 +37,10 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Firing alerts that may inhibit others.
     pub active: Mutex<Active>,
+    /// When heartbeats were last heard.
+    pub beats: Mutex<Beats>,
+    /// Alerts that are believed until a certain time.
+    pub expiries: Mutex<Expiries>,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
     /// Who may use the admin interface.

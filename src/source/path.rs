@@ -82,7 +82,7 @@ fn dotted(text: &str) -> Result<Vec<String>, String> {
         steps.extend((!name.is_empty()).then(|| name.to_owned()));
         for piece in pieces {
             let digits = piece.strip_suffix(']').filter(|digits| digits.parse::<usize>().is_ok());
-            steps.push(digits.ok_or("brackets hold a whole number: a[0]")?.to_owned());
+            steps.push(digits.ok_or("the brackets hold no whole number; write them as in a[0]")?.to_owned());
         }
     }
     Ok(steps)

@@ -88,11 +88,11 @@ pub struct NewPart {
 /// What the sender is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// Id of the event, or of the earlier one that this repeats.
+    /// Id of the event. A repeat has one of its own; its deliveries name those that they repeat.
     pub uid: Uuid,
     /// Deliveries that were made.
     pub deliveries: u32,
-    /// The same body was accepted a moment ago.
+    /// All that it says was accepted a moment ago.
     pub duplicate: bool,
 }
 
@@ -142,6 +142,8 @@ pub struct LaneState {
 /// One try, for the record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptRow {
+    /// Which try of this delivery it was, from 1: a settlement that is written twice counts once.
+    pub n: u32,
     /// When it began.
     pub at: Timestamp,
     /// How long it took.
@@ -207,7 +209,7 @@ pub struct Retention {
     pub events_before: Timestamp,
     /// Closed lanes untouched since this may go.
     pub lanes_before: Timestamp,
-    /// Rows per step, so that no step holds up intake.
+    /// Rows (events, their deliveries, lanes) per step, so that no step holds up intake.
     pub rows_max: u32,
 }
 
@@ -218,7 +220,8 @@ pub enum Done {
     Accepted(Accepted, Vec<Fresh>),
     /// Answer to `Settle` and `Quarantine`.
     Kept,
-    /// Answer to `Prune`: rows that went; fewer than `rows_max` means that nothing is left to prune.
+    /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
+    /// round is over and nothing is left to prune.
     Pruned(u32),
 }
 
@@ -227,6 +230,8 @@ pub enum Done {
 pub struct Fresh {
     /// Its target.
     pub target: Arc<str>,
+    /// When its lane is to be looked at: later than now while an older delivery backs off.
+    pub due: Timestamp,
     /// The delivery.
     pub open: Open,
     /// What the lane knew before it.
@@ -268,15 +273,19 @@ pub trait Reader: Send {
     /// The lanes of a target that are due first.
     fn due_lanes(&mut self, target: &str, limit: usize) -> Result<Vec<DueLane>, StoreError>;
 
-    /// What each of these lanes owes, after the delivery named beside it (0: from the first).
+    /// What each of these lanes owes, after the delivery named beside it (0: from the first). A
+    /// lane whose rows are damaged has an error of its own and does not hold up the others.
     fn lane_work(
         &mut self,
         lanes: &[(LaneId, DeliveryId)],
         each: usize,
-    ) -> Result<Vec<(LaneId, LaneWork)>, StoreError>;
+    ) -> Vec<(LaneId, Result<LaneWork, StoreError>)>;
 
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
+
+    /// What the newest events said, oldest first: at most `limit` of those received after `since`.
+    fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError>;
 
     /// One event by its outside id, with its deliveries, for the answer to "what became of it?".
     fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError>;

@@ -1,8 +1,10 @@
 //! The store as the rest of the house holds it: a cheap handle on the writer and a few readers.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,6 +28,7 @@ type OpenReader = Box<dyn Fn() -> Result<Box<dyn Reader>, StoreError> + Send + S
 #[derive(Clone)]
 pub struct Store {
     asks: mpsc::Sender<Ask>,
+    in_doubt: Arc<AtomicBool>,
     queues: Arc<Queues>,
     readers: Arc<Readers>,
 }
@@ -40,10 +43,19 @@ struct Readers {
 pub struct Closing(JoinHandle<()>);
 
 impl Closing {
-    /// Blocks until the last commit is on disk and the clean end is marked. Every [`Store`] handle
-    /// must be dropped first.
-    pub fn wait(self) {
-        if self.0.join().is_err() {
+    /// Blocks until the last commit is on disk and the clean end is marked, or until `limit`. Every
+    /// [`Store`] handle must be dropped first; one that is left over keeps the writer waiting, and
+    /// then the next start counts this end as unclean, which is safe.
+    pub fn wait(self, limit: Duration) {
+        const LOOK_EVERY: Duration = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        while !self.0.is_finished() && waited < limit {
+            std::thread::sleep(LOOK_EVERY);
+            waited += LOOK_EVERY;
+        }
+        if !self.0.is_finished() {
+            tracing::warn!("the store is still in use and is left as it is");
+        } else if self.0.join().is_err() {
             tracing::error!("the store's writer panicked; what was answered with 2xx is on disk");
         }
     }
@@ -70,15 +82,21 @@ pub fn open_embedded(
         Ok(Box::new(reader) as Box<dyn Reader>)
     });
     let for_writer = Arc::clone(&queues);
+    let in_doubt = Arc::new(AtomicBool::new(false));
+    let doubt_at_end = Arc::clone(&in_doubt);
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || {
-            writer::run(engine, inbox, &for_writer, &clock, &on_commit);
+            let mut engine = writer::run(engine, inbox, &for_writer, &clock, &on_commit);
+            if !doubt_at_end.load(Ordering::SeqCst) {
+                writer::close(engine.as_mut());
+            }
+            drop(engine);
             drop(place);
         })
         .map_err(|error| StoreError::Engine(format!("writer thread: {error}")))?;
     let readers = Arc::new(Readers { open, idle: Mutex::default() });
-    Ok((Store { asks, queues, readers }, Closing(thread), found))
+    Ok((Store { asks, in_doubt, queues, readers }, Closing(thread), found))
 }
 
 impl Store {
@@ -114,6 +132,12 @@ impl Store {
             Done::Pruned(rows) => Ok(rows),
             Done::Kept | Done::Accepted(..) => Ok(0),
         }
+    }
+
+    /// Something that was under way has not been settled and never will be: this run's end counts
+    /// as unclean, so that the next one takes it for perhaps sent.
+    pub fn leave_in_doubt(&self) {
+        self.in_doubt.store(true, Ordering::SeqCst);
     }
 
     /// The schedules.

@@ -13,5 +13,6 @@ pub mod schedule;
 pub mod sqlite;
 mod sqlite_prune;
 pub mod sqlite_read;
+mod sqlite_settle;
 pub mod sqlite_write;
 pub mod writer;

@@ -15,6 +15,8 @@ use crate::domain::lane::{AlertClock, Clocks};
 use crate::domain::message::Action;
 use crate::store::boundary::StoreError;
 
+/// No LZ4 block grows by more than this when it is unpacked: a damaged length is not believed.
+const LZ4_GROWTH_MAX: usize = 255;
 /// Bodies below this many bytes are not worth compressing.
 const COMPRESS_FROM_BYTES: usize = 512;
 const PLAIN: u8 = 0;
@@ -44,7 +46,13 @@ pub fn pack(bytes: &[u8]) -> Vec<u8> {
 pub fn unpack(blob: &[u8]) -> Result<Vec<u8>, StoreError> {
     match blob.split_first() {
         Some((&PLAIN, bytes)) => Ok(bytes.to_vec()),
-        Some((&LZ4, bytes)) => lz4_flex::decompress_size_prepended(bytes).map_err(|_| damaged("body")),
+        Some((&LZ4, bytes)) => {
+            let (size, block) = lz4_flex::block::uncompressed_size(bytes).map_err(|_| damaged("body"))?;
+            if size > block.len().saturating_mul(LZ4_GROWTH_MAX) {
+                return Err(damaged("body"));
+            }
+            lz4_flex::decompress(block, size).map_err(|_| damaged("body"))
+        }
         _ => Err(damaged("body")),
     }
 }

@@ -5,13 +5,14 @@
 //! busy from its claim to its release, so one delivery of a lane is in flight at a time.
 //!
 //! Memory is bounded twice: by the number of lanes, and by the number of deliveries held whole.
-//! What does not fit stays on disk, marked by `spilled` (lanes) or `on_disk` (deliveries of a lane).
+//! What does not fit stays on disk, marked by `due_on_disk` (lanes) or `on_disk` (deliveries of a
+//! lane).
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::domain::lane::{self, Unsent};
+use crate::domain::fold::{self, Unsent};
 use crate::store::boundary::{DeliveryId, DueLane, Fresh, LaneId, LaneState, LaneWork, Open};
 
 /// How much one target may hold in memory.
@@ -19,7 +20,8 @@ use crate::store::boundary::{DeliveryId, DueLane, Fresh, LaneId, LaneState, Lane
 pub struct Caps {
     /// Lanes. About 150 bytes each.
     pub lanes_max: usize,
-    /// Deliveries held whole, over all lanes.
+    /// Deliveries held whole, over all lanes. What was read for lanes about to be
+    /// sent may come on top.
     pub deliveries_max: usize,
 }
 
@@ -38,8 +40,10 @@ pub struct Schedule {
     due: BTreeSet<(i64, LaneId)>,
     /// Deliveries held whole in `lanes`.
     held: usize,
-    /// There are due lanes on disk that are not here.
-    spilled: bool,
+    /// Lanes that are being read.
+    loading: usize,
+    /// No lane that is on disk only is due before this; `None`: there is no such lane.
+    due_on_disk: Option<i64>,
     /// Counts lanes that were left on disk, so that a refill that raced with one notices.
     left_on_disk: u64,
 }
@@ -95,7 +99,7 @@ pub struct Claimed {
     /// What is to be sent; `None` when folding left nothing.
     pub head: Option<Open>,
     /// What need not be sent any more.
-    pub superseded: Vec<lane::Superseded>,
+    pub superseded: Vec<fold::Superseded>,
     /// What the lane knows.
     pub state: LaneState,
 }
@@ -111,15 +115,16 @@ impl Schedule {
             lanes: HashMap::new(),
             due: BTreeSet::new(),
             held: 0,
-            spilled: true,
+            loading: 0,
+            due_on_disk: Some(i64::MIN),
             left_on_disk: 0,
         }
     }
 
     /// Takes in a delivery that has just been committed.
     pub fn push(&mut self, fresh: Fresh) {
-        let Fresh { open, lane: state, .. } = fresh;
-        let room = self.held < self.caps.deliveries_max;
+        let Fresh { open, due, lane: state, .. } = fresh;
+        let room = self.held + self.loading < self.caps.deliveries_max;
         if let Some(lane) = self.lanes.get_mut(&open.lane) {
             if lane.on_disk || lane.loading || !room {
                 lane.on_disk = true;
@@ -130,16 +135,15 @@ impl Schedule {
             }
             return;
         }
-        let due = open.accepted_at.as_millisecond();
+        let due = due.as_millisecond();
         if !self.make_room(due) {
-            self.spilled = true;
-            self.left_on_disk += 1;
+            self.leave_on_disk(due);
             return;
         }
         let id = open.lane;
         // While lanes lie on disk, this one may too, with older deliveries than the one in hand:
         // its head has to be read.
-        let whole = room && !self.spilled;
+        let whole = room && self.due_on_disk.is_none();
         let mut lane = Lane { state, on_disk: !whole, ..Lane::on_disk(due) };
         if whole {
             lane.last = open.id;
@@ -158,21 +162,26 @@ impl Schedule {
     /// Claims the lane that is due first.
     pub fn claim(&mut self, now: Timestamp) -> Claim {
         let now = now.as_millisecond();
+        let load_max =
+            self.caps.deliveries_max.saturating_sub(self.held + self.loading).clamp(1, LOAD_LANES_MAX);
         let mut to_load = Vec::new();
         while let Some(&(due, id)) = self.due.first() {
-            if due > now || to_load.len() >= LOAD_LANES_MAX {
+            if due > now || to_load.len() >= load_max {
                 break;
             }
             let Some(lane) = self.lanes.get_mut(&id) else {
                 self.due.pop_first();
                 continue;
             };
-            if lane.queue.is_empty() {
+            // What is folded in part pages somebody for history: while more lies on disk, it is read
+            // before anything is sent.
+            if lane.queue.is_empty() || (lane.on_disk && lane.queue.len() <= fold::KEPT_MAX) {
                 self.due.pop_first();
                 lane.busy = true;
                 lane.loading = true;
                 // What is pushed while the rows are read must be looked for again afterwards.
                 lane.on_disk = false;
+                self.loading += 1;
                 to_load.push((id, lane.last));
             } else if to_load.is_empty() {
                 self.due.pop_first();
@@ -188,9 +197,11 @@ impl Schedule {
         Claim::Load(to_load)
     }
 
-    /// Takes in what a `Load` read and makes the lane claimable again.
+    /// Takes in what a `Load` read and makes the lane claimable again. All of it is taken, room or
+    /// not: what is folded in part pages somebody for history.
     pub fn loaded(&mut self, id: LaneId, work: LaneWork) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
+        self.loading = self.loading.saturating_sub(1);
         lane.on_disk |= work.more;
         lane.state = work.state;
         lane.busy = false;
@@ -206,10 +217,19 @@ impl Schedule {
     /// Gives up a `Load` that failed; it will be asked for again at `due`.
     pub fn load_failed(&mut self, id: LaneId, due: Timestamp) {
         if let Some(lane) = self.lanes.get_mut(&id) {
+            self.loading = self.loading.saturating_sub(1);
             lane.on_disk = true;
             lane.busy = false;
             lane.loading = false;
             lane.due = due.as_millisecond();
+            self.settle_down(id);
+        }
+    }
+
+    /// Ends a claim of which nothing came: the lane is as it was.
+    pub fn put_back(&mut self, id: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.busy = false;
             self.settle_down(id);
         }
     }
@@ -237,6 +257,14 @@ impl Schedule {
         lane.state = state;
         lane.busy = false;
         lane.due = due.as_millisecond();
+        // Lanes that wait for their next try must not keep others from being read. What is let go
+        // is on disk as it is here, and is read again from its first.
+        if self.held > self.caps.deliveries_max / 2 && !lane.queue.is_empty() {
+            self.held -= lane.queue.len();
+            lane.queue = VecDeque::new();
+            lane.last = 0;
+            lane.on_disk = true;
+        }
         self.settle_down(id);
     }
 
@@ -250,35 +278,44 @@ impl Schedule {
         }
     }
 
+    /// Before this no lane that is on disk only is due; `None`: there is no such lane.
+    pub fn due_on_disk(&self) -> Option<Timestamp> {
+        self.due_on_disk.map(|due| Timestamp::from_millisecond(due).unwrap_or(Timestamp::MIN))
+    }
+
     /// Whether lanes should be read from disk: how many, and the mark to give back to `refilled`.
-    /// Asked for when memory is half empty, or when nothing here is due while something there may be.
+    /// Asked for when something there may be due, and memory is half empty or has nothing due.
     pub fn wants_refill(&self, now: Timestamp) -> Option<(usize, u64)> {
-        let idle = self.due.first().is_none_or(|(due, _)| *due > now.as_millisecond());
-        let wanted = self.spilled && (idle || self.lanes.len() <= self.caps.lanes_max / 2);
+        let now = now.as_millisecond();
+        let idle = match self.due.first() {
+            Some((due, _)) => *due > now,
+            // All are busy: there is nothing to do, but if there are that many, no room either.
+            None => self.lanes.len() < self.caps.lanes_max,
+        };
+        let may_be_due = self.due_on_disk.is_some_and(|due| due <= now);
+        let wanted = may_be_due && (idle || self.lanes.len() <= self.caps.lanes_max / 2);
         wanted.then_some((self.caps.lanes_max, self.left_on_disk))
     }
 
     /// Takes in the lanes that are due first, as read after `mark` was given out.
     pub fn refilled(&mut self, lanes: &[DueLane], mark: u64) {
-        let saw_all = lanes.len() < self.caps.lanes_max && self.left_on_disk == mark;
+        if self.left_on_disk == mark {
+            // What was not read is due after what was.
+            let full = lanes.len() >= self.caps.lanes_max;
+            self.due_on_disk = lanes.last().filter(|_| full).map(|last| last.due.as_millisecond());
+        }
         for DueLane { lane: id, due } in lanes {
             let due = due.as_millisecond();
-            if let Some(known) = self.lanes.get_mut(id) {
-                if !known.busy && known.queue.is_empty() {
-                    self.due.remove(&(known.due, *id));
-                    known.due = due;
-                    self.due.insert((due, *id));
-                }
-            } else if self.make_room(due) {
-                self.lanes.insert(*id, Lane::on_disk(due));
-                self.due.insert((due, *id));
-            } else {
-                self.left_on_disk += 1;
+            // One that is known is here with its newest due time already.
+            if self.lanes.contains_key(id) {
+                continue;
+            }
+            if !self.make_room(due) {
+                self.leave_on_disk(due);
                 break;
             }
-        }
-        if saw_all && self.left_on_disk == mark {
-            self.spilled = false;
+            self.lanes.insert(*id, Lane::on_disk(due));
+            self.due.insert((due, *id));
         }
     }
 
@@ -287,9 +324,19 @@ impl Schedule {
         self.lanes.len()
     }
 
+    /// Deliveries held whole.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Nothing is owed, here or on disk.
     pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty() && !self.spilled
+        self.lanes.is_empty() && self.due_on_disk.is_none()
+    }
+
+    fn leave_on_disk(&mut self, due: i64) {
+        self.left_on_disk += 1;
+        self.due_on_disk = Some(self.due_on_disk.map_or(due, |first| first.min(due)));
     }
 
     /// Room for a lane that is due at `due`. When memory is full an idle lane that is due later
@@ -304,8 +351,7 @@ impl Schedule {
                 if let Some(lane) = self.lanes.remove(&id) {
                     self.held -= lane.queue.len();
                 }
-                self.left_on_disk += 1;
-                self.spilled = true;
+                self.leave_on_disk(latest);
                 true
             }
             _ => false,
@@ -319,7 +365,7 @@ impl Schedule {
         };
         let unsent: Vec<Unsent> =
             lane.queue.iter().map(|open| Unsent { id: open.id, action: open.action }).collect();
-        let folded = lane::fold(&unsent, lane.state.seen);
+        let folded = fold::fold(&unsent, lane.state.seen);
         let head = folded.keep.first().and_then(|first| lane.queue.iter().find(|open| open.id == *first));
         Claimed { lane: id, head: head.cloned(), superseded: folded.superseded, state: lane.state.clone() }
     }

@@ -36,7 +36,8 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     /// Deliveries up to this id may have been in flight when the last run ended without a
-    /// farewell: each of them may have arrived. 0 after a clean end.
+    /// farewell: each of them may have arrived. Stays so over later clean ends, until they are
+    /// settled; 0 when no end was ever unclean.
     pub perhaps_sent: DeliveryId,
 }
 
@@ -106,7 +107,7 @@ fn mark_opened(connection: &Connection) -> Result<DeliveryId, StoreError> {
     let newest: i64 = connection
         .query_row("SELECT coalesce(max(id), 0) FROM deliveries", [], |row| row.get(0))
         .map_err(engine)?;
-    let perhaps_sent = if clean { before } else { newest };
+    let perhaps_sent = if clean { before } else { before.max(newest) };
     connection
         .execute_batch(&format!(
             "BEGIN; INSERT OR REPLACE INTO meta(name, value) VALUES ('clean', 0), ('perhaps_sent', {perhaps_sent}); COMMIT;"

@@ -1,63 +1,103 @@
 //! Forgetting what is past its retention, in small steps on the writer's own thread, so that no
-//! step holds up intake. What is still owed is never forgotten, however old.
+//! step holds up intake. What is still owed is never forgotten, however old; nor are the newest
+//! event and the newest lane, because the next ids are counted from them.
 
 use rusqlite::{Transaction, params};
 
 use crate::store::boundary::{Done, LaneId, Retention};
 use crate::store::rows::millis;
 
-/// One small step of forgetting: the oldest events whose deliveries are all finished, then closed
-/// lanes, then quarantine.
+/// Where the round of forgetting has got to: each step goes on where the last one stopped, so
+/// that no index on time is needed on the busy path.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Round {
+    event: i64,
+    lane: LaneId,
+}
+
+/// One small step: the oldest events whose deliveries are all finished; when a step has room left,
+/// closed lanes; then quarantine.
 pub fn prune(
     transaction: &Transaction<'_>,
     retention: &Retention,
-    from_lane: &mut LaneId,
+    round: &mut Round,
 ) -> rusqlite::Result<Done> {
-    let before = millis(retention.events_before);
-    let old: Vec<(i64, i64, i64)> = transaction
-        .prepare_cached(
-            "SELECT id, first_delivery, deliveries FROM events WHERE received_at < ?1 AND NOT EXISTS
-               (SELECT 1 FROM deliveries d WHERE d.id >= first_delivery AND d.id < first_delivery + events.deliveries
-                AND d.state < 2)
-             ORDER BY id LIMIT ?2",
-        )?
-        .query_map(params![before, retention.rows_max], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut gone = u32::try_from(old.len()).unwrap_or(u32::MAX);
-    for (event, first, count) in old {
-        let range = params![first, first + count];
-        transaction
-            .prepare_cached("DELETE FROM attempts WHERE delivery >= ?1 AND delivery < ?2")?
-            .execute(range)?;
-        transaction.prepare_cached("DELETE FROM deliveries WHERE id >= ?1 AND id < ?2")?.execute(range)?;
-        transaction.prepare_cached("DELETE FROM events WHERE id = ?1")?.execute([event])?;
-    }
-    gone += prune_lanes(transaction, retention, from_lane)?;
+    let mut left = prune_events(transaction, retention, &mut round.event)?;
+    left = left.saturating_sub(prune_lanes(transaction, retention, left, &mut round.lane)?);
     let quarantined = transaction
         .prepare_cached(
             "DELETE FROM quarantine WHERE id IN
                (SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY id LIMIT ?2)",
         )?
-        .execute(params![before, retention.rows_max])?;
-    Ok(Done::Pruned(gone + u32::try_from(quarantined).unwrap_or(u32::MAX)))
+        .execute(params![millis(retention.events_before), left])?;
+    left = left.saturating_sub(u32::try_from(quarantined).unwrap_or(u32::MAX));
+    Ok(Done::Pruned(retention.rows_max - left))
 }
 
-/// Walks the lanes in rounds, so that no index on time is needed on the busy path.
+/// Returns how many rows this step may still touch. Events lie in order of arrival, so the first
+/// that is young ends the round.
+fn prune_events(
+    transaction: &Transaction<'_>,
+    retention: &Retention,
+    from: &mut i64,
+) -> rusqlite::Result<u32> {
+    let mut candidates = transaction.prepare_cached(
+        "SELECT id, received_at, first_delivery, deliveries, EXISTS
+           (SELECT 1 FROM deliveries d WHERE d.id >= first_delivery AND d.id < first_delivery + events.deliveries
+            AND d.state < 2)
+         FROM events WHERE id > ?1 AND id < (SELECT max(id) FROM events) ORDER BY id",
+    )?;
+    let mut left = retention.rows_max;
+    let mut old = candidates.query([*from])?;
+    while left > 0 {
+        let Some(event) = old.next()? else {
+            *from = 0;
+            return Ok(left);
+        };
+        if event.get::<_, i64>(1)? >= millis(retention.events_before) {
+            *from = 0;
+            return Ok(left);
+        }
+        let (id, first, count): (i64, i64, i64) = (event.get(0)?, event.get(2)?, event.get(3)?);
+        *from = id;
+        left = left.saturating_sub(1);
+        if event.get(4)? {
+            continue;
+        }
+        left = left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        let range = params![first, first + count];
+        transaction
+            .prepare_cached("DELETE FROM attempts WHERE delivery >= ?1 AND delivery < ?2")?
+            .execute(range)?;
+        transaction.prepare_cached("DELETE FROM deliveries WHERE id >= ?1 AND id < ?2")?.execute(range)?;
+        transaction.prepare_cached("DELETE FROM events WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(left)
+}
+
+/// Walks the lanes in rounds; returns how many it looked at.
 fn prune_lanes(
     transaction: &Transaction<'_>,
     retention: &Retention,
+    limit: u32,
     from: &mut LaneId,
 ) -> rusqlite::Result<u32> {
+    if limit == 0 {
+        return Ok(0);
+    }
     let (last, looked): (Option<i64>, u32) = transaction
         .prepare_cached(
             "SELECT max(id), count(*) FROM (SELECT id FROM lanes WHERE id > ?1 ORDER BY id LIMIT ?2)",
         )?
-        .query_row(params![*from, retention.rows_max], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let gone = transaction
+        .query_row(params![*from, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // A lane outlives the events that tell of it: their record names its target and key.
+    let before = retention.lanes_before.min(retention.events_before);
+    transaction
         .prepare_cached(
-            "DELETE FROM lanes WHERE id > ?1 AND id <= ?2 AND waiting = 0 AND seen = 0 AND touched_at < ?3",
+            "DELETE FROM lanes WHERE id > ?1 AND id <= ?2 AND waiting = 0 AND seen = 0 AND touched_at < ?3
+               AND id < (SELECT max(id) FROM lanes)",
         )?
-        .execute(params![*from, last.unwrap_or(*from), millis(retention.lanes_before)])?;
-    *from = if looked < retention.rows_max { 0 } else { last.unwrap_or(0) };
-    Ok(u32::try_from(gone).unwrap_or(u32::MAX))
+        .execute(params![*from, last.unwrap_or(*from), millis(before)])?;
+    *from = if looked < limit { 0 } else { last.unwrap_or(0) };
+    Ok(looked)
 }

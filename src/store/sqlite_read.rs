@@ -179,14 +179,13 @@ impl Reader for SqliteReader {
         &mut self,
         lanes: &[(LaneId, DeliveryId)],
         each: usize,
-    ) -> Result<Vec<(LaneId, LaneWork)>, StoreError> {
+    ) -> Vec<(LaneId, Result<LaneWork, StoreError>)> {
         let mut groups = Groups::default();
         let nothing = || LaneWork { state: LaneState::default(), open: Vec::new(), more: false };
+        let mut work = |lane, after| self.one_lane(lane, after, each, &mut groups);
         lanes
             .iter()
-            .map(|(lane, after)| {
-                Ok((*lane, self.one_lane(*lane, *after, each, &mut groups)?.unwrap_or_else(nothing)))
-            })
+            .map(|(lane, after)| (*lane, work(*lane, *after).map(|found| found.unwrap_or_else(nothing))))
             .collect()
     }
 
@@ -194,7 +193,9 @@ impl Reader for SqliteReader {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT target, sum(waiting), min(admitted_at) FROM lanes WHERE waiting > 0 GROUP BY target",
+                "SELECT target, sum(waiting), min((SELECT d.accepted_at FROM deliveries d
+                        WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1))
+                 FROM lanes WHERE waiting > 0 GROUP BY target",
             )
             .map_err(engine)?;
         query
@@ -204,6 +205,23 @@ impl Reader for SqliteReader {
             })
             .and_then(Iterator::collect)
             .map_err(engine)
+    }
+
+    fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT groups FROM events WHERE received_at >= ?1 ORDER BY id DESC LIMIT ?2")
+            .map_err(engine)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let blobs: Vec<Vec<u8>> = query
+            .query_map(params![rows::millis(since), limit], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .map_err(engine)?;
+        let mut groups = Vec::new();
+        for blob in blobs.iter().rev() {
+            groups.extend(rows::groups(blob)?);
+        }
+        Ok(groups)
     }
 
     fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError> {
@@ -233,8 +251,8 @@ impl SqliteReader {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT d.id, l.target, l.key, d.action, d.state, d.reason, d.by
-                 FROM deliveries d JOIN lanes l ON l.id = d.lane WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id",
+                "SELECT d.id, coalesce(l.target, ''), coalesce(l.key, ''), d.action, d.state, d.reason, d.by
+                 FROM deliveries d LEFT JOIN lanes l ON l.id = d.lane WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id",
             )
             .map_err(engine)?;
         let mut found = query.query([from, to]).map_err(engine)?;

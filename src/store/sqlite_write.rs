@@ -10,12 +10,12 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, Quarantined,
-    Settled, Settlement, StoreError,
+    Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Found, engine, mark_closed};
-use crate::store::sqlite_prune::prune;
+use crate::store::sqlite_prune::{Round, prune};
+use crate::store::sqlite_settle::{quarantine, settle};
 
 /// The engine.
 #[derive(Debug)]
@@ -23,8 +23,7 @@ pub struct SqliteEngine {
     connection: Connection,
     next: Ids,
     perhaps_sent: DeliveryId,
-    /// Where the round of pruning closed lanes has got to.
-    prune_lane: LaneId,
+    prune: Round,
 }
 
 /// The next free ids. Gaps after a failed batch are harmless.
@@ -36,14 +35,22 @@ struct Ids {
 }
 
 impl SqliteEngine {
-    /// Takes over an open connection.
+    /// Takes over an open connection. Pruning leaves the newest event and the newest lane, so that
+    /// no id is ever given twice.
     pub fn new(connection: Connection, found: Found) -> Result<SqliteEngine, StoreError> {
-        let next = |table: &str| -> Result<i64, StoreError> {
-            let query = format!("SELECT coalesce(max(id), 0) + 1 FROM {table}");
-            connection.query_row(&query, [], |row| row.get(0)).map_err(engine)
+        let next = |query: &str| -> Result<i64, StoreError> {
+            connection
+                .query_row(query, [], |row| row.get(0))
+                .optional()
+                .map_err(engine)
+                .map(|id| id.unwrap_or(1))
         };
-        let next = Ids { event: next("events")?, delivery: next("deliveries")?, lane: next("lanes")? };
-        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune_lane: 0 })
+        let next = Ids {
+            event: next("SELECT id + 1 FROM events ORDER BY id DESC LIMIT 1")?,
+            delivery: next("SELECT first_delivery + deliveries FROM events ORDER BY id DESC LIMIT 1")?,
+            lane: next("SELECT id + 1 FROM lanes ORDER BY id DESC LIMIT 1")?,
+        };
+        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune: Round::default() })
     }
 
     fn run(&mut self, batch: &[Op]) -> Result<Vec<Done>, StoreError> {
@@ -52,20 +59,33 @@ impl SqliteEngine {
         let mut accept =
             Accept { transaction: &transaction, next: self.next, perhaps_sent: self.perhaps_sent };
         let mut done = Vec::with_capacity(batch.len());
-        let mut prune_lane = self.prune_lane;
+        let mut pruning = self.prune;
         for op in batch {
             done.push(match op {
                 Op::Accept(event) => accept.event(event)?,
                 Op::Settle(settlement) => settle(&transaction, settlement).map_err(engine)?,
                 Op::Quarantine(bytes) => quarantine(&transaction, bytes).map_err(engine)?,
-                Op::Prune(retention) => prune(&transaction, retention, &mut prune_lane).map_err(engine)?,
+                Op::Prune(retention) => prune(&transaction, retention, &mut pruning).map_err(engine)?,
             });
         }
         let next = accept.next;
         transaction.commit().map_err(engine)?;
         self.next = next;
-        self.prune_lane = prune_lane;
+        self.prune = pruning;
         Ok(done)
+    }
+
+    fn alone(&mut self, op: &Op) -> Result<Done, StoreError> {
+        self.run(std::slice::from_ref(op)).and_then(|mut done| done.pop().ok_or(StoreError::Closed))
+    }
+}
+
+/// What brings whole bodies. On a full disk it is not tried again one by one; what is small, or
+/// makes room, may still fit.
+fn takes_room(op: &Op) -> bool {
+    match op {
+        Op::Accept(_) | Op::Quarantine(_) => true,
+        Op::Settle(_) | Op::Prune(_) => false,
     }
 }
 
@@ -73,16 +93,15 @@ impl Engine for SqliteEngine {
     fn apply(&mut self, batch: &[Op]) -> Result<Vec<Result<Done, StoreError>>, StoreError> {
         match self.run(batch) {
             Ok(done) => Ok(done.into_iter().map(Ok).collect()),
-            Err(StoreError::DiskFull) => Err(StoreError::DiskFull),
             Err(error) if batch.len() == 1 => Err(error),
             // One operation must not fail its neighbours: each gets a transaction of its own.
-            Err(_) => Ok(batch
-                .iter()
-                .map(|op| {
-                    self.run(std::slice::from_ref(op))
-                        .and_then(|mut done| done.pop().ok_or(StoreError::Closed))
-                })
-                .collect()),
+            Err(error) => {
+                let full = matches!(error, StoreError::DiskFull);
+                Ok(batch
+                    .iter()
+                    .map(|op| if full && takes_room(op) { Err(StoreError::DiskFull) } else { self.alone(op) })
+                    .collect())
+            }
         }
     }
 
@@ -103,11 +122,14 @@ impl Accept<'_> {
         let id = self.next.event;
         let first_delivery = self.next.delivery;
         let mut fresh = Vec::new();
-        let mut news = event.parts.is_empty();
+        let (mut news, mut repeats) = (false, false);
         for part in &event.parts {
-            let (delivery, is_news) = self.part(id, event, first_delivery, part)?;
-            fresh.extend(delivery);
-            news |= is_news;
+            match self.part(id, event, first_delivery, part)? {
+                Admitted::Sent(delivery) => fresh.push(*delivery),
+                Admitted::Noted => news = true,
+                Admitted::Repeated => repeats = true,
+                Admitted::Passed => {}
+            }
         }
         let groups = rows::groups_blob(event.groups.iter().map(AsRef::as_ref))?;
         let notes = serde_json::Value::from(event.notes.clone()).to_string();
@@ -129,18 +151,18 @@ impl Accept<'_> {
         .map_err(engine)?;
         self.next.event += 1;
         let deliveries = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
-        Ok(Done::Accepted(Accepted { uid: event.uid, deliveries, duplicate: !news }, fresh))
+        let duplicate = repeats && !news && fresh.is_empty();
+        Ok(Done::Accepted(Accepted { uid: event.uid, deliveries, duplicate }, fresh))
     }
 
-    /// Admits one part to its lane. Returns the delivery when it has to be sent, and whether it
-    /// was anything but a repeat.
+    /// Admits one part to its lane.
     fn part(
         &mut self,
         event_id: i64,
         event: &NewEvent,
         first: DeliveryId,
         part: &NewPart,
-    ) -> Result<(Option<Fresh>, bool), StoreError> {
+    ) -> Result<Admitted, StoreError> {
         let mut known = self.lane(part)?;
         let admission = lane::admit(
             &mut known.facts,
@@ -153,7 +175,9 @@ impl Accept<'_> {
             },
         );
         let repeat = admission == Admission::Duplicate;
-        let Some((action, alerts, state, reason)) = verdict(admission, part) else { return Ok((None, true)) };
+        let Some((action, alerts, state, reason)) = verdict(admission, part) else {
+            return Ok(Admitted::Passed);
+        };
         let sent = state == State::Waiting;
         let id = self.next.delivery;
         let lane_id = known.id.unwrap_or(self.next.lane);
@@ -179,15 +203,19 @@ impl Accept<'_> {
             rows::state_number(state),
             now,
             (!sent).then_some(now),
-            (state == State::Superseded).then_some(known.latest),
+            (state == State::Superseded && known.latest > 0).then_some(known.latest),
             reason,
         ])
         .map_err(engine)?;
-        self.write_lane(part, &known, lane_id, sent.then_some(id), now)?;
+        let due = self.write_lane(part, &known, lane_id, sent.then_some(id), now)?;
         self.next.delivery += 1;
+        if !sent {
+            return Ok(if repeat { Admitted::Repeated } else { Admitted::Noted });
+        }
         let seen = known.facts.seen || (known.first_open > 0 && known.first_open <= self.perhaps_sent);
-        let fresh = sent.then(|| Fresh {
+        Ok(Admitted::Sent(Box::new(Fresh {
             target: Arc::clone(&part.target),
+            due: rows::time(due),
             open: Open {
                 id,
                 lane: lane_id,
@@ -199,8 +227,7 @@ impl Accept<'_> {
                 attempts: 0,
             },
             lane: LaneState { seen, remote: known.remote },
-        });
-        Ok((fresh, !repeat))
+        })))
     }
 
     fn lane(&self, part: &NewPart) -> Result<KnownLane, StoreError> {
@@ -249,7 +276,7 @@ impl Accept<'_> {
         lane: LaneId,
         sent: Option<DeliveryId>,
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let waiting = known.facts.waiting + u32::from(sent.is_some());
         // A lane that already owes something keeps its time: back-off is not cut short by news.
         let due = if known.facts.waiting > 0 { known.due } else { now };
@@ -283,12 +310,24 @@ impl Accept<'_> {
             .map_err(engine)?;
             self.next.lane += 1;
         }
-        Ok(())
+        Ok(due)
     }
 
     fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
         self.transaction.prepare_cached(sql).map_err(engine)
     }
+}
+
+/// What became of one part.
+enum Admitted {
+    /// It is to be sent.
+    Sent(Box<Fresh>),
+    /// It is recorded only: stale, or a resolve of nothing.
+    Noted,
+    /// It is recorded as a repeat.
+    Repeated,
+    /// It did not concern its lane.
+    Passed,
 }
 
 #[derive(Debug, Default)]
@@ -331,56 +370,4 @@ pub fn told(group: &Arc<AlertGroup>, alerts: &[u32]) -> Arc<AlertGroup> {
     } else {
         Arc::new(group.part(alerts))
     }
-}
-
-fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<Done> {
-    let mut closed = 0;
-    for Settled { id, state, reason, by, attempt } in &settlement.settled {
-        let finished = (!state.is_open()).then(|| millis(settlement.now));
-        // `state < 2`: settling twice (a retried write whose first try did commit) changes nothing.
-        let changed = transaction
-            .prepare_cached(
-                "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = attempts + ?6
-                 WHERE id = ?1 AND state < 2",
-            )?
-            .execute(params![id, rows::state_number(*state), reason, by, finished, i64::from(attempt.is_some())])?;
-        closed += if state.is_open() { 0 } else { changed };
-        if let Some(attempt) = attempt
-            && changed > 0
-        {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO attempts(delivery, n, at, took, status, outcome, excerpt)
-                     SELECT ?1, attempts, ?2, ?3, ?4, ?5, ?6 FROM deliveries WHERE id = ?1",
-                )?
-                .execute(params![
-                    id,
-                    millis(attempt.at),
-                    i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX),
-                    attempt.status,
-                    attempt.outcome,
-                    attempt.excerpt,
-                ])?;
-        }
-    }
-    transaction
-        .prepare_cached(
-            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, touched_at = ?6 WHERE id = ?1",
-        )?
-        .execute(params![
-            settlement.lane,
-            i64::try_from(closed).unwrap_or(0),
-            millis(settlement.due),
-            settlement.after.seen,
-            settlement.after.remote.as_ref().map(|remote| &remote.0),
-            millis(settlement.now),
-        ])?;
-    Ok(Done::Kept)
-}
-
-fn quarantine(transaction: &Transaction<'_>, bytes: &Quarantined) -> rusqlite::Result<Done> {
-    transaction
-        .prepare_cached("INSERT INTO quarantine(source, received_at, reason, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![bytes.source, millis(bytes.received_at), bytes.reason, rows::pack(&bytes.body)])?;
-    Ok(Done::Kept)
 }

@@ -24,14 +24,14 @@ pub type Ask = (Op, oneshot::Sender<Result<Done, StoreError>>);
 /// What one commit took, for metrics: how long, and how many operations.
 pub type OnCommit = Box<dyn Fn(Duration, usize) + Send>;
 
-/// Runs until every sender of operations is gone, then marks a clean end.
+/// Runs until every sender of operations is gone, and gives the engine back to be closed.
 pub fn run(
     mut engine: Box<dyn Engine>,
     mut asks: mpsc::Receiver<Ask>,
     queues: &Queues,
     clock: &Arc<dyn Clock>,
     on_commit: &OnCommit,
-) {
+) -> Box<dyn Engine> {
     let mut batch: Vec<Ask> = Vec::with_capacity(BATCH_MAX);
     while asks.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
         let began = clock.now();
@@ -48,6 +48,11 @@ pub fn run(
             }
         }
     }
+    engine
+}
+
+/// Marks a clean end.
+pub fn close(engine: &mut dyn Engine) {
     match engine.close() {
         Ok(()) => tracing::debug!("the store is closed"),
         Err(error) => tracing::warn!(%error, "the store could not be closed cleanly"),

@@ -39,8 +39,7 @@ impl Compiled {
         let template = handlebars::Template::compile(source).map_err(|error| {
             let (line, column) = error.pos().unwrap_or((1, 1));
             let what = match error.reason() {
-                // The grammar's rules that would have fitted here help nobody.
-                TemplateErrorReason::InvalidSyntax(_) => "this cannot be read as a template".to_owned(),
+                TemplateErrorReason::InvalidSyntax(_) => misread(source, line, column).to_owned(),
                 reason => reason.to_string().lines().next().unwrap_or_default().to_owned(),
             };
             Flaw {
@@ -63,6 +62,20 @@ impl Compiled {
             Ok(()) => Ok(out.0),
             Err(error) => Err(sentence(&error)),
         }
+    }
+}
+
+/// What most likely keeps the text from being read: the grammar's rules that would have fitted
+/// here help nobody.
+fn misread(source: &str, line: usize, column: usize) -> &'static str {
+    let rest = source.split('\n').nth(line.saturating_sub(1));
+    let rest = rest.and_then(|line| line.get(column.saturating_sub(1)..));
+    let at_end = line >= source.split('\n').count() && rest.is_none_or(str::is_empty);
+    let is_open = source.rfind("{{").is_some_and(|start| !source[start..].contains("}}"));
+    match () {
+        () if is_open => "a `{{` is never closed",
+        () if at_end => "a `{{#block}}` is never closed",
+        () => "this cannot be read as a template",
     }
 }
 

@@ -111,7 +111,7 @@ fn unknown(sort: &str, name: &str, all: impl Iterator<Item = &'static str>, cure
     let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     let nearest = all.map(|known| (likeness(known), known)).filter(|(likeness, _)| *likeness > 0.8);
     let cure = match nearest.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((_, known)) => format!("did you mean `{known}`?"),
+        Some((_, known)) => format!("did you mean `{known}`"),
         None => cure.to_owned(),
     };
     (format!("there is no {sort} `{name}`"), cure)

@@ -1,0 +1,205 @@
+//! The words of the command line: what may be typed, and the help that explains it.
+//!
+//! Takes the arguments of the process, gives a [`Cli`]; what cannot be read ends the process with
+//! usage and exit code 2, as clap does it. What the words lead to is not here: one file a command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use tracing_subscriber::EnvFilter;
+
+/// Where the configuration is when nothing is said.
+pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  good
+  1  problems were found; they have been told
+  2  the command line itself is wrong";
+
+/// Takes alerts in, keeps them, routes and words them, and delivers them in order.
+///
+/// Alertmanager, Guance, Grafana and others post to it; it answers once an alert is on disk, and
+/// brings it to PagerDuty and others at their pace, again and again until it is in.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the relay until it is told to stop
+    ///
+    /// Reads the configuration, opens the store, listens, takes alerts in and delivers them. The log
+    /// goes to standard error; what targets of kind console and dry runs say goes to standard
+    /// output. SIGHUP reads the configuration again: on any problem the old one stays in force.
+    /// SIGTERM or SIGINT stops: what is under way is finished, what waits is kept for the next start.
+    #[command(after_help = EXIT_CODES, after_long_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+
+    /// Check the configuration, and tell everything that is wrong with it at once
+    ///
+    /// Reads the file as the daemon would: form, secrets, names, matchers, templates, tables. Every
+    /// problem is told with its place and what to do about it. Sends nothing and opens no port.
+    #[command(after_help = EXIT_CODES, after_long_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+
+    /// Show what would become of a payload: routes, deliveries, and the very requests
+    ///
+    /// Reads the payload as the source would and shows, alert by alert, its labels, every route that
+    /// was asked and why it took the alert or not, which deliveries would be made, and for each of
+    /// them the exact request, secrets starred. Sends nothing, keeps nothing, asks no running relay:
+    /// of inhibition it knows only the alerts of this payload, and of earlier news nothing. Who may
+    /// post is not checked.
+    #[command(after_help = EXIT_CODES, after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  alert-relay serve --config relay.yaml
+  alert-relay serve --log-format json --log-level info,alert_relay::deliver=debug
+
+Exit codes:
+  0  it was told to stop, and stopped in good order
+  1  it could not start: the configuration, the store or the address; it says which
+  2  the command line itself is wrong";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  alert-relay check --config relay.yaml
+  alert-relay check --config relay.yaml --no-secrets --json   # in CI, where the secrets are not
+
+Exit codes:
+  0  good; there may be warnings
+  1  there is an error, or the file cannot be read
+  2  the command line itself is wrong";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  alert-relay explain --config relay.yaml --source alertmanager payload.json
+  curl -s https://example.com/last-webhook | alert-relay explain --source guance -
+  alert-relay explain --source guance --header 'Content-Type: text/plain' message.txt
+  alert-relay explain --source grafana --at 2026-08-01T03:00:00+08:00 payload.json   # at night
+
+Exit codes:
+  0  the payload was read; where it leads has been shown
+  1  the payload cannot be read, there is no such source, or the configuration has an error
+  2  the command line itself is wrong";
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
+}
+
+/// How to read the configuration and how to show what came of it.
+#[derive(Debug, Args)]
+pub struct LookArgs {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Put placeholders where an environment variable or a secret file is missing
+    ///
+    /// For a machine that must not know the secrets. Everything else is checked all the same.
+    #[arg(long)]
+    pub no_secrets: bool,
+
+    /// Write JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write no colours, not even to a terminal (so does the environment variable NO_COLOR)
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// How the log is written: text for people, json for log shippers
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+
+    /// What is logged: a level, or levels by module as in `info,alert_relay::deliver=debug`
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub log_level: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// One line an event, for people
+    #[default]
+    Text,
+    /// One JSON object an event, for log shippers
+    Json,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Configuration and output.
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Configuration and output.
+    #[command(flatten)]
+    pub look: LookArgs,
+
+    /// The source that the payload comes to, by its name in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub source: String,
+
+    /// Explain as if it were this time, as in 2026-08-01T03:00:00Z; now when left out
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: Option<Timestamp>,
+
+    /// A header that comes with the payload, as in 'Content-Type: text/plain'; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+
+    /// The file that holds the body of the call; `-` for standard input
+    #[arg(value_name = "PAYLOAD")]
+    pub payload: PathBuf,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "write it with its offset, as in 2026-08-01T03:00:00Z or …T11:00:00+08:00".to_owned())
+}
+
+fn level(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err("write error, warn, info, debug or trace, as in info,alert_relay::deliver=debug".to_owned())
+        }
+    }
+}
+
+/// Name in lower case, and value.
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        }
+        _ => Err("write name and value, as in 'Content-Type: text/plain'".to_owned()),
+    }
+}

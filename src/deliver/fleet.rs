@@ -1,0 +1,111 @@
+//! The loops of all targets: started, counted, drained.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::attempt::Courier;
+use crate::deliver::target_loop::TargetLoop;
+use crate::metrics::{Metrics, TargetMetrics};
+use crate::rulebook::{Rulebook, Rulebooks};
+use crate::store::handle::Store;
+
+/// Pause between two counts of what waits.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// The pause is at least this many times as long as the count took.
+const COUNT_REST: u32 = 50;
+
+/// What runs, by target.
+type Loops = BTreeMap<Arc<str>, (TargetMetrics, JoinHandle<()>)>;
+
+/// Dice for a new loop.
+pub type Seed = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// All loops of all targets.
+#[derive(Clone)]
+pub struct Fleet {
+    books: Rulebooks,
+    store: Store,
+    courier: Courier,
+    metrics: Metrics,
+    stop: CancellationToken,
+    seed: Seed,
+    loops: Arc<Mutex<Loops>>,
+}
+
+impl Fleet {
+    /// A fleet without loops; `seed` gives each loop its dice.
+    pub fn new(rulebook: Rulebook, store: Store, courier: Courier, metrics: Metrics, seed: Seed) -> Fleet {
+        let books = Rulebooks::new(rulebook);
+        Fleet { books, store, courier, metrics, stop: CancellationToken::new(), seed, loops: Arc::default() }
+    }
+
+    /// The rules in force.
+    pub fn books(&self) -> &Rulebooks {
+        &self.books
+    }
+
+    /// One loop for each target of the rulebook in force; those that run go on. Must be called
+    /// inside of the runtime.
+    pub fn ensure_loops(&self) {
+        let mut loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, rule) in &self.books.current().targets {
+            loops.entry(Arc::clone(name)).or_insert_with(|| {
+                let metrics = self.metrics.target(name, rule.kind);
+                let (books, store, courier) = (self.books.clone(), self.store.clone(), self.courier.clone());
+                let one =
+                    TargetLoop::new(Arc::clone(name), books, store, courier, metrics.clone(), (self.seed)());
+                (metrics, tokio::spawn(one.run(self.stop.clone())))
+            });
+        }
+    }
+
+    /// Counts what waits for each target, for metrics, until `stop`. Counting a large backlog takes
+    /// a while, so the pause grows with it.
+    pub async fn count_backlog(self, stop: CancellationToken) {
+        let mut pause = COUNT_EVERY;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let began = self.courier.clock.now();
+            let waiting = match self.store.read(|reader| reader.waiting()).await {
+                Ok(waiting) => waiting,
+                Err(error) => {
+                    tracing::warn!(%error, "what waits could not be counted");
+                    continue;
+                }
+            };
+            let now = self.courier.clock.now();
+            pause = COUNT_EVERY.max(now.duration_since(began).unsigned_abs() * COUNT_REST);
+            let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+            for (name, (metrics, _)) in loops.iter() {
+                let of_target = waiting.iter().find(|(target, _, _)| **target == **name);
+                let (count, oldest) = of_target.map_or((0, None), |(_, count, oldest)| (*count, *oldest));
+                let age = oldest.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
+                metrics.backlog(usize::try_from(count).unwrap_or(usize::MAX), age);
+            }
+        }
+    }
+
+    /// Stops claiming and waits for what is under way; what is not done by then is cut, and counts
+    /// as perhaps sent at the next start.
+    pub async fn drain(&self, limit: Duration) {
+        self.stop.cancel();
+        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut handles: Vec<JoinHandle<()>> = loops.into_values().map(|(_, handle)| handle).collect();
+        let all = async {
+            for handle in &mut handles {
+                let _ended = handle.await;
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("some calls did not end in time and were cut");
+            handles.iter().for_each(JoinHandle::abort);
+        }
+    }
+}

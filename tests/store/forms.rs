@@ -1,0 +1,83 @@
+//! The stored forms: whatever goes in comes out, and what was written once can be read for ever.
+
+use std::path::Path;
+
+use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
+use alert_relay::domain::lane::{AlertClock, Clocks};
+use alert_relay::store::rows;
+use proptest::prelude::*;
+
+use crate::ground::{alert, at, group};
+
+fn labels() -> impl Strategy<Value = Labels> {
+    prop::collection::btree_map(any::<String>(), any::<String>(), 0..5)
+}
+
+fn any_alert() -> impl Strategy<Value = Alert> {
+    let ends = prop::option::of(0..9_999_999_i64);
+    (labels(), labels(), ends, any::<u64>(), any::<String>()).prop_map(
+        |(labels, annotations, ends, print, url)| Alert {
+            labels,
+            annotations,
+            fingerprint: Fingerprint(print),
+            generator_url: url,
+            ..alert("a", 5, ends)
+        },
+    )
+}
+
+fn any_group() -> impl Strategy<Value = AlertGroup> {
+    let alerts = prop::collection::vec(any_alert(), 1..6);
+    (alerts, any::<String>(), labels(), any::<u64>(), any::<i64>()).prop_map(
+        |(alerts, key, group_labels, truncated, number)| {
+            let event = serde_json::json!({ "text": key.clone(), "number": number });
+            AlertGroup { group_labels, truncated, event, ..(*group(&key, alerts)).clone() }
+        },
+    )
+}
+
+fn clock() -> impl Strategy<Value = AlertClock> {
+    let time = || prop::option::of((-9_999_999..9_999_999_i64).prop_map(at));
+    (time(), any::<bool>(), time()).prop_map(|(starts, resolved, ends)| {
+        let status = if resolved { Status::Resolved } else { Status::Firing };
+        AlertClock { starts, status, ends }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_packed_comes_out_and_nonsense_is_an_error(bytes: Vec<u8>, repeat in 1..50_usize) {
+        prop_assert_eq!(rows::unpack(&rows::pack(&bytes.repeat(repeat))).unwrap(), bytes.repeat(repeat));
+        let _any_answer_but_a_panic = (rows::unpack(&bytes), rows::groups(&bytes), rows::clocks(&bytes));
+    }
+
+    #[test]
+    fn groups_come_out_as_they_went_in(groups in prop::collection::vec(any_group(), 0..4)) {
+        prop_assert_eq!(rows::groups(&rows::groups_blob(groups.iter()).unwrap()).unwrap(), groups);
+    }
+
+    #[test]
+    fn clocks_come_out_as_they_went_in(clocks in prop::collection::btree_map(any::<u64>().prop_map(Fingerprint), clock(), 0..9)) {
+        let clocks: Clocks = clocks;
+        prop_assert_eq!(rows::clocks(&rows::clocks_blob(&clocks)).unwrap(), clocks);
+    }
+}
+
+/// A change of form gets a new leading byte or a migration: these files are never rewritten.
+#[test]
+fn what_the_first_version_wrote_is_still_written_and_read() {
+    let groups = [(*group("disk", vec![alert("disk", 0, None), alert("cpu", 1, Some(2))])).clone()];
+    let clocks: Clocks =
+        groups[0].alerts.iter().map(|alert| (alert.fingerprint, AlertClock::of(alert))).collect();
+    let written =
+        [("groups", rows::groups_blob(groups.iter()).unwrap()), ("clocks", rows::clocks_blob(&clocks))];
+    for (name, blob) in &written {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/fixtures").join(format!("{name}.hex"));
+        let hex: String = blob.iter().map(|byte| format!("{byte:02x}")).collect();
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(kept.trim(), hex, "{}", file.display());
+    }
+    assert_eq!(rows::groups(&written[0].1).unwrap(), groups);
+    assert_eq!(rows::clocks(&written[1].1).unwrap(), clocks);
+}

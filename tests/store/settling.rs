@@ -1,0 +1,50 @@
+//! What a try came to, and forgetting.
+
+use alert_relay::domain::delivery::State;
+use alert_relay::store::boundary::Retention;
+use uuid::Uuid;
+
+use crate::ground::{at, news};
+use crate::{delivery, open, settlement, waiting};
+
+#[tokio::test]
+async fn a_settlement_written_twice_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    store.accept(news(1, 0, "pager", "disk", 0, None)).await.unwrap();
+    for state in [State::Waiting, State::Waiting, State::Delivered, State::Delivered] {
+        store.settle(settlement(1, state, true, None)).await.unwrap();
+        let record = delivery(&store, 1).await;
+        assert_eq!((record.state, record.attempts.len()), (state, 1));
+        assert_eq!(waiting(&store).await, u64::from(state.is_open()));
+    }
+}
+
+#[tokio::test]
+async fn pruning_takes_what_is_finished_and_old_and_never_what_is_owed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    for (uid, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
+        store.accept(news(uid, 0, "pager", name, 0, None)).await.unwrap();
+    }
+    for id in [1, 3, 4] {
+        let mut settled = settlement(id, State::Delivered, false, None);
+        settled.lane = id;
+        store.settle(settled).await.unwrap();
+    }
+    let retention = Retention { events_before: at(50), lanes_before: at(50), rows_max: 2 };
+    let mut steps = 0;
+    while store.prune(retention).await.unwrap() >= 2 {
+        steps += 1;
+        assert!(steps < 50, "it never comes to an end");
+    }
+    assert!(steps > 1, "in small steps");
+    let mut left = Vec::new();
+    for uid in 1..=4 {
+        if store.read(move |reader| reader.event(Uuid::from_u128(uid))).await.unwrap().is_some() {
+            left.push(uid);
+        }
+    }
+    assert_eq!(left, [2, 4], "2 is owed; 4 is the newest, from which the next ids are counted");
+    assert_eq!(waiting(&store).await, 1);
+}
