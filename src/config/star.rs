@@ -6,14 +6,15 @@
 //! of a value. References such as `${TOKEN}` are no secrets and stay.
 
 /// A key whose name contains one of these holds a secret, or several in a list or map.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "token",
     "secret",
     "password",
     "passwd",
     "bearer",
     "basic",
-    "auth",
+    "authorization",
+    "-auth",
     "_key",
     "-key",
     "cookie",
