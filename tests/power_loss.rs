@@ -2,8 +2,7 @@
 //! and its calls of the kernel must show, for every answer that said "accepted", a sync of the
 //! store's log that began after the event was written and committed and ended before the answer
 //! began. That the disk keeps what it has synced is the disk's promise.
-#![expect(clippy::unwrap_used, reason = "a test may fall over")]
-#![expect(clippy::disallowed_methods, reason = "tests live in the real world")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
 #![expect(clippy::disallowed_macros, reason = "what a run did is worth a line, shown when it fails")]
 
 #[path = "crash/load.rs"]

@@ -64,8 +64,10 @@ fn star_line(line: &str, all_secret: bool, out: &mut String) {
             let is_key = behind.trim_start().starts_with(':') && !behind.trim_start().starts_with("://");
             let hidden = all_secret || pending || secret_until.is_some();
             if is_key {
+                // A name in quotes where a secret is expected may be the secret itself.
+                let quoted = scalar.starts_with(['"', '\'']);
                 pending = is_secret(scalar);
-                out.push_str(scalar);
+                out.push_str(&star_scalar(scalar, hidden && quoted));
             } else {
                 out.push_str(&star_scalar(scalar, hidden));
             }
