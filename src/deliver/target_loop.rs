@@ -187,7 +187,7 @@ impl TargetLoop {
                 self.metrics.delivery_entered(settled.state);
             }
             if settled.state == State::Dead {
-                tracing::error!(target_name = %self.name, delivery = settled.id, reason = %settled.reason, "dead letter");
+                tracing::error!(target_name = %self.name, delivery = settled.id, reason = settled.reason.as_str(), "dead letter");
                 self.tell_dead_letter(claimed, &settled.reason);
             }
         }
@@ -328,11 +328,11 @@ impl TargetLoop {
         let outcome = tried.outcome.word();
         match &tried.outcome {
             Outcome::Delivered { .. } => tracing::info!(
-                target_name = %self.name, delivery = %head.uid, action = %head.action, key = %head.key,
+                target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
                 attempt = head.attempts + 1, status = tried.status, took_ms, outcome, "attempt"
             ),
             other => tracing::warn!(
-                target_name = %self.name, delivery = %head.uid, action = %head.action, key = %head.key,
+                target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
                 attempt = head.attempts + 1, status = tried.status, took_ms, outcome, reason = other.reason(), "attempt"
             ),
         }

@@ -134,10 +134,10 @@ impl Call<'_> {
             plan(self.book, groups, &active, now)
         };
         for (target, fault) in &plan.faults {
-            tracing::warn!(target_name = %target, field = %fault.field, error = %fault.what, "a template failed; the default dedup key was used");
+            tracing::warn!(target_name = %target, field = %fault.field, error = self.book.redactor.clean(&fault.what).as_str(), "a template failed; the default dedup key was used");
         }
         let mut notes = plan.notes();
-        notes.extend(reading.notes.iter().cloned());
+        notes.extend(reading.notes.iter().map(|note| self.book.redactor.clean(note)));
         let event = NewEvent {
             uid: self.app.fresh_id(now),
             source: self.name.to_owned(),
@@ -181,19 +181,33 @@ impl Call<'_> {
     /// Unreadable bytes are kept for a person to look at.
     async fn set_aside(&self, unreadable: Unreadable, body: Bytes) -> Refusal {
         self.metrics.event_received(Intake::Unreadable);
-        tracing::warn!(source = self.name, peer = %self.head.peer.addr, reason = %unreadable, "a body cannot be read; it is kept in quarantine");
+        let reason = self.book.redactor.clean(&unreadable.to_string());
+        tracing::warn!(source = self.name, peer = %self.head.peer.addr, reason = reason.as_str(), "a body cannot be read; it is kept in quarantine");
         let bytes = Quarantined {
             source: self.name.to_owned(),
             received_at: self.head.now,
-            reason: unreadable.to_string(),
-            body: body.to_vec(),
+            reason: reason.clone(),
+            // Whoever posts to the wrong place may well post a secret.
+            body: self.starred(body),
         };
         if let Err(error) = self.app.store.quarantine(bytes).await {
             return self.turned_away(&error);
         }
         self.metrics.quarantined();
-        let problem = ProblemDetails::new(StatusCode::BAD_REQUEST, unreadable.to_string());
-        Box::new(problem.with("at", unreadable.at).with("source", self.name).into_answer())
+        let problem = ProblemDetails::new(StatusCode::BAD_REQUEST, reason);
+        Box::new(
+            problem
+                .with("at", self.book.redactor.clean(&unreadable.at))
+                .with("source", self.name)
+                .into_answer(),
+        )
+    }
+
+    /// The bytes as they came, unless they hold a secret of the configuration.
+    fn starred(&self, body: Bytes) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&body);
+        let clean = self.book.redactor.clean(&text);
+        if clean == text { body.to_vec() } else { clean.into_bytes() }
     }
 
     fn turned_away(&self, error: &StoreError) -> Refusal {
