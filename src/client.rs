@@ -53,7 +53,8 @@ impl Default for ClientSettings {
             first_byte: None,
             user_agent: concat!("alert-relay/", env!("CARGO_PKG_VERSION")).to_owned(),
             reply_bytes_max: 64 * 1024,
-            idle_connections_max: 32,
+            // As many as a target may call at once: with fewer, calls under load would open and close.
+            idle_connections_max: 256,
             idle_timeout: Duration::from_secs(20),
             extra_roots: None,
             denied_addresses: Vec::new(),

@@ -3,11 +3,12 @@
 //! Everything here is waiting and carrying out; every decision is the engine's. A lane stays busy
 //! until its settlement is on disk, so order and "not twice" hold whatever the timing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
@@ -42,7 +43,9 @@ pub struct TargetLoop {
     courier: Courier,
     metrics: TargetMetrics,
     engine: Engine,
-    tries: JoinSet<(Claimed, Option<Tried>)>,
+    tries: JoinSet<Tried>,
+    /// What is being tried, by the task that tries it.
+    under_way: HashMap<Id, Arc<Claimed>>,
     writes: JoinSet<Resolution>,
     rescue: Rescue,
     /// The target is well again: what was given up is to be told again.
@@ -78,6 +81,7 @@ impl TargetLoop {
             metrics,
             engine: Engine::new(seed),
             tries: JoinSet::new(),
+            under_way: HashMap::new(),
             writes: JoinSet::new(),
         }
     }
@@ -128,15 +132,13 @@ impl TargetLoop {
         self.finish().await;
     }
 
+    /// In a task of its own, so that a panic in a kind costs one try and not the loop.
     fn send(&mut self, book: Arc<Rulebook>, rule: Arc<TargetRule>, claimed: Claimed) {
-        let courier = self.courier.clone();
-        let metrics = self.metrics.clone();
-        self.tries.spawn(async move {
-            // In a task of its own, so that a panic in a kind costs one try and not the loop.
-            let work = claimed.clone();
-            let attempt = tokio::spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
-            (claimed, attempt.await.ok())
-        });
+        let (courier, metrics) = (self.courier.clone(), self.metrics.clone());
+        let claimed = Arc::new(claimed);
+        let work = Arc::clone(&claimed);
+        let task = self.tries.spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
+        self.under_way.insert(task.id(), claimed);
     }
 
     async fn wait(
@@ -156,10 +158,8 @@ impl TargetLoop {
         let look = if self.look_at > Timestamp::UNIX_EPOCH { FALLBACK_EVERY } else { SLEEP_MAX };
         let pause = until.map_or(look, |until| until.duration_since(now).unsigned_abs().min(look));
         tokio::select! {
-            Some(joined) = self.tries.join_next(), if !self.tries.is_empty() => {
-                if let Ok((claimed, tried)) = joined {
-                    self.tried(&claimed, tried, terms);
-                }
+            Some(joined) = self.tries.join_next_with_id(), if !self.tries.is_empty() => {
+                self.tried(joined, terms);
             }
             Some(joined) = self.writes.join_next(), if !self.writes.is_empty() => {
                 if let Ok(resolution) = joined {
@@ -171,29 +171,30 @@ impl TargetLoop {
         }
     }
 
-    fn tried(&mut self, claimed: &Claimed, tried: Option<Tried>, terms: &Terms) {
+    fn tried(&mut self, joined: Result<(Id, Tried), JoinError>, terms: &Terms) {
         let now = self.courier.clock.now();
-        let tried = tried.unwrap_or_else(|| panicked(now));
-        self.log(claimed, &tried);
+        let (id, tried) = joined.unwrap_or_else(|error| (error.id(), panicked(now)));
+        let Some(claimed) = self.under_way.remove(&id) else { return };
+        self.log(&claimed, &tried);
         if let (Outcome::Delivered { .. }, Some(head)) = (&tried.outcome, &claimed.head) {
             self.metrics.delivered(now.duration_since(head.accepted_at).unsigned_abs());
         }
         if !tried.outcome.reason().is_empty() {
             self.trouble = tried.outcome.reason().to_owned();
         }
-        let resolution = self.engine.tried(claimed, tried, terms, now);
+        let resolution = self.engine.tried(&claimed, tried, terms, now);
         for settled in &resolution.settlement.settled {
             if !matches!(settled.state, State::Waiting | State::Delivered) {
                 self.metrics.delivery_entered(settled.state);
             }
             if settled.state == State::Dead {
                 tracing::error!(target_name = %self.name, delivery = settled.id, reason = settled.reason.as_str(), "dead letter");
-                self.tell_dead_letter(claimed, &settled.reason);
+                self.tell_dead_letter(&claimed, &settled.reason);
             }
         }
         self.tell_health(resolution.health.as_ref());
-        if let Some(fallback) = self.owes_fallback(claimed, &resolution) {
-            self.write_after_telling(resolution, claimed, fallback);
+        if let Some(fallback) = self.owes_fallback(&claimed, &resolution) {
+            self.write_after_telling(resolution, &claimed, fallback);
         } else {
             self.write(resolution);
         }
@@ -312,11 +313,11 @@ impl TargetLoop {
     async fn finish(&mut self) {
         let book = self.books.current();
         let terms = book.targets.get(&self.name).map(|rule| terms_of(rule));
-        while let Some(joined) = self.tries.join_next().await {
-            match (joined, &terms) {
-                (Ok((claimed, tried)), Some(terms)) => self.tried(&claimed, tried, terms),
-                // Its target is gone from the configuration, or it panicked: nobody can judge it.
-                _ => self.store.leave_in_doubt(),
+        while let Some(joined) = self.tries.join_next_with_id().await {
+            match &terms {
+                Some(terms) => self.tried(joined, terms),
+                // Its target is gone from the configuration: nobody can judge it.
+                None => self.store.leave_in_doubt(),
             }
         }
         while self.writes.join_next().await.is_some() {}

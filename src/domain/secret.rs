@@ -90,6 +90,11 @@ impl Redactor {
         Redactor { patterns: patterns.ok() }
     }
 
+    /// Whether a known secret stands in these bytes.
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.patterns.as_ref().is_some_and(|patterns| patterns.is_match(bytes))
+    }
+
     /// The text with every known secret starred.
     pub fn clean(&self, text: &str) -> String {
         match &self.patterns {

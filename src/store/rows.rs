@@ -4,10 +4,12 @@
 //! leading byte or a migration, never a silent reinterpretation.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::domain::delivery::State;
@@ -156,6 +158,20 @@ pub fn alerts(blob: &[u8]) -> Vec<u32> {
     blob.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
 }
 
+/// The outside id of the n-th delivery of an event.
+pub fn delivery_uid(event: Uuid, n: i64) -> String {
+    format!("{}-{n}", event.simple())
+}
+
+/// The group as a delivery tells it.
+pub fn told(group: &Arc<AlertGroup>, alerts: &[u32]) -> Arc<AlertGroup> {
+    if alerts_blob(alerts, group.alerts.len()).is_none() {
+        Arc::clone(group)
+    } else {
+        Arc::new(group.part(alerts))
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct GroupRow<'a> {
     source: Cow<'a, str>,
@@ -197,7 +213,9 @@ fn is_zero(number: &u64) -> bool {
 /// The groups of an event as a blob.
 pub fn groups_blob<'a>(groups: impl Iterator<Item = &'a AlertGroup>) -> Result<Vec<u8>, StoreError> {
     let rows: Vec<GroupRow<'_>> = groups.map(group_row).collect();
-    let json = serde_json::to_vec(&rows).map_err(|e| StoreError::Engine(e.to_string()))?;
+    // A kilobyte an alert: growing step by step would copy it over and over on the writer's thread.
+    let mut json = Vec::with_capacity(rows.iter().map(|row| 1024 * (1 + row.alerts.len())).sum());
+    serde_json::to_writer(&mut json, &rows).map_err(|e| StoreError::Engine(e.to_string()))?;
     Ok(pack(&json))
 }
 

@@ -16,7 +16,6 @@ use crate::store::boundary::{
 };
 use crate::store::rows;
 use crate::store::sqlite::engine;
-use crate::store::sqlite_write::{delivery_uid, told};
 
 /// A reader.
 #[derive(Debug)]
@@ -90,11 +89,12 @@ impl SqliteReader {
         let group = all
             .get(row.group)
             .ok_or_else(|| StoreError::Engine(format!("event {} has no group {}", row.event, row.group)))?;
-        let group = row.alerts.map_or_else(|| Arc::clone(group), |blob| told(group, &rows::alerts(&blob)));
+        let group =
+            row.alerts.map_or_else(|| Arc::clone(group), |blob| rows::told(group, &rows::alerts(&blob)));
         Ok(Open {
             id: row.id,
             lane,
-            uid: delivery_uid(row.uid, row.id - row.first_delivery),
+            uid: rows::delivery_uid(row.uid, row.id - row.first_delivery),
             key: key.clone(),
             action: rows::action(row.action)?,
             group,

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use uuid::Uuid;
 
-use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::alert::Status;
 use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
@@ -225,10 +224,10 @@ impl Accept<'_> {
             open: Open {
                 id,
                 lane: lane_id,
-                uid: delivery_uid(event.uid, id - first),
+                uid: rows::delivery_uid(event.uid, id - first),
                 key: part.key.clone(),
                 action,
-                group: told(group, &alerts),
+                group: rows::told(group, &alerts),
                 accepted_at: event.received_at,
                 attempts: 0,
                 note: part.note.clone(),
@@ -388,19 +387,5 @@ fn verdict(admission: Admission, part: &NewPart) -> Option<(Action, Vec<u32>, St
         Admission::NothingOpen => {
             Some((action, Vec::new(), State::Expired, "a resolve of something never opened"))
         }
-    }
-}
-
-/// The outside id of the n-th delivery of an event.
-pub fn delivery_uid(event: Uuid, n: i64) -> String {
-    format!("{}-{n}", event.simple())
-}
-
-/// The group as a delivery tells it.
-pub fn told(group: &Arc<AlertGroup>, alerts: &[u32]) -> Arc<AlertGroup> {
-    if rows::alerts_blob(alerts, group.alerts.len()).is_none() {
-        Arc::clone(group)
-    } else {
-        Arc::new(group.part(alerts))
     }
 }
