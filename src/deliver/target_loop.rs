@@ -29,6 +29,8 @@ use crate::store::schedule::Claimed;
 const EACH_LANE_MAX: usize = 64;
 /// Pause before a write or a read that the store refused is tried again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Outcomes that may wait to be written, as a multiple of the calls at once.
+const UNWRITTEN_FACTOR: usize = 2;
 /// How often lanes are looked through for those whose fallback is to be told.
 const FALLBACK_EVERY: Duration = Duration::from_secs(1);
 /// Longest sleep, so that a wall clock that jumps is noticed.
@@ -109,6 +111,12 @@ impl TargetLoop {
                 && let Err(error) = self.rescue.redrive(now).await
             {
                 tracing::error!(target_name = %self.name, %error, "what was given up could not be told again");
+            }
+            // What has been tried and is not written down would be tried again after a crash: while
+            // the disk does not keep up, nothing more is sent.
+            if self.writes.len() >= UNWRITTEN_FACTOR * terms.concurrency {
+                self.wait(None, now, &terms, &stop).await;
+                continue;
             }
             let step = self.engine.step(&mut self.queue.schedule(), &terms, now);
             match step {
