@@ -4,10 +4,12 @@
 //! leading byte or a migration, never a silent reinterpretation.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::domain::delivery::State;
@@ -154,6 +156,20 @@ pub fn alerts_blob(alerts: &[u32], of: usize) -> Option<Vec<u8>> {
 /// Reads what [`alerts_blob`] wrote.
 pub fn alerts(blob: &[u8]) -> Vec<u32> {
     blob.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
+}
+
+/// The outside id of the n-th delivery of an event.
+pub fn delivery_uid(event: Uuid, n: i64) -> String {
+    format!("{}-{n}", event.simple())
+}
+
+/// The group as a delivery tells it.
+pub fn told(group: &Arc<AlertGroup>, alerts: &[u32]) -> Arc<AlertGroup> {
+    if alerts_blob(alerts, group.alerts.len()).is_none() {
+        Arc::clone(group)
+    } else {
+        Arc::new(group.part(alerts))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

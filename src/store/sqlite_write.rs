@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use uuid::Uuid;
 
-use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::alert::Status;
 use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
     Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
-use crate::store::rows::{self, millis};
-use crate::store::sqlite::{Found, engine, mark_closed};
+use crate::store::rows::{self, delivery_uid, millis, told};
+use crate::store::sqlite::{Found, Ids, engine, mark_closed};
+use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
 use crate::store::sqlite_settle::{quarantine, settle};
 
@@ -24,14 +24,6 @@ pub struct SqliteEngine {
     next: Ids,
     perhaps_sent: DeliveryId,
     prune: Round,
-}
-
-/// The next free ids. Gaps after a failed batch are harmless.
-#[derive(Debug, Clone, Copy)]
-struct Ids {
-    event: i64,
-    delivery: DeliveryId,
-    lane: LaneId,
 }
 
 impl SqliteEngine {
@@ -66,6 +58,9 @@ impl SqliteEngine {
                 Op::Settle(settlement) => settle(&transaction, settlement).map_err(engine)?,
                 Op::Quarantine(bytes) => quarantine(&transaction, bytes).map_err(engine)?,
                 Op::Prune(retention) => prune(&transaction, retention, &mut pruning).map_err(engine)?,
+                Op::Manage(order) => {
+                    sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
+                }
             });
         }
         let next = accept.next;
@@ -85,7 +80,7 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) => false,
+        Op::Settle(_) | Op::Prune(_) | Op::Manage(_) => false,
     }
 }
 
@@ -355,19 +350,5 @@ fn verdict(admission: Admission, part: &NewPart) -> Option<(Action, Vec<u32>, St
         Admission::NothingOpen => {
             Some((action, Vec::new(), State::Expired, "a resolve of something never opened"))
         }
-    }
-}
-
-/// The outside id of the n-th delivery of an event.
-pub fn delivery_uid(event: Uuid, n: i64) -> String {
-    format!("{}-{n}", event.simple())
-}
-
-/// The group as a delivery tells it.
-pub fn told(group: &Arc<AlertGroup>, alerts: &[u32]) -> Arc<AlertGroup> {
-    if rows::alerts_blob(alerts, group.alerts.len()).is_none() {
-        Arc::clone(group)
-    } else {
-        Arc::new(group.part(alerts))
     }
 }
