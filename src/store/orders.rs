@@ -129,6 +129,8 @@ pub struct OrphanFilter {
     pub now: Timestamp,
     /// What still fires counts as an orphan when nothing has happened to it for so long.
     pub silent_for: Duration,
+    /// This lane only.
+    pub lane: Option<i64>,
     /// At most so many.
     pub limit: usize,
 }

@@ -89,7 +89,9 @@ impl Desk<'_> {
         let state = rows::state(known.state)?;
         let lane = self.lane(known.lane)?;
         let Some(lane) = lane else {
-            return refuse("what is known of its lane is past its retention; it cannot be sent in order any more");
+            return refuse(
+                "what is known of its lane is past its retention; it cannot be sent in order any more",
+            );
         };
         match state {
             State::Delivered | State::Superseded => {
@@ -121,7 +123,8 @@ impl Desk<'_> {
         let Some(group) = groups.into_iter().nth(known.group).map(Arc::new) else {
             return Err(StoreError::Engine(format!("delivery {id} has no group")));
         };
-        let group = known.alerts.map_or_else(|| Arc::clone(&group), |blob| told(&group, &rows::alerts(&blob)));
+        let group =
+            known.alerts.map_or_else(|| Arc::clone(&group), |blob| told(&group, &rows::alerts(&blob)));
         let who = &self.order.who;
         let note = format!("{REDRIVE_NOTE}{who}: delivery {id}");
         let reason = format!("{REDRIVE_NOTE}{who}");
@@ -137,7 +140,8 @@ impl Desk<'_> {
             return refuse(&format!("it is {} already; only what waits can be dropped", state.as_str()));
         }
         let who = &self.order.who;
-        let reason = if why.is_empty() { format!("dropped by {who}") } else { format!("dropped by {who}: {why}") };
+        let reason =
+            if why.is_empty() { format!("dropped by {who}") } else { format!("dropped by {who}: {why}") };
         let now = millis(self.order.at);
         self.change(
             "UPDATE deliveries SET state = ?2, reason = ?3, finished_at = ?4 WHERE id = ?1",
@@ -280,7 +284,10 @@ impl Desk<'_> {
                 waiting: row.get(2)?,
                 due: row.get(3)?,
                 latest: row.get(4)?,
-                state: LaneState { seen: row.get(5)?, remote: row.get::<_, Option<String>>(6)?.map(RemoteRef) },
+                state: LaneState {
+                    seen: row.get(5)?,
+                    remote: row.get::<_, Option<String>>(6)?.map(RemoteRef),
+                },
                 clocks: Clocks::new(),
             };
             Ok((lane, blob))

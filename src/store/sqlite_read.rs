@@ -13,9 +13,7 @@ use crate::store::boundary::{
     DeliveryId, DeliveryRecord, DueLane, EventRecord, LaneId, LaneState, LaneWork, Open, Page, Reader,
     StoreError,
 };
-use crate::store::orders::{
-    AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings,
-};
+use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_search as search;

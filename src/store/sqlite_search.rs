@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::store::boundary::{AttemptRecord, DeliveryId, DeliveryRecord, Page, StoreError};
-use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings};
+use crate::store::orders::{
+    AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings,
+};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_orders::is_over;
@@ -19,7 +21,8 @@ const EVENTS_MAX: usize = 2_000;
 /// Events lie in order of arrival but for those that were on their way at the same time.
 const DISORDER: Duration = Duration::from_secs(60);
 
-const COLUMNS: &str = "SELECT d.id, d.lane, coalesce(l.target, ''), coalesce(l.key, ''), d.action, d.state, d.reason, d.by,
+const COLUMNS: &str =
+    "SELECT d.id, d.lane, coalesce(l.target, ''), coalesce(l.key, ''), d.action, d.state, d.reason, d.by,
     d.accepted_at, d.finished_at, e.uid
     FROM deliveries d LEFT JOIN lanes l ON l.id = d.lane LEFT JOIN events e ON e.id = d.event";
 
@@ -64,7 +67,10 @@ pub fn page(connection: &Connection, filter: &Filter) -> Result<Page, StoreError
         let mut record = record(row)?;
         last = record.id;
         // Ids ascend with the time of acceptance: what follows is older still.
-        if filter.since.is_some_and(|since| record.accepted_at.saturating_add(DISORDER).is_ok_and(|at| at < since)) {
+        if filter
+            .since
+            .is_some_and(|since| record.accepted_at.saturating_add(DISORDER).is_ok_and(|at| at < since))
+        {
             break;
         }
         if passes(filter, &record) {
@@ -135,13 +141,13 @@ fn attempts(connection: &Connection, delivery: DeliveryId) -> Result<Vec<Attempt
 pub fn orphans(connection: &Connection, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError> {
     let silent_since = filter.now.saturating_sub(filter.silent_for).map_or(0, millis);
     let mut found = Vec::new();
-    let mut after = 0;
+    let mut after = filter.lane.map_or(0, |lane| lane - 1);
     loop {
         let last: Option<i64> = connection
             .prepare_cached("SELECT max(id) FROM (SELECT id FROM lanes WHERE id > ?1 ORDER BY id LIMIT ?2)")
             .and_then(|mut query| query.query_row(params![after, WALK_MAX], |row| row.get(0)))
             .map_err(engine)?;
-        let Some(last) = last else { return Ok(found) };
+        let Some(last) = filter.lane.or(last) else { return Ok(found) };
         let mut query = connection
             .prepare_cached(
                 "SELECT id, target, key, latest, touched_at, clocks FROM lanes
@@ -167,6 +173,9 @@ pub fn orphans(connection: &Connection, filter: &OrphanFilter) -> Result<Vec<Orp
             if found.len() >= filter.limit {
                 return Ok(found);
             }
+        }
+        if filter.lane.is_some() {
+            return Ok(found);
         }
         after = last;
     }
@@ -210,7 +219,8 @@ pub fn recorded(connection: &Connection, wanted: &Recorded) -> Result<Recordings
         walked += 1;
         last = row.get(0).map_err(engine)?;
         let received_at = rows::time(row.get(3).map_err(engine)?);
-        if wanted.until.is_some_and(|until| received_at.saturating_sub(DISORDER).is_ok_and(|at| at >= until)) {
+        if wanted.until.is_some_and(|until| received_at.saturating_sub(DISORDER).is_ok_and(|at| at >= until))
+        {
             break;
         }
         let recording = Recording {
