@@ -54,6 +54,7 @@ pub(super) async fn run(app: &State, head: &Head<'_>, wanted: Wanted) -> Result<
         return Err(wrong(&format!("rate: write events a second, more than 0 and at most {RATE_MAX}")));
     }
     let query = question(&book, head, &wanted, rate)?;
+    let (since, until) = (query.since.map(|at| at.to_string()), query.until.map(|at| at.to_string()));
     let (events, next) = app.store.read(move |reader| reader.recorded(&query)).await.map_err(stumbled)?;
     let mut told = Vec::with_capacity(events.len());
     if !wanted.dry_run && !events.is_empty() {
@@ -78,7 +79,10 @@ pub(super) async fn run(app: &State, head: &Head<'_>, wanted: Wanted) -> Result<
             }
         }
     }
-    Ok(answer::json(StatusCode::OK, &json!({ "dry_run": wanted.dry_run, "events": told, "next": next })))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({ "dry_run": wanted.dry_run, "since": since, "until": until, "events": told, "next": next }),
+    ))
 }
 
 fn question(book: &Rulebook, head: &Head<'_>, wanted: &Wanted, rate: f64) -> Result<Recorded, Refusal> {
@@ -109,7 +113,8 @@ fn question(book: &Rulebook, head: &Head<'_>, wanted: &Wanted, rate: f64) -> Res
     let per_piece = (rate * PIECE_SECONDS).ceil().clamp(1.0, PIECE_MAX as f64) as usize;
     Ok(Recorded {
         since: read("since", &wanted.since)?.or(earliest),
-        until: read("until", &wanted.until)?,
+        // What comes in meanwhile is no part of it.
+        until: Some(read("until", &wanted.until)?.unwrap_or(head.now)),
         source: wanted.source.clone(),
         uids,
         after: wanted.after,

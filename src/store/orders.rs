@@ -91,7 +91,7 @@ pub struct Filter {
     pub target: Option<String>,
     /// In one of these states; empty: in any.
     pub states: Vec<State>,
-    /// Of this dedup key.
+    /// Of this dedup key, or of those that begin so.
     pub key: Option<String>,
     /// Accepted at this time or later.
     pub since: Option<Timestamp>,

@@ -230,17 +230,9 @@ impl Schedule {
 
     /// Keeps a lane from being claimed, whether it is known here or not; false when it is busy.
     pub fn withhold(&mut self, id: LaneId) -> bool {
-        match self.lanes.get_mut(&id) {
-            Some(lane) if lane.busy => return false,
-            Some(lane) => {
-                lane.busy = true;
-                self.due.remove(&(lane.due, id));
-            }
-            None => {
-                self.lanes.insert(id, Lane { busy: true, ..Lane::on_disk(DUE_UNKNOWN) });
-            }
-        }
-        true
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::on_disk(DUE_UNKNOWN));
+        self.due.remove(&(lane.due, id));
+        !std::mem::replace(&mut lane.busy, true)
     }
 
     /// Ends [`Schedule::withhold`]: what the lane owes has changed on disk and is read again, at

@@ -83,7 +83,7 @@ pub fn page(connection: &Connection, filter: &Filter) -> Result<Page, StoreError
 
 fn passes(filter: &Filter, record: &DeliveryRecord) -> bool {
     filter.target.as_ref().is_none_or(|target| *target == record.target)
-        && filter.key.as_ref().is_none_or(|key| *key == record.key)
+        && filter.key.as_ref().is_none_or(|key| record.key.starts_with(key.as_str()))
         && (filter.states.is_empty() || filter.states.contains(&record.state))
         && filter.since.is_none_or(|since| record.accepted_at >= since)
         && filter.until.is_none_or(|until| record.accepted_at < until)
