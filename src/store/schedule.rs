@@ -239,15 +239,14 @@ impl Schedule {
     /// `due` or when it was due before.
     pub fn readmit(&mut self, id: LaneId, due: Option<Timestamp>) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
-        let due = due.map_or(lane.due, Timestamp::as_millisecond);
         self.held -= lane.queue.len();
-        if due == DUE_UNKNOWN {
+        if lane.due == DUE_UNKNOWN {
             self.lanes.remove(&id);
             self.leave_on_disk(i64::MIN);
             return;
         }
-        *lane = Lane::on_disk(due);
-        self.due.insert((due, id));
+        *lane = Lane::on_disk(due.map_or(lane.due, Timestamp::as_millisecond));
+        self.settle_down(id);
     }
 
     /// Ends a claim of which nothing came: the lane is as it was.

@@ -12,7 +12,7 @@ Examples:
   alert-relay queue show 4711                             # every attempt, with the answer it got
   alert-relay queue retry 4711 4712                       # once more, at the end of their lanes
   alert-relay queue drop 4713 --reason 'maintenance'      # will never be sent
-  alert-relay queue orphans                               # open at the target, and nobody will close it
+  alert-relay queue orphans                               # open at a target for ever
   alert-relay queue resolve 88                            # close one of them
   alert-relay queue replay --since 2h --source alertmanager --dry-run
   alert-relay queue audit                                 # who changed what
@@ -67,9 +67,10 @@ pub enum QueueCommand {
 
     /// Send recorded events through today's routing again
     ///
-    /// Each event becomes a new one, told as `replay of …`; dedup keys stay, so no second incident
-    /// is opened. What a lane has heard already, or knows to be over, is recorded and not sent. A
-    /// dry run says what each event asks for: that is the most that would be sent.
+    /// Each event becomes a new one, noted as `replay of …`; dedup keys stay, so no second incident
+    /// is opened for one that is open. What a lane has heard a moment ago, or knows to be over (it
+    /// remembers that for a day), is recorded and not sent: choose the time accordingly. A dry run
+    /// says what each event asks for: that is the most that would be sent.
     Replay(ReplayArgs),
 
     /// Show what people changed, newest first
