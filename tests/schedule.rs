@@ -34,6 +34,9 @@ enum Event {
     End(usize, End),
     /// Time passes.
     Pass(i64),
+    /// A person drops the newest of a lane, or (false) wants the lane tried now; while that is
+    /// written, these are accepted.
+    Order(LaneId, bool, Vec<(LaneId, Action)>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -247,6 +250,31 @@ impl World {
         self.schedule.release(claimed.lane, &done, tried, at(due), state);
     }
 
+    fn order(
+        &mut self,
+        lane: LaneId,
+        drops: bool,
+        meanwhile: &[(LaneId, Action)],
+    ) -> Result<(), TestCaseError> {
+        let in_flight = self.in_flight.iter().any(|claimed| claimed.lane == lane);
+        prop_assert_eq!(self.schedule.withhold(lane), !in_flight, "withheld unless it is being sent");
+        if in_flight {
+            return Ok(());
+        }
+        let now = self.now;
+        let fresh: Vec<Fresh> = meanwhile.iter().map(|(lane, action)| self.commit(*lane, *action)).collect();
+        let on_disk = self.disk.entry(lane).or_default();
+        let due = (!drops).then(|| at(now));
+        if drops {
+            self.ended.extend(on_disk.open.pop().map(|open| open.id));
+        } else {
+            on_disk.due = now;
+        }
+        fresh.into_iter().for_each(|fresh| self.schedule.push(fresh));
+        self.schedule.readmit(lane, due);
+        Ok(())
+    }
+
     fn bounded(&self) -> Result<(), TestCaseError> {
         prop_assert!(self.schedule.len() <= self.caps.lanes_max, "{} lanes", self.schedule.len());
         let held_max =
@@ -265,6 +293,7 @@ impl World {
             Event::FailingRead => drop(self.step(&[], true)?),
             Event::End(place, end) => self.end(place, end),
             Event::Pass(millis) => self.now += millis,
+            Event::Order(lane, drops, meanwhile) => self.order(lane, drops, &meanwhile)?,
         }
         self.bounded()
     }
@@ -310,6 +339,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::FailingRead),
         3 => (0..CONCURRENCY, end).prop_map(|(place, end)| Event::End(place, end)),
         2 => (1..60_i64).prop_map(Event::Pass),
+        1 => (1..9_i64, any::<bool>(), prop::collection::vec(accept(), 0..3))
+            .prop_map(|(lane, drops, meanwhile)| Event::Order(lane, drops, meanwhile)),
     ]
 }
 

@@ -11,6 +11,8 @@ mod full_disk;
 mod ground;
 #[path = "store/intake.rs"]
 mod intake;
+#[path = "store/orders.rs"]
+mod orders;
 #[path = "store/settling.rs"]
 mod settling;
 

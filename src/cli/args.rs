@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::queue::args::{self as queue, QueueArgs};
+
 /// Where the configuration is when nothing is said.
 pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
 
@@ -58,6 +60,13 @@ pub enum Command {
     /// post is not checked.
     #[command(after_help = EXIT_CODES, after_long_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+
+    /// Work on deliveries: find, show, retry, drop; close orphans; replay recorded events
+    ///
+    /// Asks a running relay through its admin interface. Whatever is changed is written to an
+    /// audit with the one who changed it.
+    #[command(after_help = EXIT_CODES, after_long_help = queue::EXAMPLES, arg_required_else_help = true)]
+    Queue(QueueArgs),
 }
 
 const SERVE_EXAMPLES: &str = "\

@@ -7,6 +7,7 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod queue;
 pub mod serve;
 
 use std::io::{self, IsTerminal, Write};

@@ -9,7 +9,7 @@ use crate::server::state::{Head, State, unavailable};
 use crate::store::boundary::{DeliveryRecord, EventRecord};
 
 /// Lets admins pass: by token, or from this machine when no token is configured.
-fn admitted(app: &State, head: &Head<'_>) -> Result<(), Box<Answer>> {
+pub(super) fn admitted(app: &State, head: &Head<'_>) -> Result<(), Box<Answer>> {
     if app.admin.bearer.is_empty() && !head.peer.addr.ip().to_canonical().is_loopback() {
         let detail =
             "the admin interface answers this machine only; configure server.admin.tokens to open it";
@@ -68,7 +68,7 @@ fn event_json(record: &EventRecord) -> Value {
     })
 }
 
-fn delivery_json(record: &DeliveryRecord) -> Value {
+pub(super) fn delivery_json(record: &DeliveryRecord) -> Value {
     let attempts: Vec<Value> = record
         .attempts
         .iter()
@@ -84,6 +84,10 @@ fn delivery_json(record: &DeliveryRecord) -> Value {
         .collect();
     json!({
         "id": record.id,
+        "event": record.event.to_string(),
+        "lane": record.lane,
+        "accepted_at": record.accepted_at.to_string(),
+        "finished_at": record.finished_at.map(|at| at.to_string()),
         "target": record.target,
         "dedup_key": record.key,
         "action": record.action.as_str(),

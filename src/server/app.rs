@@ -9,6 +9,7 @@ use crate::server::accept::Peer;
 use crate::server::answer::{Answer, ProblemDetails};
 use crate::server::paths::{ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
+use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
 use crate::server::{admin, intake};
 
@@ -61,6 +62,17 @@ impl App {
             }
             Endpoint::Reload => admin::reload(&self.0, &about).await,
             Endpoint::Event => admin::event(&self.0, &about, found.param("id")).await,
+            Endpoint::Deliveries
+            | Endpoint::Delivery
+            | Endpoint::RetryDelivery
+            | Endpoint::DropDelivery
+            | Endpoint::Orphans
+            | Endpoint::ResolveOrphan
+            | Endpoint::Replay
+            | Endpoint::Audit => {
+                let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
+                queue::answer(&self.0, &about, &found, asked).await
+            }
         };
         self.0.metrics.request_answered(found.pattern, answer.status().as_u16());
         answer

@@ -1,7 +1,7 @@
 //! The side that faces senders: connections, paths, who may, bodies, answers, probes.
 //!
 //! The walk: `accept` gives a request, `app` finds its endpoint by `paths`, `auth/` lets it pass,
-//! `body` reads it, `intake` or `admin` decides, `answer` words the reply.
+//! `body` reads it, `intake`, `admin` or `queue` decides, `answer` words the reply.
 
 pub mod accept;
 pub mod admin;
@@ -11,7 +11,11 @@ pub mod beats;
 pub mod body;
 pub mod expiry;
 pub mod intake;
+mod ordering;
 pub mod own;
 pub mod paths;
 pub mod probes;
+mod query;
+mod queue;
+mod replay;
 pub mod state;

@@ -20,8 +20,7 @@ pub struct Row<E> {
     pub endpoint: E,
 }
 
-/// What the relay offers to senders and to those who watch it. The admin interface brings a table
-/// of its own.
+/// What the relay offers to senders, to those who watch it, and to those who run it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// Alerts in, for a named source.
@@ -40,6 +39,22 @@ pub enum Endpoint {
     Metrics,
     /// What became of one accepted event.
     Event,
+    /// Deliveries by target, state, key and time.
+    Deliveries,
+    /// One delivery with its attempts.
+    Delivery,
+    /// Send it once more, or now.
+    RetryDelivery,
+    /// Never send it.
+    DropDelivery,
+    /// Incidents that nothing is going to close.
+    Orphans,
+    /// Close one.
+    ResolveOrphan,
+    /// Send recorded events through the routing again.
+    Replay,
+    /// What people changed.
+    Audit,
 }
 
 /// The table of [`Endpoint`].
@@ -52,6 +67,18 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
     Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
     Row { method: Method::GET, pattern: "/api/v1/events/{id}", endpoint: Endpoint::Event },
+    Row { method: Method::GET, pattern: "/api/v1/deliveries", endpoint: Endpoint::Deliveries },
+    Row { method: Method::GET, pattern: "/api/v1/deliveries/{id}", endpoint: Endpoint::Delivery },
+    Row { method: Method::POST, pattern: "/api/v1/deliveries/{id}/retry", endpoint: Endpoint::RetryDelivery },
+    Row { method: Method::POST, pattern: "/api/v1/deliveries/{id}/drop", endpoint: Endpoint::DropDelivery },
+    Row { method: Method::GET, pattern: "/api/v1/orphans", endpoint: Endpoint::Orphans },
+    Row {
+        method: Method::POST,
+        pattern: "/api/v1/orphans/{lane}/resolve",
+        endpoint: Endpoint::ResolveOrphan,
+    },
+    Row { method: Method::POST, pattern: "/api/v1/replay", endpoint: Endpoint::Replay },
+    Row { method: Method::GET, pattern: "/api/v1/audit", endpoint: Endpoint::Audit },
 ];
 
 /// A table compiled for look-ups.

@@ -11,6 +11,9 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::store::orders::{
+    AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
+};
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -214,6 +217,8 @@ pub enum Op {
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
+    /// Do what a person ordered, and write down that it was ordered.
+    Manage(Box<Order>),
 }
 
 /// Until when things are kept.
@@ -237,6 +242,8 @@ pub enum Done {
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
     Pruned(u32),
+    /// Answer to `Manage`, and what the schedule must learn.
+    Managed(Result<Ordered, Refused>, Vec<Fresh>),
 }
 
 /// A delivery that has just been committed.
@@ -321,7 +328,26 @@ pub trait Reader: Send {
 
     /// One event by its outside id, with its deliveries, for the answer to "what became of it?".
     fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError>;
+
+    /// Deliveries, newest first. Looks at a bounded number of rows; where there may be more, the
+    /// id to go on before comes along, even when nothing was found so far.
+    fn deliveries(&mut self, filter: &Filter) -> Result<Page, StoreError>;
+
+    /// One delivery.
+    fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
+
+    /// Open incidents that nothing is going to close.
+    fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError>;
+
+    /// What people ordered, newest first.
+    fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Events with the bodies as they came, as bounded as `deliveries`.
+    fn recorded(&mut self, wanted: &Recorded) -> Result<Recordings, StoreError>;
 }
+
+/// Some deliveries, and where to go on.
+pub type Page = (Vec<DeliveryRecord>, Option<DeliveryId>);
 
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -343,6 +369,14 @@ pub struct EventRecord {
 pub struct DeliveryRecord {
     /// Row id.
     pub id: DeliveryId,
+    /// Outside id of its event.
+    pub event: Uuid,
+    /// Its lane.
+    pub lane: LaneId,
+    /// When the relay promised it.
+    pub accepted_at: Timestamp,
+    /// When it came into its final state.
+    pub finished_at: Option<Timestamp>,
     /// Target.
     pub target: String,
     /// Dedup key.
@@ -353,7 +387,7 @@ pub struct DeliveryRecord {
     pub state: State,
     /// Why.
     pub reason: String,
-    /// Superseded by.
+    /// Superseded by, or sent again as.
     pub by: Option<DeliveryId>,
     /// Tries.
     pub attempts: Vec<AttemptRecord>,

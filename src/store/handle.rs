@@ -12,6 +12,7 @@ use crate::pace::clock::Clock;
 use crate::store::boundary::{
     Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
 };
+use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::queues::Queues;
 use crate::store::schedule::Caps;
 use crate::store::sqlite::{Found, Place};
@@ -112,7 +113,7 @@ impl Store {
         })?;
         match answered.await.map_err(|_| StoreError::Closed)?? {
             Done::Accepted(accepted, _) => Ok(accepted),
-            Done::Kept | Done::Pruned(_) => Err(StoreError::Engine("the writer mixed up its answers".into())),
+            Done::Kept | Done::Pruned(_) | Done::Managed(..) => Err(mixed_up()),
         }
     }
 
@@ -140,7 +141,20 @@ impl Store {
     pub async fn prune(&self, retention: Retention) -> Result<u32, StoreError> {
         match self.ask(Op::Prune(retention)).await? {
             Done::Pruned(rows) => Ok(rows),
-            Done::Kept | Done::Accepted(..) => Ok(0),
+            Done::Kept | Done::Accepted(..) | Done::Managed(..) => Ok(0),
+        }
+    }
+
+    /// Carries out what a person ordered. Returns only when it is on disk, with the audit of it.
+    pub async fn manage(&self, mut order: Order) -> Result<Result<Ordered, Refused>, StoreError> {
+        if let What::Retry(id) | What::Drop(id, _) = order.what {
+            let found = self.read(move |reader| reader.delivery(id)).await?;
+            let open = found.filter(|record| record.state.is_open());
+            order.still = open.map(|record| (record.target.into(), record.lane));
+        }
+        match self.ask(Op::Manage(Box::new(order))).await? {
+            Done::Managed(ordered, _) => Ok(ordered),
+            Done::Kept | Done::Accepted(..) | Done::Pruned(_) => Err(mixed_up()),
         }
     }
 
@@ -179,6 +193,10 @@ impl Store {
         self.asks.send((op, answer)).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+fn mixed_up() -> StoreError {
+    StoreError::Engine("the writer mixed up its answers".into())
 }
 
 impl std::fmt::Debug for Store {

@@ -7,12 +7,15 @@
 
 pub mod boundary;
 pub mod handle;
+pub mod orders;
 pub mod queues;
 pub mod rows;
 pub mod schedule;
 pub mod sqlite;
+mod sqlite_orders;
 mod sqlite_prune;
 pub mod sqlite_read;
+mod sqlite_search;
 mod sqlite_settle;
 pub mod sqlite_write;
 pub mod writer;

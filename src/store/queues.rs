@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::store::boundary::Fresh;
+use crate::store::boundary::{Fresh, LaneId};
 use crate::store::schedule::{Caps, Schedule};
 
 /// The work of one target, shared between the writer and the target's loop.
@@ -58,6 +59,18 @@ impl Queues {
         let queue = Arc::new(Queue { schedule: Mutex::new(Schedule::new(self.caps)), bell: Notify::new() });
         by_target.insert(Arc::from(target), Arc::clone(&queue));
         queue
+    }
+
+    /// Keeps a lane from being sent from, until [`Queues::readmit`]; false when that happens just now.
+    pub fn withhold(&self, target: &str, lane: LaneId) -> bool {
+        self.of(target).schedule().withhold(lane)
+    }
+
+    /// Ends [`Queues::withhold`]: the lane is read again from disk, at `due` or when it was due.
+    pub fn readmit(&self, target: &str, lane: LaneId, due: Option<Timestamp>) {
+        let queue = self.of(target);
+        queue.schedule().readmit(lane, due);
+        queue.ring();
     }
 
     /// Hands out what a commit brought, in its order, and rings each target once.

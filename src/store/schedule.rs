@@ -104,6 +104,8 @@ pub struct Claimed {
     pub state: LaneState,
 }
 
+/// Stands for the time of a lane that was not known here when it was withheld.
+const DUE_UNKNOWN: i64 = i64::MAX;
 /// How many lanes one `Load` asks for.
 const LOAD_LANES_MAX: usize = 256;
 
@@ -224,6 +226,27 @@ impl Schedule {
             lane.due = due.as_millisecond();
             self.settle_down(id);
         }
+    }
+
+    /// Keeps a lane from being claimed, whether it is known here or not; false when it is busy.
+    pub fn withhold(&mut self, id: LaneId) -> bool {
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::on_disk(DUE_UNKNOWN));
+        self.due.remove(&(lane.due, id));
+        !std::mem::replace(&mut lane.busy, true)
+    }
+
+    /// Ends [`Schedule::withhold`]: what the lane owes has changed on disk and is read again, at
+    /// `due` or when it was due before.
+    pub fn readmit(&mut self, id: LaneId, due: Option<Timestamp>) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        self.held -= lane.queue.len();
+        if lane.due == DUE_UNKNOWN {
+            self.lanes.remove(&id);
+            self.leave_on_disk(i64::MIN);
+            return;
+        }
+        *lane = Lane::on_disk(due.map_or(lane.due, Timestamp::as_millisecond));
+        self.settle_down(id);
     }
 
     /// Ends a claim of which nothing came: the lane is as it was.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
-use crate::store::boundary::{DeliveryId, StoreError};
+use crate::store::boundary::{DeliveryId, LaneId, StoreError};
 
 mod migrations {
     refinery::embed_migrations!("src/store/migrations");
@@ -39,6 +39,17 @@ pub struct Found {
     /// farewell: each of them may have arrived. Stays so over later clean ends, until they are
     /// settled; 0 when no end was ever unclean.
     pub perhaps_sent: DeliveryId,
+}
+
+/// The next free ids. Gaps after a failed batch are harmless.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids {
+    /// For an event.
+    pub event: i64,
+    /// For a delivery.
+    pub delivery: DeliveryId,
+    /// For a lane.
+    pub lane: LaneId,
 }
 
 impl Place {

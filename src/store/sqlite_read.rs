@@ -2,7 +2,6 @@
 //! the write-ahead log.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -11,11 +10,13 @@ use uuid::Uuid;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    AttemptRecord, DeliveryId, DeliveryRecord, DueLane, EventRecord, GivenUp, LaneId, LaneState, LaneWork,
-    Open, Reader, StoreError,
+    DeliveryId, DeliveryRecord, DueLane, EventRecord, GivenUp, LaneId, LaneState, LaneWork, Open, Page,
+    Reader, StoreError,
 };
-use crate::store::rows;
+use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
+use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::engine;
+use crate::store::sqlite_search as search;
 
 /// A reader.
 #[derive(Debug)]
@@ -89,12 +90,11 @@ impl SqliteReader {
         let group = all
             .get(row.group)
             .ok_or_else(|| StoreError::Engine(format!("event {} has no group {}", row.event, row.group)))?;
-        let group =
-            row.alerts.map_or_else(|| Arc::clone(group), |blob| rows::told(group, &rows::alerts(&blob)));
+        let group = row.alerts.map_or_else(|| Arc::clone(group), |blob| told(group, &rows::alerts(&blob)));
         Ok(Open {
             id: row.id,
             lane,
-            uid: rows::delivery_uid(row.uid, row.id - row.first_delivery),
+            uid: delivery_uid(row.uid, row.id - row.first_delivery),
             key: key.clone(),
             action: rows::action(row.action)?,
             group,
@@ -257,11 +257,14 @@ impl Reader for SqliteReader {
     fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError> {
         let mut query = self
             .connection
-            .prepare_cached("SELECT groups FROM events WHERE received_at >= ?1 ORDER BY id DESC LIMIT ?2")
+            .prepare_cached(
+                "SELECT groups FROM events WHERE received_at >= ?1 AND notes NOT LIKE '[\"' || ?3 || '%'
+                 ORDER BY id DESC LIMIT ?2",
+            )
             .map_err(engine)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let blobs: Vec<Vec<u8>> = query
-            .query_map(params![rows::millis(since), limit], |row| row.get(0))
+            .query_map(params![rows::millis(since), limit, REDRIVE_NOTE], |row| row.get(0))
             .and_then(Iterator::collect)
             .map_err(engine)?;
         let mut groups = Vec::new();
@@ -287,58 +290,28 @@ impl Reader for SqliteReader {
             })
             .map_err(engine)?;
         let Some((source, received_at, notes, (first, count))) = head else { return Ok(None) };
-        let deliveries = self.deliveries(first, first + count)?;
+        let deliveries = search::range(&self.connection, first, first + count)?;
         let notes = serde_json::from_str(&notes).unwrap_or_default();
         Ok(Some(EventRecord { uid, source, received_at: rows::time(received_at), notes, deliveries }))
     }
-}
 
-impl SqliteReader {
-    fn deliveries(&self, from: DeliveryId, to: DeliveryId) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT d.id, coalesce(l.target, ''), coalesce(l.key, ''), d.action, d.state, d.reason, d.by
-                 FROM deliveries d LEFT JOIN lanes l ON l.id = d.lane WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id",
-            )
-            .map_err(engine)?;
-        let mut found = query.query([from, to]).map_err(engine)?;
-        let mut records = Vec::new();
-        while let Some(row) = found.next().map_err(engine)? {
-            let number = |column| row.get::<_, i64>(column).map_err(engine);
-            let text = |column| row.get::<_, String>(column).map_err(engine);
-            records.push(DeliveryRecord {
-                id: number(0)?,
-                target: text(1)?,
-                key: text(2)?,
-                action: rows::action(number(3)?)?,
-                state: rows::state(number(4)?)?,
-                reason: text(5)?,
-                by: row.get(6).map_err(engine)?,
-                attempts: self.attempts(number(0)?)?,
-            });
-        }
-        Ok(records)
+    fn deliveries(&mut self, filter: &Filter) -> Result<Page, StoreError> {
+        search::page(&self.connection, filter)
     }
 
-    fn attempts(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError> {
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT at, took, status, outcome, excerpt FROM attempts WHERE delivery = ?1 ORDER BY n",
-            )
-            .map_err(engine)?;
-        query
-            .query_map([delivery], |row| {
-                Ok(AttemptRecord {
-                    at: rows::time(row.get(0)?),
-                    took: Duration::from_micros(row.get::<_, i64>(1)?.unsigned_abs()),
-                    status: row.get(2)?,
-                    outcome: row.get(3)?,
-                    excerpt: row.get(4)?,
-                })
-            })
-            .and_then(Iterator::collect)
-            .map_err(engine)
+    fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
+        search::range(&self.connection, id, id + 1).map(|mut found| found.pop())
+    }
+
+    fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError> {
+        search::orphans(&self.connection, filter)
+    }
+
+    fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
+        search::audit(&self.connection, limit).map_err(engine)
+    }
+
+    fn recorded(&mut self, wanted: &Recorded) -> Result<Recordings, StoreError> {
+        search::recorded(&self.connection, wanted)
     }
 }

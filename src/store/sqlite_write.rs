@@ -11,8 +11,9 @@ use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
     Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
-use crate::store::rows::{self, millis};
-use crate::store::sqlite::{Found, engine, mark_closed};
+use crate::store::rows::{self, delivery_uid, millis, told};
+use crate::store::sqlite::{Found, Ids, engine, mark_closed};
+use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
 use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
 
@@ -23,14 +24,6 @@ pub struct SqliteEngine {
     next: Ids,
     perhaps_sent: DeliveryId,
     prune: Round,
-}
-
-/// The next free ids. Gaps after a failed batch are harmless.
-#[derive(Debug, Clone, Copy)]
-struct Ids {
-    event: i64,
-    delivery: DeliveryId,
-    lane: LaneId,
 }
 
 impl SqliteEngine {
@@ -67,6 +60,9 @@ impl SqliteEngine {
                 Op::Prune(retention) => prune(&transaction, retention, &mut pruning).map_err(engine)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
+                Op::Manage(order) => {
+                    sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
+                }
             });
         }
         let next = accept.next;
@@ -86,7 +82,7 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
+        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => false,
     }
 }
 
@@ -224,10 +220,10 @@ impl Accept<'_> {
             open: Open {
                 id,
                 lane: lane_id,
-                uid: rows::delivery_uid(event.uid, id - first),
+                uid: delivery_uid(event.uid, id - first),
                 key: part.key.clone(),
                 action,
-                group: rows::told(group, &alerts),
+                group: told(group, &alerts),
                 accepted_at: event.received_at,
                 attempts: 0,
                 note: part.note.clone(),

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Done, Engine, Op, StoreError};
+use crate::store::boundary::{Done, Engine, LaneId, Op, StoreError};
+use crate::store::orders::{Refused, What};
 use crate::store::queues::Queues;
 
 /// Operations in one commit.
@@ -43,7 +45,11 @@ pub fn run(
             batch.push(ask);
         }
         let began = clock.now();
+        let still = keep_still(&mut batch, queues);
         let (ops, answers): (Vec<Op>, Vec<_>) = batch.drain(..).unzip();
+        if ops.is_empty() {
+            continue;
+        }
         let results = engine.apply(&ops);
         on_commit(clock.now().duration_since(began).unsigned_abs(), ops.len());
         match results {
@@ -55,8 +61,36 @@ pub fn run(
                 }
             }
         }
+        for (target, lane, since) in still {
+            queues.readmit(&target, lane, since);
+        }
     }
     engine
+}
+
+/// Takes the lanes that orders concern out of the schedule until the orders are on disk, so that
+/// nothing is both sent and dropped. An order about a lane that is being sent from is refused.
+fn keep_still(batch: &mut Vec<Ask>, queues: &Queues) -> Vec<(Arc<str>, LaneId, Option<Timestamp>)> {
+    let mut still: Vec<(Arc<str>, LaneId, Option<Timestamp>)> = Vec::new();
+    let wants = |op: &Op| matches!(op, Op::Manage(order) if order.still.is_some());
+    if !batch.iter().any(|(op, _)| wants(op)) {
+        return still;
+    }
+    for (op, answer) in std::mem::take(batch) {
+        if let Op::Manage(order) = &op
+            && let Some((target, lane)) = &order.still
+        {
+            if !queues.withhold(target, *lane) {
+                let why = "it is being sent just now; look at it again in a moment".to_owned();
+                let _gone = answer.send(Ok(Done::Managed(Err(Refused::Not(why)), Vec::new())));
+                continue;
+            }
+            let at_once = matches!(order.what, What::Retry(_)).then_some(order.at);
+            still.push((Arc::clone(target), *lane, at_once));
+        }
+        batch.push((op, answer));
+    }
+    still
 }
 
 /// Marks a clean end.
@@ -79,6 +113,10 @@ fn answer_each(
             Ok(Done::Accepted(accepted, made)) => {
                 fresh.extend(made);
                 Ok(Done::Accepted(accepted, Vec::new()))
+            }
+            Ok(Done::Managed(ordered, made)) => {
+                fresh.extend(made);
+                Ok(Done::Managed(ordered, Vec::new()))
             }
             other => other,
         })

@@ -1,0 +1,187 @@
+//! `alert-relay queue`: work on deliveries, orphans and recorded events, through the admin
+//! interface of a running relay. Takes the words, gives the answer; the relay decides everything.
+
+pub mod args;
+mod call;
+mod show;
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::Answer;
+use crate::cli::queue::args::{DropArgs, ListArgs, QueueArgs, QueueCommand, ReachArgs, ReplayArgs};
+use crate::cli::queue::call::Relay;
+
+const API: &str = "/api/v1";
+const NOT_DONE: &str = "nothing was changed; say yes, or --yes where nobody can be asked";
+
+/// Does it.
+pub fn run(args: &QueueArgs) -> Answer {
+    done(&args.command).unwrap_or_else(|why| Answer::refused(&why))
+}
+
+fn done(command: &QueueCommand) -> Result<Answer, String> {
+    match command {
+        QueueCommand::List(args) => list(args),
+        QueueCommand::Show(args) => {
+            let found = Relay::at(&args.reach)?.get(&format!("{API}/deliveries/{}", args.id), &[])?;
+            Ok(shown(&args.reach, &found, show::delivery))
+        }
+        QueueCommand::Retry(args) => {
+            each(&args.reach, &args.ids, "deliveries", "retry", &json!({}), |id, made| match made {
+                same if same == id => {
+                    format!("delivery {id} is tried now, as soon as its target's pace allows")
+                }
+                made => format!("delivery {id} is sent again as delivery {made}"),
+            })
+        }
+        QueueCommand::Drop(args) => drop_all(args),
+        QueueCommand::Orphans(args) => {
+            let query = [("silent_for", args.silent_for.as_str())];
+            let found = Relay::at(&args.reach)?.get(&format!("{API}/orphans"), &query)?;
+            Ok(shown(&args.reach, &found, show::orphans))
+        }
+        QueueCommand::Resolve(args) => {
+            each(&args.reach, &args.lanes, "orphans", "resolve", &json!({}), |lane, made| {
+                format!("lane {lane} is resolved by delivery {made}")
+            })
+        }
+        QueueCommand::Replay(args) => replay(args),
+        QueueCommand::Audit(args) => {
+            let limit = args.limit.to_string();
+            let found = Relay::at(&args.reach)?.get(&format!("{API}/audit"), &[("limit", &limit)])?;
+            Ok(shown(&args.reach, &found, show::audit))
+        }
+    }
+}
+
+fn list(args: &ListArgs) -> Result<Answer, String> {
+    let (limit, states) = (args.limit.to_string(), args.state.join(","));
+    let mut query = vec![("limit", limit.as_str()), ("state", states.as_str())];
+    let filters = [
+        ("target", &args.target),
+        ("key", &args.key),
+        ("since", &args.since),
+        ("until", &args.until),
+        ("event", &args.event),
+    ];
+    query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+    let found = Relay::at(&args.reach)?.get(&format!("{API}/deliveries"), &query)?;
+    Ok(shown(&args.reach, &found, show::deliveries))
+}
+
+fn drop_all(args: &DropArgs) -> Result<Answer, String> {
+    let what = show::counted(args.ids.len() as u64, "delivery", "deliveries");
+    if !args.yes && !agreed(&format!("{what} will never be sent.")) {
+        return Err(NOT_DONE.to_owned());
+    }
+    let body = json!({ "reason": args.reason });
+    each(&args.reach, &args.ids, "deliveries", "drop", &body, |id, _| format!("delivery {id} is dropped"))
+}
+
+/// Orders the same of several; one that is refused does not keep the others from it.
+fn each(
+    reach: &ReachArgs,
+    ids: &[i64],
+    what: &str,
+    order: &str,
+    body: &Value,
+    say: impl Fn(i64, i64) -> String,
+) -> Result<Answer, String> {
+    let relay = Relay::at(reach)?;
+    let mut answer = Answer::default();
+    let mut results = Vec::new();
+    for id in ids {
+        match relay.post(&format!("{API}/{what}/{id}/{order}"), body) {
+            Ok(done) => {
+                let made = done["delivery"].as_i64().unwrap_or(0);
+                results.push(json!({ "id": id, "done": order, "delivery": made }));
+                answer.out.push_str(&format!("{}\n", say(*id, made)));
+            }
+            Err(why) => {
+                results.push(json!({ "id": id, "error": why }));
+                answer.err.push_str(&format!("error: {id}: {why}\n"));
+                answer.code = 1;
+            }
+        }
+    }
+    if reach.json {
+        answer.out = format!("{:#}\n", Value::from(results));
+    }
+    Ok(answer)
+}
+
+fn replay(args: &ReplayArgs) -> Result<Answer, String> {
+    let relay = Relay::at(&args.reach)?;
+    let warning = "Recorded events will be sent through today's routing again, and targets may be told.";
+    if !args.dry_run && !args.yes && !agreed(warning) {
+        return Err(NOT_DONE.to_owned());
+    }
+    let mut body = json!({
+        "since": args.since,
+        "until": args.until,
+        "source": args.source,
+        "events": args.events,
+        "dry_run": args.dry_run,
+        "rate": args.rate,
+    });
+    let mut events: Vec<Value> = Vec::new();
+    loop {
+        let mut piece = match relay.post(&format!("{API}/replay"), &body) {
+            Ok(piece) => piece,
+            Err(why) if events.is_empty() => return Err(why),
+            Err(why) => {
+                let last = events.last().and_then(|event| event["id"].as_str()).unwrap_or_default();
+                return Err(format!("stopped after {} events, the last being {last}: {why}", events.len()));
+            }
+        };
+        if let Value::Array(more) = piece["events"].take() {
+            events.extend(more);
+        }
+        progress(events.len());
+        if piece["next"].is_null() {
+            break;
+        }
+        for (name, of_piece) in [("after", "next"), ("since", "since"), ("until", "until")] {
+            body[name] = piece[of_piece].take();
+        }
+    }
+    if args.reach.json {
+        return Ok(Answer::good(format!("{:#}\n", json!({ "dry_run": args.dry_run, "events": events }))));
+    }
+    let made = |event: &Value| {
+        let planned = event["deliveries"].as_array().map_or(0, Vec::len) as u64;
+        event["made"].as_u64().unwrap_or(planned)
+    };
+    let deliveries: u64 = events.iter().map(made).sum();
+    let mut out: String = events.iter().map(show::replayed).collect();
+    let counts = show::counted(events.len() as u64, "event", "events");
+    let deliveries = show::counted(deliveries, "delivery", "deliveries");
+    out.push_str(&match args.dry_run {
+        true => format!("{counts}: at most {deliveries}; nothing was sent\n"),
+        false => format!("{counts} replayed: {deliveries}\n"),
+    });
+    Ok(Answer::good(out))
+}
+
+fn shown(reach: &ReachArgs, found: &Value, table: impl Fn(&Value) -> String) -> Answer {
+    Answer::good(if reach.json { format!("{found:#}\n") } else { table(found) })
+}
+
+/// Asks a person, who must say yes.
+fn agreed(what: &str) -> bool {
+    let mut err = io::stderr().lock();
+    let asked = write!(err, "{what} Go on? [y/N] ").and_then(|()| err.flush());
+    let mut said = String::new();
+    let heard = asked.and_then(|()| io::stdin().read_line(&mut said));
+    heard.is_ok() && matches!(said.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Shows a person how far it is. Nobody watching is no failure.
+fn progress(events: usize) {
+    let mut err = io::stderr().lock();
+    if err.is_terminal() {
+        let _gone = write!(err, "\r{events} events ").and_then(|()| err.flush());
+    }
+}
