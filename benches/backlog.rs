@@ -90,8 +90,16 @@ fn event(n: u64) -> NewEvent {
         event: serde_json::Value::Null,
     };
     let key = DedupKey::hash(&["alertmanager", "group", &group.group_key]);
-    let part =
-        NewPart { target: TARGET.into(), key, group: 0, alerts: vec![told], content: 1, truncated: false };
+    let part = NewPart {
+        target: TARGET.into(),
+        key,
+        group: 0,
+        alerts: vec![told],
+        content: 1,
+        truncated: false,
+        fall_after: None,
+        note: None,
+    };
     NewEvent {
         uid: Uuid::from_u128(u128::from(n) + 1),
         source: "alertmanager".into(),
@@ -131,7 +139,7 @@ fn measure(folder: &Path) {
     runtime.block_on(fail(&store, &mut engine, first, &mut at));
     println!("{TRIES} failing tries: {:.0} ms, VmRSS {} MiB", millis(trying), rss_mib());
     drop(store);
-    closing.wait(std::time::Duration::from_secs(30));
+    closing.wait(Duration::from_secs(30));
 }
 
 /// Tries lane after lane, as many at once as the target takes, and every try fails.
@@ -176,6 +184,7 @@ fn terms() -> Terms {
         repeat: Repeat::Harmless,
         send_resolved: true,
         breaker,
+        fall_after_attempts: None,
     }
 }
 

@@ -8,6 +8,8 @@
 mod address;
 mod fault;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -51,7 +53,8 @@ impl Default for ClientSettings {
             first_byte: None,
             user_agent: concat!("alert-relay/", env!("CARGO_PKG_VERSION")).to_owned(),
             reply_bytes_max: 64 * 1024,
-            idle_connections_max: 32,
+            // As many as a target may call at once: with fewer, calls under load would open and close.
+            idle_connections_max: 256,
             idle_timeout: Duration::from_secs(20),
             extra_roots: None,
             denied_addresses: Vec::new(),
@@ -72,6 +75,8 @@ pub struct ClientError(String);
 pub struct Client {
     http: reqwest::Client,
     settings: ClientSettings,
+    /// Those made for time limits too short to share the pool, by limit. They differ only in that.
+    shorter: Arc<Mutex<BTreeMap<Duration, Client>>>,
 }
 
 impl Client {
@@ -113,20 +118,27 @@ impl Client {
             let what = error.without_url();
             ClientError(format!("the HTTP client cannot be set up (user agent or root certificates): {what}"))
         })?;
-        Ok(Client { http, settings: ClientSettings { connect_timeout, ..settings } })
+        Ok(Client { http, settings: ClientSettings { connect_timeout, ..settings }, shorter: Arc::default() })
     }
 
     /// The same client with another whole time limit. Shares the pool and the certificates unless
-    /// the limit is so short that the time to connect must shrink with it.
+    /// the limit is so short that the time to connect must shrink with it; then all that ask for
+    /// this limit share one.
     ///
     /// # Errors
     /// As [`Client::new`].
     pub fn with_timeout(&self, timeout: Duration) -> Result<Client, ClientError> {
         let settings = ClientSettings { timeout, ..self.settings.clone() };
         if timeout * 3 / 4 < self.settings.connect_timeout {
-            return Client::new(settings);
+            let mut shorter = self.shorter.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(client) = shorter.get(&timeout) {
+                return Ok(client.clone());
+            }
+            let client = Client::new(settings)?;
+            shorter.insert(timeout, client.clone());
+            return Ok(client);
         }
-        Ok(Client { http: self.http.clone(), settings })
+        Ok(Client { http: self.http.clone(), settings, shorter: Arc::clone(&self.shorter) })
     }
 
     /// Makes one call. Whatever status comes back is a reply, even when the body after it breaks

@@ -111,6 +111,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         books: fleet.books().clone(),
         store: store.clone(),
         metrics: metrics.clone(),
+        fleet: fleet.clone(),
         clock: Arc::clone(&clock),
         active: Mutex::new(active),
         expiries: Mutex::new(expiries),
@@ -132,7 +133,6 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let mut doors = vec![door(listener, &app, limits, &metrics, &stop)];
     doors.extend(admin_listener.map(|listener| door(listener, &app, limits, &metrics, &stop)));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
-    let counting = tokio::spawn(fleet.clone().count_backlog(stop.clone()));
     let pruning = tokio::spawn(prune(store.clone(), fleet.books().clone(), Arc::clone(&clock), stop.clone()));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
 
@@ -142,7 +142,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, counting, pruning] {
+    for task in [own, pruning] {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;

@@ -70,3 +70,7 @@ pub mod source;
 pub mod store;
 pub mod target;
 pub mod template;
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

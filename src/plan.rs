@@ -236,6 +236,8 @@ fn push(
         content,
         // A lane of one alert knows all of its alerts, whatever was left out of the group.
         truncated: group.truncated > 0 && target.per == Per::Group,
+        fall_after: target.fallback.as_ref().map(|fallback| fallback.after),
+        note: None,
     });
 }
 

@@ -108,6 +108,17 @@ pub enum Per {
     Alert,
 }
 
+/// Who is told when a target does not take what it is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// These.
+    pub targets: Vec<Arc<str>>,
+    /// Once it has waited this long.
+    pub after: Duration,
+    /// Or once this many tries have failed.
+    pub attempts: Option<u32>,
+}
+
 /// One configured target.
 #[derive(Debug)]
 pub struct TargetRule {
@@ -133,6 +144,8 @@ pub struct TargetRule {
     pub concurrency: usize,
     /// When to leave it alone for a while.
     pub breaker: BreakerPolicy,
+    /// Who is told instead.
+    pub fallback: Option<Fallback>,
     /// Whether it wants to hear that something is over.
     pub send_resolved: bool,
     /// Show what would be sent instead of sending it.

@@ -331,3 +331,28 @@ async fn serve_tls(issued: rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
     });
     port
 }
+
+/// A new pool for each call means new connections, and reading the root certificates each time.
+#[tokio::test]
+async fn calls_with_the_same_short_time_limit_share_their_connections() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let connections = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::spawn(async move {
+                while !read_message(&mut stream).await.is_empty() {
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+                }
+            });
+        }
+    });
+    let client = Client::new(ClientSettings::default()).unwrap();
+    for _ in 0..5 {
+        let short = client.with_timeout(Duration::from_millis(900)).unwrap();
+        assert_eq!(short.send(&request(&url)).await.unwrap().status, 204);
+    }
+    assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 1);
+}

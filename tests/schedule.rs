@@ -115,6 +115,7 @@ impl World {
             group: group(),
             accepted_at: at(self.now),
             attempts: 0,
+            note: None,
         };
         let on_disk = self.disk.entry(lane).or_default();
         if on_disk.open.is_empty() {

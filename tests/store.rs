@@ -73,5 +73,7 @@ fn settlement(id: i64, state: State, seen: bool, remote: Option<&str>) -> Settle
         due: at(1000),
         after: LaneState { seen, remote: remote.map(|text| RemoteRef(text.into())) },
         now: at(12),
+        fall_now: false,
+        given_up: None,
     }
 }

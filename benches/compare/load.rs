@@ -1,4 +1,4 @@
-//! The sender: 64 connections, one alert a request, every alert new. Closed loop: the next request
+//! The sender: 64 connections, every webhook a new problem of one alert or several. Closed loop: the next request
 //! follows the answer. Open loop: requests are due at a fixed rate, and all latencies count from
 //! when they were due, so a slow daemon cannot slow the measuring down.
 
@@ -33,8 +33,10 @@ pub enum Loop {
 pub struct Aim {
     pub address: SocketAddr,
     pub path: &'static str,
-    /// The body of alert number n.
-    pub body: fn(usize) -> String,
+    /// The body of webhook number n with so many alerts.
+    pub body: fn(usize, usize) -> String,
+    /// Alerts of each webhook.
+    pub alerts: usize,
 }
 
 /// What was sent, by alert number.
@@ -132,7 +134,7 @@ async fn send(line: &mut SendRequest<Full<Bytes>>, aim: &Aim, number: usize, due
     let request = Request::post(aim.path)
         .header("host", "127.0.0.1")
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from((aim.body)(number))))
+        .body(Full::new(Bytes::from((aim.body)(number, aim.alerts))))
         .expect("a request");
     sent.due[number].store(due, Ordering::Relaxed);
     let answer = line.send_request(request).await;

@@ -10,6 +10,7 @@ mod load;
 mod sink;
 mod subject;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -28,13 +29,13 @@ struct Args {
     /// Who is measured.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "relay,alertmanager,journal")]
     only: Vec<Subject>,
-    /// How it is loaded: `closed`, or requests a second.
-    #[arg(long, value_delimiter = ',', default_value = "closed,200,1000")]
-    points: Vec<String>,
+    /// How it is loaded: `closed`, or webhooks a second; `/20` behind it: with 20 alerts each.
+    #[arg(long, value_delimiter = ',', default_value = "closed,200,1000,closed/20,200/20", value_parser = point)]
+    points: Vec<Point>,
     /// How long each point is loaded, in seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Most alerts of a point.
+    /// Most webhooks of a point.
     #[arg(long, default_value_t = 200_000)]
     count: usize,
     /// Cargo says this to every bench.
@@ -48,10 +49,37 @@ enum Part {
     Journal { listen: SocketAddr, sink: SocketAddr, file: PathBuf },
 }
 
+/// How a subject is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Point {
+    kind: Loop,
+    /// Alerts of each webhook.
+    alerts: usize,
+}
+
+fn point(text: &str) -> Result<Point, String> {
+    let (kind, alerts) = text.split_once('/').unwrap_or((text, "1"));
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is neither `closed` nor a number"));
+    let kind = if kind == "closed" { Loop::Closed } else { Loop::Open(number(kind)?.max(1)) };
+    let alerts = usize::try_from(number(alerts)?).map_err(|why| why.to_string())?.max(1);
+    Ok(Point { kind, alerts })
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Loop::Closed => f.write_str("closed")?,
+            Loop::Open(rate) => write!(f, "{rate}/s")?,
+        }
+        if self.alerts > 1 { write!(f, ", {} alerts", self.alerts) } else { Ok(()) }
+    }
+}
+
 /// One line of the table.
 struct Line {
     subject: Subject,
-    kind: Loop,
+    point: Point,
     sent: u64,
     refused: u64,
     missing: u64,
@@ -60,7 +88,9 @@ struct Line {
     cpu_micros: f64,
     ack: [Duration; 2],
     through: [Duration; 2],
-    memory: f64,
+    ready_after: Duration,
+    idle: f64,
+    peak: f64,
 }
 
 fn main() {
@@ -69,17 +99,13 @@ fn main() {
         return journal::serve(listen, sink, &file);
     }
     println!(
-        "| who | load | delivered/s | CPU µs each | ack p50 / p99 ms | accepted to delivered p50 / p99 ms | peak MiB | sent | refused | missing | repeated |"
+        "| who | load | delivered/s | CPU µs each | ack p50 / p99 ms | accepted to delivered p50 / p99 ms | ready ms | idle / peak MiB | sent | refused | missing | repeated |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     let mut lines = Vec::new();
     for point in &args.points {
-        let kind = match point.as_str() {
-            "closed" => Loop::Closed,
-            rate => Loop::Open(rate.parse().expect("--points takes `closed` and rates")),
-        };
         for subject in &args.only {
-            match measure(*subject, kind, &args) {
+            match measure(*subject, *point, &args) {
                 Ok(line) => {
                     show(&line);
                     lines.push(line);
@@ -92,9 +118,11 @@ fn main() {
     ratios(&lines);
 }
 
-fn measure(subject: Subject, kind: Loop, args: &Args) -> Result<Line, String> {
+fn measure(subject: Subject, point: Point, args: &Args) -> Result<Line, String> {
     let (address, seen) = sink::start();
-    let running = subject.start(address)?;
+    let running = subject.start(address, point.alerts)?;
+    std::thread::sleep(Duration::from_millis(300));
+    let idle = running.memory();
     let sent = Sent::new();
     let arrived = || seen.distinct.load(Ordering::Relaxed);
     let drain = |wanted: u64| {
@@ -114,7 +142,7 @@ fn measure(subject: Subject, kind: Loop, args: &Args) -> Result<Line, String> {
     sent.acks.lock().unwrap().clear();
 
     let (began, cpu) = (now(), running.cpu());
-    load::run(&running.aim, kind, Duration::from_secs(args.seconds), args.count, &sent);
+    load::run(&running.aim, point.kind, Duration::from_secs(args.seconds), args.count, &sent);
     let mut acks = std::mem::take(&mut *sent.acks.lock().unwrap());
     drain(warm_arrived + acks.len() as u64);
     let cpu = running.cpu() - cpu;
@@ -135,7 +163,7 @@ fn measure(subject: Subject, kind: Loop, args: &Args) -> Result<Line, String> {
     let requests = seen.requests.load(Ordering::Relaxed) - warm_requests;
     Ok(Line {
         subject,
-        kind,
+        point,
         sent: acks.len() as u64,
         refused: sent.refused.load(Ordering::Relaxed),
         missing: (acks.len() as u64).saturating_sub(delivered),
@@ -144,27 +172,28 @@ fn measure(subject: Subject, kind: Loop, args: &Args) -> Result<Line, String> {
         cpu_micros: cpu.as_micros() as f64 / delivered.max(1) as f64,
         ack: [percentile(&acks, 0.5), percentile(&acks, 0.99)],
         through: [percentile(&through, 0.5), percentile(&through, 0.99)],
-        memory: running.peak_memory(),
+        ready_after: running.ready_after,
+        idle,
+        peak: running.peak_memory(),
     })
 }
 
 fn show(line: &Line) {
-    let kind = match line.kind {
-        Loop::Closed => "closed, 64".to_owned(),
-        Loop::Open(rate) => format!("{rate}/s"),
-    };
     let millis = |pair: [Duration; 2]| {
         let [half, most] = pair.map(|time| time.as_secs_f64() * 1000.0);
         format!("{half:.2} / {most:.2}")
     };
     println!(
-        "| {} | {kind} | {:.0} | {:.0} | {} | {} | {:.0} | {} | {} | {} | {} |",
+        "| {} | {} | {:.0} | {:.0} | {} | {} | {:.0} | {:.0} / {:.0} | {} | {} | {} | {} |",
         line.subject.name(),
+        line.point,
         line.delivered_a_second,
         line.cpu_micros,
         millis(line.ack),
         millis(line.through),
-        line.memory,
+        line.ready_after.as_secs_f64() * 1000.0,
+        line.idle,
+        line.peak,
         line.sent,
         line.refused,
         line.missing,
@@ -172,18 +201,19 @@ fn show(line: &Line) {
     );
 }
 
-/// The relay against the others, where the loop was closed.
+/// The relay against the others, point by point.
 fn ratios(lines: &[Line]) {
-    let of = |subject| lines.iter().find(|line| line.subject == subject && line.kind == Loop::Closed);
-    let Some(relay) = of(Subject::Relay) else { return };
     println!();
-    for other in [Subject::Alertmanager, Subject::Journal].into_iter().filter_map(of) {
-        println!(
-            "alert-relay against {}: {:.2} x deliveries/s, {:.2} x CPU each, {:.2} x memory",
-            other.subject.name(),
-            relay.delivered_a_second / other.delivered_a_second,
-            relay.cpu_micros / other.cpu_micros,
-            relay.memory / other.memory,
-        );
+    for relay in lines.iter().filter(|line| line.subject == Subject::Relay) {
+        for other in lines.iter().filter(|line| line.point == relay.point && line.subject != Subject::Relay) {
+            println!(
+                "alert-relay against {}, {}: {:.2} x deliveries/s, {:.2} x CPU each, {:.2} x memory",
+                other.subject.name(),
+                relay.point,
+                relay.delivered_a_second / other.delivered_a_second,
+                relay.cpu_micros / other.cpu_micros,
+                relay.peak / other.peak,
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::load::Aim;
 use crate::sink::summary;
@@ -23,6 +23,8 @@ pub enum Subject {
 pub struct Running {
     child: Child,
     pub aim: Aim,
+    /// From the start of the process to its first 200 for readiness.
+    pub ready_after: Duration,
     _folder: tempfile::TempDir,
 }
 
@@ -38,7 +40,7 @@ impl Subject {
 
     /// Starts it in a fresh folder on the disk of `target/` and waits until it answers, or says why
     /// it does not.
-    pub fn start(self, sink: SocketAddr) -> Result<Running, String> {
+    pub fn start(self, sink: SocketAddr, alerts: usize) -> Result<Running, String> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|why| why.to_string())?;
         let spare = TcpListener::bind("127.0.0.1:0").and_then(|spare| spare.local_addr());
         let address = spare.map_err(|why| why.to_string())?;
@@ -51,13 +53,16 @@ impl Subject {
         let out = std::fs::File::create(&log).map_err(|why| why.to_string())?;
         let err = out.try_clone().map_err(|why| why.to_string())?;
         command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let began = Instant::now();
         let child = command.spawn().map_err(|why| format!("{:?}: {why}", command.get_program()))?;
-        let (path, body): (_, fn(usize) -> String) = match self {
+        let (path, body): (_, fn(usize, usize) -> String) = match self {
             Subject::Alertmanager => ("/api/v2/alerts", pushed),
             Subject::Relay | Subject::Journal => ("/hooks/alertmanager", webhook),
         };
-        let mut running = Running { child, aim: Aim { address, path, body }, _folder: folder };
+        let aim = Aim { address, path, body, alerts };
+        let mut running = Running { child, aim, ready_after: Duration::ZERO, _folder: folder };
         running.wait_until_ready(&log)?;
+        running.ready_after = began.elapsed();
         Ok(running)
     }
 }
@@ -75,7 +80,7 @@ impl Running {
             if is_ready(self.aim.address) {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -89,10 +94,19 @@ impl Running {
         Duration::from_millis(ticks * 10)
     }
 
+    /// Resident memory now, in MiB.
+    pub fn memory(&self) -> f64 {
+        self.mebibytes("VmRSS:")
+    }
+
     /// Highest resident memory so far, in MiB.
     pub fn peak_memory(&self) -> f64 {
+        self.mebibytes("VmHWM:")
+    }
+
+    fn mebibytes(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         kib.unwrap_or(0.0) / 1024.0
     }
@@ -129,7 +143,7 @@ targets:
   - name: pagerduty-core
     pagerduty: {{ base_url: "http://{sink}", routing_key: "0123456789abcdef0123456789abcdef" }}
     rate: {{ limit: 1000000/s, burst: 1000000 }}
-    concurrency: 32
+    concurrency: 64
 "#,
         folder.join("store").display()
     );
@@ -143,7 +157,7 @@ targets:
 fn alertmanager(folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
     let config = format!(
         r#"
-route: {{ receiver: pagerduty, group_by: ['...'], group_wait: 0s, group_interval: 5m, repeat_interval: 4h }}
+route: {{ receiver: pagerduty, group_by: [number], group_wait: 0s, group_interval: 5m, repeat_interval: 4h }}
 receivers:
   - name: pagerduty
     pagerduty_configs:
@@ -174,10 +188,26 @@ fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-/// Alert `number` as Alertmanager's webhook sends it: a group of its own, about 1 KB.
-fn webhook(number: usize) -> String {
-    let labels = labels(number);
+/// Problem `number` as Alertmanager's webhook sends it: a group of its own, about 1 KB with one alert.
+fn webhook(number: usize, alerts: usize) -> String {
     let annotations = annotations(number);
+    let alerts: Vec<Value> = (0..alerts)
+        .map(|nth| {
+            json!({
+                "status": "firing",
+                "labels": labels(number, nth),
+                "annotations": annotations,
+                "startsAt": "2026-01-01T00:00:00Z",
+                "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": GENERATOR,
+                "fingerprint": format!("{number:012x}{nth:04x}"),
+            })
+        })
+        .collect();
+    let mut common = labels(number, 0);
+    if let (Some(labels), true) = (common.as_object_mut(), alerts.len() > 1) {
+        labels.remove("instance");
+    }
     json!({
         "version": "4",
         "receiver": "relay",
@@ -185,44 +215,40 @@ fn webhook(number: usize) -> String {
         "groupKey": format!("{{}}:{{alertname=\"DiskFull\", number=\"{number}\"}}"),
         "truncatedAlerts": 0,
         "groupLabels": { "alertname": "DiskFull", "number": number.to_string() },
-        "commonLabels": labels,
+        "commonLabels": common,
         "commonAnnotations": annotations,
         "externalURL": "http://alertmanager.example:9093",
-        "alerts": [{
-            "status": "firing",
-            "labels": labels,
-            "annotations": annotations,
-            "startsAt": "2026-01-01T00:00:00Z",
-            "endsAt": "0001-01-01T00:00:00Z",
-            "generatorURL": "http://prometheus.example:9090/graph?g0.expr=disk_free+%3C+5&g0.tab=1",
-            "fingerprint": format!("{number:016x}"),
-        }],
+        "alerts": alerts,
     })
     .to_string()
 }
 
-/// Alert `number` as Prometheus pushes it.
-fn pushed(number: usize) -> String {
-    json!([{
-        "labels": labels(number),
-        "annotations": annotations(number),
-        "generatorURL": "http://prometheus.example:9090/graph?g0.expr=disk_free+%3C+5&g0.tab=1",
-    }])
-    .to_string()
+/// Problem `number` as Prometheus pushes it.
+fn pushed(number: usize, alerts: usize) -> String {
+    let alert = |nth| {
+        json!({
+            "labels": labels(number, nth),
+            "annotations": annotations(number),
+            "generatorURL": GENERATOR,
+        })
+    };
+    Value::Array((0..alerts).map(alert).collect()).to_string()
 }
 
-fn labels(number: usize) -> serde_json::Value {
+const GENERATOR: &str = "http://prometheus.example:9090/graph?g0.expr=disk_free+%3C+5&g0.tab=1";
+
+fn labels(number: usize, nth: usize) -> Value {
     json!({
         "alertname": "DiskFull",
         "number": number.to_string(),
-        "instance": "db1.example:9100",
+        "instance": format!("db{}.example:9100", nth + 1),
         "job": "node",
         "severity": "critical",
         "team": "storage",
     })
 }
 
-fn annotations(number: usize) -> serde_json::Value {
+fn annotations(number: usize) -> Value {
     json!({
         "summary": summary(number),
         "description": "The file system of /var on db1 has less than 5% of its space left.",

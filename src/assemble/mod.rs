@@ -166,10 +166,6 @@ fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
     }
     for (index, target) in file.targets.iter().enumerate() {
         let common = &target.common;
-        if let Some(fallback) = &common.fallback {
-            let place = fallback.targets.first().map_or(target.place, |name| name.place);
-            say(format!("targets[{index}].fallback"), place);
-        }
         if let Some(quota) = &common.quota {
             say(format!("targets[{index}].quota"), quota.place);
         }

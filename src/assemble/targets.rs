@@ -11,12 +11,12 @@ use crate::assemble::{Names, is_broken, refer};
 use crate::config::file::File;
 use crate::config::secrets::World;
 use crate::config::server::TemplatesFile;
-use crate::config::targets::{CommonFile, Per as PerFile, RateFile, TargetFile};
+use crate::config::targets::{CommonFile, FallbackFile, Per as PerFile, RateFile, TargetFile};
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::problem::Problem;
 use crate::pace::breaker::BreakerPolicy;
 use crate::pace::bucket::Pace;
-use crate::rulebook::{Per, TargetRule};
+use crate::rulebook::{Fallback, Per, TargetRule};
 use crate::target::contract::{Defaults, Kind, Workshop};
 use crate::target::{KINDS, find};
 use crate::template::escape::Escape;
@@ -44,6 +44,7 @@ pub(super) fn targets(
             rules.insert(Arc::clone(&rule.name), Arc::new(rule));
         }
     }
+    fallback_circles(file, problems);
     rules
 }
 
@@ -106,6 +107,7 @@ fn rule(
         repeat: kind.defaults.repeat,
         timeout: common.timeout.value.0,
         concurrency: common.concurrency.value.max(1) as usize,
+        fallback: common.fallback.as_ref().map(|file| fallback(file, retry.give_up_after)),
         breaker: BreakerPolicy {
             failures: common.breaker.failures.value.max(1),
             open_for: common.breaker.open_for.value.0,
@@ -113,6 +115,41 @@ fn rule(
         send_resolved: common.send_resolved,
         dry_run: common.dry_run,
     })
+}
+
+/// Without a time or a count of its own, the fallback is told when the target is given up.
+fn fallback(file: &FallbackFile, give_up_after: Duration) -> Fallback {
+    Fallback {
+        targets: file.targets.iter().map(|name| Arc::from(name.value.as_str())).collect(),
+        after: file.after.as_ref().map_or(give_up_after, |after| after.value.0),
+        attempts: file.attempts.as_ref().map(|attempts| attempts.value),
+    }
+}
+
+/// Two targets that stand in for each other would tell each other for ever.
+fn fallback_circles(file: &File, problems: &mut Vec<Problem>) {
+    let next = |name: &str| -> Vec<&str> {
+        let of = file.targets.iter().find(|target| target.common.name.value == name);
+        let fallback = of.and_then(|target| target.common.fallback.as_ref());
+        fallback.map(|f| f.targets.iter().map(|target| target.value.as_str()).collect()).unwrap_or_default()
+    };
+    for (index, target) in file.targets.iter().enumerate() {
+        let name = target.common.name.value.as_str();
+        let (mut reached, mut ahead) = (Vec::new(), next(name));
+        while let Some(one) = ahead.pop() {
+            if !reached.contains(&one) {
+                reached.push(one);
+                ahead.extend(next(one));
+            }
+        }
+        if reached.contains(&name) {
+            let what = format!("the fallback of `{name}` leads back to it");
+            let first = target.common.fallback.as_ref().and_then(|fallback| fallback.targets.first());
+            let place = first.map_or(target.place, |target| target.place);
+            let cure = "let the chain of fallbacks end at a target without one";
+            problems.push(Problem::error(format!("targets[{index}].fallback"), place, what, cure));
+        }
+    }
 }
 
 fn dedup_key(

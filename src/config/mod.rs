@@ -11,5 +11,6 @@ pub mod secrets;
 pub mod server;
 pub mod show;
 pub mod sources;
+mod star;
 pub mod targets;
 pub mod units;

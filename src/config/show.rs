@@ -1,21 +1,23 @@
 //! Problems for people at a terminal, as rustc shows them: excerpt, underline, cure, a count.
 //!
-//! The excerpt is of the operator's own file on his own terminal; for logs and API answers take
-//! `Problem`'s own one-line form, which holds no excerpt.
+//! The excerpt is of the operator's own file, with secrets starred: terminals end in journals and in
+//! the logs of CI. For log lines and API answers take `Problem`'s own one-line form.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::config::load::in_order;
+use crate::config::star::starred;
 use crate::domain::problem::{Place, Problem, Severity};
 
 /// Shows problems in the order of the file, with a line that counts them. `text` is the file.
 pub fn show(problems: &[Problem], file_name: &str, text: &str, colour: bool) -> String {
     let mut problems = problems.to_vec();
     in_order(&mut problems);
+    let text = starred(text);
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut shown = String::new();
     for problem in &problems {
-        shown.push_str(&renderer.render(&[report(problem, file_name, text)]));
+        shown.push_str(&renderer.render(&[report(problem, file_name, &text)]));
         shown.push_str("\n\n");
     }
     shown.push_str(&count(&problems, file_name));

@@ -166,7 +166,7 @@ fn message_of(rule: &TargetRule, open: &Open, claimed: &Claimed) -> Message {
         dedup_key: open.key.clone(),
         group: Arc::clone(&open.group),
         remote: claimed.state.remote.clone(),
-        note: None,
+        note: open.note.clone(),
         accepted_at: open.accepted_at,
     }
 }

@@ -34,6 +34,8 @@ pub struct Terms {
     pub send_resolved: bool,
     /// When to leave it alone for a while.
     pub breaker: BreakerPolicy,
+    /// Tries after which the fallback targets are told.
+    pub fall_after_attempts: Option<u32>,
 }
 
 /// What to do next.
@@ -114,8 +116,8 @@ pub struct Engine {
     refill_not_before: Timestamp,
     in_flight: usize,
     breaker: Breaker,
-    /// What was last told of its health.
-    sick: bool,
+    /// What was last told of its health; `None` since the start.
+    sick: Option<bool>,
     dice: fastrand::Rng,
 }
 
@@ -129,7 +131,7 @@ impl Engine {
             refill_not_before: Timestamp::UNIX_EPOCH,
             in_flight: 0,
             breaker: Breaker::default(),
-            sick: false,
+            sick: None,
             dice: fastrand::Rng::with_seed(seed),
         }
     }
@@ -232,7 +234,21 @@ impl Engine {
         };
         let done = if open.is_none() { vec![head.id] } else { Vec::new() };
         let settled = vec![Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) }];
-        let settlement = Settlement { epoch: 0, lane: claimed.lane, settled, due, after, now };
+        let is_trigger = head.action == Action::Trigger;
+        let enough = terms.fall_after_attempts.is_some_and(|most| attempts >= most);
+        let is_held = matches!(outcome, Outcome::Hold { .. });
+        // What was refused can never pass; what was given up may, when the target is back.
+        let given_up = state == State::Dead && !matches!(outcome, Outcome::Rejected { .. });
+        let settlement = Settlement {
+            epoch: 0,
+            lane: claimed.lane,
+            settled,
+            due,
+            after,
+            now,
+            fall_now: is_trigger && (enough || is_held) && open.is_some(),
+            given_up: (is_trigger && given_up).then_some(head.id),
+        };
         Resolution { settlement, done, tried: open, health }
     }
 
@@ -252,13 +268,14 @@ impl Engine {
             }
             Outcome::Retry { reason, .. } | Outcome::Unknown { reason } => {
                 self.breaker.failed(&terms.breaker, now);
-                (self.sick || self.breaker.is_open(), reason.as_str())
+                (self.sick == Some(true) || self.breaker.is_open(), reason.as_str())
             }
         };
-        if is_sick == self.sick {
+        let failed_once = self.sick.is_none() && !is_sick && !reason.is_empty();
+        if self.sick == Some(is_sick) || failed_once {
             return None;
         }
-        self.sick = is_sick;
+        self.sick = Some(is_sick);
         Some(if is_sick { Health::Sick { reason: reason.to_owned() } } else { Health::Well })
     }
 
@@ -302,7 +319,16 @@ fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
     let done = settled.iter().map(|delivery| delivery.id).collect();
     let after = claimed.state.clone();
     Resolution {
-        settlement: Settlement { epoch: 0, lane: claimed.lane, settled, due: now, after, now },
+        settlement: Settlement {
+            epoch: 0,
+            lane: claimed.lane,
+            settled,
+            due: now,
+            after,
+            now,
+            fall_now: false,
+            given_up: None,
+        },
         done,
         tried: None,
         health: None,

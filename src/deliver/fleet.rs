@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -13,10 +14,8 @@ use crate::metrics::{Metrics, TargetMetrics};
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::store::handle::Store;
 
-/// Pause between two counts of what waits.
-const COUNT_EVERY: Duration = Duration::from_secs(5);
-/// The pause is at least this many times as long as the count took.
-const COUNT_REST: u32 = 50;
+/// How long somebody who asks for metrics waits for the count of a large backlog.
+const COUNT_TIME: Duration = Duration::from_millis(500);
 
 /// What runs, by target.
 type Loops = BTreeMap<Arc<str>, (TargetMetrics, JoinHandle<()>)>;
@@ -33,6 +32,7 @@ pub struct Fleet {
     metrics: Metrics,
     stop: CancellationToken,
     seed: Seed,
+    counting: Arc<tokio::sync::Mutex<()>>,
     loops: Arc<Mutex<Loops>>,
 }
 
@@ -40,7 +40,16 @@ impl Fleet {
     /// A fleet without loops; `seed` gives each loop its dice.
     pub fn new(rulebook: Rulebook, store: Store, courier: Courier, metrics: Metrics, seed: Seed) -> Fleet {
         let books = Rulebooks::new(rulebook);
-        Fleet { books, store, courier, metrics, stop: CancellationToken::new(), seed, loops: Arc::default() }
+        Fleet {
+            books,
+            store,
+            courier,
+            metrics,
+            stop: CancellationToken::new(),
+            seed,
+            counting: Arc::default(),
+            loops: Arc::default(),
+        }
     }
 
     /// The rules in force.
@@ -63,32 +72,29 @@ impl Fleet {
         }
     }
 
-    /// Counts what waits for each target, for metrics, until `stop`. Counting a large backlog takes
-    /// a while, so the pause grows with it.
-    pub async fn count_backlog(self, stop: CancellationToken) {
-        let mut pause = COUNT_EVERY;
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+    /// Counts what waits for each target, for metrics. Answers after [`COUNT_TIME`] at the latest:
+    /// then the last count stands until this one is done.
+    pub async fn count_backlog(&self) {
+        let fleet = self.clone();
+        let counting = tokio::spawn(async move {
+            // One count at a time, however often somebody asks.
+            let Ok(_one) = fleet.counting.try_lock() else { return };
+            match fleet.store.read(|reader| reader.waiting()).await {
+                Ok(waiting) => fleet.show_backlog(&waiting),
+                Err(error) => tracing::warn!(%error, "what waits could not be counted"),
             }
-            let began = self.courier.clock.now();
-            let waiting = match self.store.read(|reader| reader.waiting()).await {
-                Ok(waiting) => waiting,
-                Err(error) => {
-                    tracing::warn!(%error, "what waits could not be counted");
-                    continue;
-                }
-            };
-            let now = self.courier.clock.now();
-            pause = COUNT_EVERY.max(now.duration_since(began).unsigned_abs() * COUNT_REST);
-            let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
-            for (name, (metrics, _)) in loops.iter() {
-                let of_target = waiting.iter().find(|(target, _, _)| **target == **name);
-                let (count, oldest) = of_target.map_or((0, None), |(_, count, oldest)| (*count, *oldest));
-                let age = oldest.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
-                metrics.backlog(usize::try_from(count).unwrap_or(usize::MAX), age);
-            }
+        });
+        let _late = tokio::time::timeout(COUNT_TIME, counting).await;
+    }
+
+    fn show_backlog(&self, waiting: &[(String, u64, Option<Timestamp>)]) {
+        let now = self.courier.clock.now();
+        let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, (metrics, _)) in loops.iter() {
+            let of_target = waiting.iter().find(|(target, _, _)| **target == **name);
+            let (count, oldest) = of_target.map_or((0, None), |(_, count, oldest)| (*count, *oldest));
+            let age = oldest.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
+            metrics.backlog(usize::try_from(count).unwrap_or(usize::MAX), age);
         }
     }
 

@@ -5,4 +5,5 @@
 pub mod attempt;
 pub mod engine;
 pub mod fleet;
+pub mod rescue;
 pub mod target_loop;

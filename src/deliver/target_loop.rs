@@ -3,21 +3,24 @@
 //! Everything here is waiting and carrying out; every decision is the engine's. A lane stays busy
 //! until its settlement is on disk, so order and "not twice" hold whatever the timing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
 use crate::deliver::engine::{Engine, Health, Resolution, Step, Terms, Tried};
+use crate::deliver::rescue::Rescue;
 use crate::domain::delivery::State;
+use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::domain::own_alerts::{self, Own};
 use crate::metrics::TargetMetrics;
-use crate::rulebook::{Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::{Settlement, StoreError};
+use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
+use crate::store::boundary::{Settled, Settlement, StoreError};
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
@@ -26,6 +29,10 @@ use crate::store::schedule::Claimed;
 const EACH_LANE_MAX: usize = 64;
 /// Pause before a write or a read that the store refused is tried again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Outcomes that may wait to be written, as a multiple of the calls at once.
+const UNWRITTEN_FACTOR: usize = 2;
+/// How often lanes are looked through for those whose fallback is to be told.
+const FALLBACK_EVERY: Duration = Duration::from_secs(1);
 /// Longest sleep, so that a wall clock that jumps is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 
@@ -38,8 +45,17 @@ pub struct TargetLoop {
     courier: Courier,
     metrics: TargetMetrics,
     engine: Engine,
-    tries: JoinSet<(Claimed, Option<Tried>)>,
+    tries: JoinSet<Tried>,
+    /// What is being tried, by the task that tries it.
+    under_way: HashMap<Id, Arc<Claimed>>,
     writes: JoinSet<Resolution>,
+    rescue: Rescue,
+    /// The target is well again: what was given up is to be told again.
+    redrive: bool,
+    /// What the target said when it last failed.
+    trouble: String,
+    /// When lanes are next looked through for those whose fallback is to be told.
+    look_at: Timestamp,
 }
 
 impl TargetLoop {
@@ -53,7 +69,12 @@ impl TargetLoop {
         seed: u64,
     ) -> TargetLoop {
         let queue = store.queues().of(&name);
+        let rescue = Rescue::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
         TargetLoop {
+            rescue,
+            redrive: false,
+            trouble: String::new(),
+            look_at: Timestamp::UNIX_EPOCH,
             name,
             books,
             store,
@@ -62,6 +83,7 @@ impl TargetLoop {
             metrics,
             engine: Engine::new(seed),
             tries: JoinSet::new(),
+            under_way: HashMap::new(),
             writes: JoinSet::new(),
         }
     }
@@ -82,6 +104,20 @@ impl TargetLoop {
             };
             let terms = terms_of(&rule);
             let now = self.courier.clock.now();
+            if let Some(fallback) = rule.fallback.as_ref().filter(|_| now >= self.look_at) {
+                self.look_at = self.tell_fallbacks(fallback, now).await;
+            }
+            if std::mem::take(&mut self.redrive)
+                && let Err(error) = self.rescue.redrive(now).await
+            {
+                tracing::error!(target_name = %self.name, %error, "what was given up could not be told again");
+            }
+            // What has been tried and is not written down would be tried again after a crash: while
+            // the disk does not keep up, nothing more is sent.
+            if self.writes.len() >= UNWRITTEN_FACTOR * terms.concurrency {
+                self.wait(None, now, &terms, &stop).await;
+                continue;
+            }
             let step = self.engine.step(&mut self.queue.schedule(), &terms, now);
             match step {
                 Step::Send(claimed) => self.send(book, rule, *claimed),
@@ -104,15 +140,13 @@ impl TargetLoop {
         self.finish().await;
     }
 
+    /// In a task of its own, so that a panic in a kind costs one try and not the loop.
     fn send(&mut self, book: Arc<Rulebook>, rule: Arc<TargetRule>, claimed: Claimed) {
-        let courier = self.courier.clone();
-        let metrics = self.metrics.clone();
-        self.tries.spawn(async move {
-            // In a task of its own, so that a panic in a kind costs one try and not the loop.
-            let work = claimed.clone();
-            let attempt = tokio::spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
-            (claimed, attempt.await.ok())
-        });
+        let (courier, metrics) = (self.courier.clone(), self.metrics.clone());
+        let claimed = Arc::new(claimed);
+        let work = Arc::clone(&claimed);
+        let task = self.tries.spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
+        self.under_way.insert(task.id(), claimed);
     }
 
     async fn wait(
@@ -129,12 +163,11 @@ impl TargetLoop {
     }
 
     async fn something_happens(&mut self, until: Option<Timestamp>, now: Timestamp, terms: &Terms) {
-        let pause = until.map_or(SLEEP_MAX, |until| until.duration_since(now).unsigned_abs().min(SLEEP_MAX));
+        let look = if self.look_at > Timestamp::UNIX_EPOCH { FALLBACK_EVERY } else { SLEEP_MAX };
+        let pause = until.map_or(look, |until| until.duration_since(now).unsigned_abs().min(look));
         tokio::select! {
-            Some(joined) = self.tries.join_next(), if !self.tries.is_empty() => {
-                if let Ok((claimed, tried)) = joined {
-                    self.tried(&claimed, tried, terms);
-                }
+            Some(joined) = self.tries.join_next_with_id(), if !self.tries.is_empty() => {
+                self.tried(joined, terms);
             }
             Some(joined) = self.writes.join_next(), if !self.writes.is_empty() => {
                 if let Ok(resolution) = joined {
@@ -146,28 +179,80 @@ impl TargetLoop {
         }
     }
 
-    fn tried(&mut self, claimed: &Claimed, tried: Option<Tried>, terms: &Terms) {
+    fn tried(&mut self, joined: Result<(Id, Tried), JoinError>, terms: &Terms) {
         let now = self.courier.clock.now();
-        let tried = tried.unwrap_or_else(|| panicked(now));
-        self.log(claimed, &tried);
+        let (id, tried) = joined.unwrap_or_else(|error| (error.id(), panicked(now)));
+        let Some(claimed) = self.under_way.remove(&id) else { return };
+        self.log(&claimed, &tried);
         if let (Outcome::Delivered { .. }, Some(head)) = (&tried.outcome, &claimed.head) {
             self.metrics.delivered(now.duration_since(head.accepted_at).unsigned_abs());
         }
-        let resolution = self.engine.tried(claimed, tried, terms, now);
+        if !tried.outcome.reason().is_empty() {
+            self.trouble = tried.outcome.reason().to_owned();
+        }
+        let resolution = self.engine.tried(&claimed, tried, terms, now);
         for settled in &resolution.settlement.settled {
             if !matches!(settled.state, State::Waiting | State::Delivered) {
                 self.metrics.delivery_entered(settled.state);
             }
             if settled.state == State::Dead {
-                tracing::error!(target_name = %self.name, delivery = settled.id, reason = %settled.reason, "dead letter");
-                self.tell_dead_letter(claimed, &settled.reason);
+                tracing::error!(target_name = %self.name, delivery = settled.id, reason = settled.reason.as_str(), "dead letter");
+                self.tell_dead_letter(&claimed, &settled.reason);
             }
         }
         self.tell_health(resolution.health.as_ref());
-        self.write(resolution);
+        if let Some(fallback) = self.owes_fallback(&claimed, &resolution) {
+            self.write_after_telling(resolution, &claimed, fallback);
+        } else {
+            self.write(resolution);
+        }
     }
 
-    fn tell_health(&self, health: Option<&Health>) {
+    /// A trigger that dies without its fallback having been told.
+    fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
+        let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
+        let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
+        let rule = self.books.current().targets.get(&self.name).cloned()?;
+        rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))
+    }
+
+    /// The fallback is told before the death is written down: a crash in between tells it twice
+    /// rather than never.
+    fn write_after_telling(&mut self, resolution: Resolution, claimed: &Claimed, fallback: Fallback) {
+        let store = self.store.clone();
+        let mut rescue =
+            Rescue::new(Arc::clone(&self.name), store.clone(), resolution.settlement.lane.unsigned_abs());
+        let (head, trouble) = (claimed.head.clone(), self.trouble.clone());
+        self.writes.spawn(async move {
+            if let Some(head) = head {
+                while let Err(error) =
+                    rescue.tell_instead(&fallback, &head, &trouble, resolution.settlement.now).await
+                {
+                    if matches!(error, StoreError::Closed) {
+                        break;
+                    }
+                    tracing::error!(%error, "the fallback could not be told; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+            keep(&store, &resolution.settlement).await;
+            resolution
+        });
+    }
+
+    async fn tell_fallbacks(&mut self, fallback: &Fallback, now: Timestamp) -> Timestamp {
+        let wait = match self.rescue.tell_fallbacks(fallback, &self.trouble, now).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => FALLBACK_EVERY,
+            Err(error) => {
+                tracing::error!(target_name = %self.name, %error, "the fallback could not be told; trying again");
+                FALLBACK_EVERY
+            }
+        };
+        now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    fn tell_health(&mut self, health: Option<&Health>) {
         let target = self.name.to_string();
         match health {
             None => {}
@@ -178,6 +263,7 @@ impl TargetLoop {
             Some(Health::Well) => {
                 tracing::info!(target_name = %self.name, "the target is well again");
                 self.courier.voice.say(Own::TargetWell { target });
+                self.redrive = true;
             }
         }
     }
@@ -235,11 +321,11 @@ impl TargetLoop {
     async fn finish(&mut self) {
         let book = self.books.current();
         let terms = book.targets.get(&self.name).map(|rule| terms_of(rule));
-        while let Some(joined) = self.tries.join_next().await {
-            match (joined, &terms) {
-                (Ok((claimed, tried)), Some(terms)) => self.tried(&claimed, tried, terms),
-                // Its target is gone from the configuration, or it panicked: nobody can judge it.
-                _ => self.store.leave_in_doubt(),
+        while let Some(joined) = self.tries.join_next_with_id().await {
+            match &terms {
+                Some(terms) => self.tried(joined, terms),
+                // Its target is gone from the configuration: nobody can judge it.
+                None => self.store.leave_in_doubt(),
             }
         }
         while self.writes.join_next().await.is_some() {}
@@ -251,11 +337,11 @@ impl TargetLoop {
         let outcome = tried.outcome.word();
         match &tried.outcome {
             Outcome::Delivered { .. } => tracing::info!(
-                target_name = %self.name, delivery = %head.uid, action = %head.action, key = %head.key,
+                target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
                 attempt = head.attempts + 1, status = tried.status, took_ms, outcome, "attempt"
             ),
             other => tracing::warn!(
-                target_name = %self.name, delivery = %head.uid, action = %head.action, key = %head.key,
+                target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
                 attempt = head.attempts + 1, status = tried.status, took_ms, outcome, reason = other.reason(), "attempt"
             ),
         }
@@ -293,6 +379,7 @@ fn terms_of(rule: &TargetRule) -> Terms {
         repeat: rule.repeat,
         send_resolved: rule.send_resolved,
         breaker: rule.breaker,
+        fall_after_attempts: rule.fallback.as_ref().and_then(|fallback| fallback.attempts),
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! [`Teller`] decides, purely, what is news; `daemon` runs it and feeds what it says to the plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -118,6 +118,9 @@ impl Own {
 #[derive(Debug, Default)]
 pub struct Teller {
     firing: BTreeMap<Labels, Told>,
+    /// What has been heard of since the start. What has not may have been told before it, and is
+    /// taken back when it turns out to be well.
+    heard: BTreeSet<Labels>,
 }
 
 #[derive(Debug)]
@@ -137,9 +140,13 @@ impl Teller {
         if let Some((label, thing)) = about {
             labels.insert(label.into(), thing.into());
         }
+        let first = self.heard.insert(labels.clone());
         let Some((summary, description)) = own.trouble() else {
-            let told = self.firing.remove(&labels)?;
-            return Some(group(labels, told.annotations, told.since, Some(now)));
+            return match self.firing.remove(&labels) {
+                Some(told) => Some(group(labels, told.annotations, Some(told.since), Some(now))),
+                None if first => Some(group(labels, Labels::new(), None, Some(now))),
+                None => None,
+            };
         };
         let quiet_from = own.ends_by_itself().then_some(now);
         if let Some(told) = self.firing.get_mut(&labels) {
@@ -149,7 +156,7 @@ impl Teller {
         let annotations =
             Labels::from([("summary".into(), summary), ("description".into(), description.to_owned())]);
         self.firing.insert(labels.clone(), Told { since: now, quiet_from, annotations: annotations.clone() });
-        Some(group(labels, annotations, now, None))
+        Some(group(labels, annotations, Some(now), None))
     }
 
     /// Takes back what has been quiet for long enough.
@@ -163,19 +170,24 @@ impl Teller {
         over.into_iter()
             .filter_map(|labels| {
                 let told = self.firing.remove(&labels)?;
-                Some(group(labels, told.annotations, told.since, Some(now)))
+                Some(group(labels, told.annotations, Some(told.since), Some(now)))
             })
             .collect()
     }
 }
 
-fn group(labels: Labels, annotations: Labels, since: Timestamp, ends_at: Option<Timestamp>) -> AlertGroup {
+fn group(
+    labels: Labels,
+    annotations: Labels,
+    since: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+) -> AlertGroup {
     let fingerprint = Fingerprint::of(&labels);
     let alert = Alert {
         status: if ends_at.is_some() { Status::Resolved } else { Status::Firing },
         labels: labels.clone(),
         annotations: annotations.clone(),
-        starts_at: Some(since),
+        starts_at: since,
         ends_at,
         generator_url: String::new(),
         fingerprint,
@@ -218,6 +230,14 @@ mod tests {
         let ends = teller.hear(&Own::TargetWell { target: "pager".into() }, at(60)).unwrap();
         assert_eq!((ends.status(), ends.group_key), (Status::Resolved, fires.group_key));
         assert_eq!(teller.hear(&Own::TargetWell { target: "pager".into() }, at(61)), None);
+    }
+
+    #[test]
+    fn what_was_told_before_a_restart_is_taken_back_after_it() {
+        let mut teller = Teller::default();
+        let well = Own::TargetWell { target: "pager".into() };
+        assert_eq!(teller.hear(&well, at(0)).unwrap().status(), Status::Resolved);
+        assert_eq!(teller.hear(&well, at(1)), None);
     }
 
     #[test]

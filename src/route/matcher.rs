@@ -125,7 +125,8 @@ impl fmt::Display for Matcher {
     /// As Alertmanager prints it: the name is quoted only when it has to be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, op, value) = (&self.name, self.op.as_str(), &self.value);
-        if name.chars().any(is_reserved) {
+        // An empty name too, which Alertmanager prints without quotes and then cannot read.
+        if name.is_empty() || name.chars().any(is_reserved) {
             write!(f, "{}{op}{}", go_quote(name), go_quote(value))
         } else {
             write!(f, "{name}{op}\"{}\"", escape(value))

@@ -56,7 +56,10 @@ impl App {
             Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
             Endpoint::Healthy => probes::healthy(),
             Endpoint::Ready => probes::ready(&Readiness::Ready),
-            Endpoint::Metrics => probes::metrics(&self.0.metrics),
+            Endpoint::Metrics => {
+                self.0.fleet.count_backlog().await;
+                probes::metrics(&self.0.metrics)
+            }
             Endpoint::Reload => admin::reload(&self.0, &about).await,
             Endpoint::Event => admin::event(&self.0, &about, found.param("id")).await,
             Endpoint::Deliveries

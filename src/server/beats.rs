@@ -11,7 +11,14 @@ use crate::rulebook::Heartbeat;
 
 /// When each heartbeat was last heard.
 #[derive(Debug, Default)]
-pub struct Beats(HashMap<String, Timestamp>);
+pub struct Beats(HashMap<String, Beat>);
+
+#[derive(Debug, Clone, Copy)]
+struct Beat {
+    last: Timestamp,
+    /// It has been heard, and not only waited for since the start.
+    heard: bool,
+}
 
 impl Beats {
     /// Takes in an alert that arrived.
@@ -20,7 +27,7 @@ impl Beats {
             for beat in
                 heartbeats.iter().filter(|beat| beat.matchers.iter().all(|m| m.matches(&alert.labels)))
             {
-                self.0.insert(beat.name.clone(), now);
+                self.0.insert(beat.name.clone(), Beat { last: now, heard: true });
             }
         }
     }
@@ -29,19 +36,20 @@ impl Beats {
     /// on: a relay that has just started must not cry.
     pub fn look(&mut self, heartbeats: &[Heartbeat], now: Timestamp) -> Vec<(Own, String)> {
         self.0.retain(|name, _| heartbeats.iter().any(|beat| beat.name == *name));
-        let one = |beat: &Heartbeat| {
-            let last = *self.0.entry(beat.name.clone()).or_insert(now);
+        let mut found = Vec::new();
+        for beat in heartbeats {
+            let Beat { last, heard } =
+                *self.0.entry(beat.name.clone()).or_insert(Beat { last: now, heard: false });
             let name = beat.name.clone();
             let silent = now.duration_since(last).unsigned_abs();
-            let own = if silent > beat.every {
+            if silent > beat.every {
                 let reason = format!("last heard {last:.0}, expected every {} s", beat.every.as_secs());
-                Own::HeartbeatMissing { name, reason }
-            } else {
-                Own::HeartbeatBack { name }
-            };
-            (own, beat.receiver.clone())
-        };
-        heartbeats.iter().map(one).collect()
+                found.push((Own::HeartbeatMissing { name, reason }, beat.receiver.clone()));
+            } else if heard {
+                found.push((Own::HeartbeatBack { name }, beat.receiver.clone()));
+            }
+        }
+        found
     }
 }
 

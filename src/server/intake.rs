@@ -4,7 +4,7 @@
 //! Alertmanager drops on any 4xx; 4xx is for bytes that can never be read, and those are kept in
 //! quarantine.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
@@ -12,9 +12,9 @@ use hyper::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::json;
 
 use crate::document::nearest;
-use crate::domain::alert::Status;
+use crate::domain::alert::{AlertGroup, Status};
 use crate::metrics::{Intake, SourceMetrics};
-use crate::plan::{Plan, enriched, learn, plan};
+use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Encoding, read_body};
@@ -41,7 +41,7 @@ pub(super) async fn hook(
     };
     let call = Call { app, book: &book, head, name, rule, metrics: app.source_metrics(name) };
     match call.take(token, body).await {
-        Ok((reading, accepted)) => told(&reading, &accepted),
+        Ok(kept) => told(&kept),
         Err(answer) => *answer,
     }
 }
@@ -59,21 +59,28 @@ pub(super) async fn push(app: &State, head: &Head<'_>, body: Incoming) -> Answer
     };
     let call = Call { app, book: &book, head, name, rule, metrics: app.source_metrics(name) };
     match call.take(None, body).await {
-        Ok((reading, _)) if reading.invalid.is_empty() => answer::text(StatusCode::OK, Bytes::new()),
-        Ok((reading, _)) => answer::json(StatusCode::BAD_REQUEST, &reading.invalid.join("; ")),
+        Ok(kept) if kept.invalid.is_empty() => answer::text(StatusCode::OK, Bytes::new()),
+        Ok(kept) => answer::json(StatusCode::BAD_REQUEST, &kept.invalid.join("; ")),
         Err(answer) => *answer,
     }
 }
 
+/// What was kept of a call.
+struct Kept {
+    accepted: Accepted,
+    alerts: usize,
+    notes: Vec<String>,
+    invalid: Vec<String>,
+}
+
 /// What the sender is told of what was kept.
-fn told(reading: &Reading, accepted: &Accepted) -> Answer {
-    let alerts: usize = reading.groups.iter().map(|group| group.alerts.len()).sum();
-    let mut body =
-        json!({ "accepted": alerts, "id": accepted.uid.to_string(), "deliveries": accepted.deliveries });
-    if accepted.duplicate {
+fn told(kept: &Kept) -> Answer {
+    let Accepted { uid, deliveries, duplicate } = kept.accepted;
+    let mut body = json!({ "accepted": kept.alerts, "id": uid.to_string(), "deliveries": deliveries });
+    if duplicate {
         body["duplicate"] = true.into();
     }
-    let notes: Vec<&String> = reading.notes.iter().chain(&reading.invalid).collect();
+    let notes: Vec<&String> = kept.notes.iter().chain(&kept.invalid).collect();
     if !notes.is_empty() {
         body["notes"] = json!(notes);
     }
@@ -92,7 +99,7 @@ struct Call<'a> {
 type Refusal = Box<Answer>;
 
 impl Call<'_> {
-    async fn take(&self, token: Option<&str>, body: Incoming) -> Result<(Reading, Accepted), Refusal> {
+    async fn take(&self, token: Option<&str>, body: Incoming) -> Result<Kept, Refusal> {
         let body = self.admitted(token, body).await?;
         let headers = plain(self.head.headers);
         let arrival = Arrival { source: self.name, headers: &headers, body: &body, at: self.head.now };
@@ -125,75 +132,94 @@ impl Call<'_> {
     }
 
     /// Saved, then answered.
-    async fn keep(&self, reading: Reading, body: Bytes) -> Result<(Reading, Accepted), Refusal> {
+    async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
+        let Reading { groups, notes, invalid } = reading;
         let plan = {
-            let groups = enriched(self.book, reading.groups.clone());
+            let groups = enriched(self.book, groups);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
             learn(self.book, &groups, &mut active);
             plan(self.book, groups, &active, now)
         };
         for (target, fault) in &plan.faults {
-            tracing::warn!(target_name = %target, field = %fault.field, error = %fault.what, "a template failed; the default dedup key was used");
+            tracing::warn!(target_name = %target, field = %fault.field, error = self.book.redactor.clean(&fault.what).as_str(), "a template failed; the default dedup key was used");
         }
-        let mut notes = plan.notes();
-        notes.extend(reading.notes.iter().cloned());
+        let mut all_notes = plan.notes();
+        all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
+        let groups = plan.groups;
         let event = NewEvent {
             uid: self.app.fresh_id(now),
             source: self.name.to_owned(),
             received_at: now,
-            body: body.to_vec(),
+            body: body.into(),
             window: self.book.dedup_window,
-            groups: plan.groups.clone(),
-            parts: plan.parts.clone(),
-            notes,
+            groups: groups.clone(),
+            parts: plan.parts,
+            notes: all_notes,
         };
         match self.app.store.accept(event).await {
             Ok(accepted) => {
-                self.hear_beats(&plan);
-                self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&plan.groups);
-                self.count(&reading, &accepted);
-                Ok((reading, accepted))
+                self.hear_beats(&groups);
+                self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
+                let alerts = self.count(&groups, &accepted);
+                Ok(Kept { accepted, alerts, notes, invalid })
             }
             Err(error) => Err(self.turned_away(&error)),
         }
     }
 
-    fn hear_beats(&self, plan: &Plan) {
+    fn hear_beats(&self, groups: &[Arc<AlertGroup>]) {
         if self.book.heartbeats.is_empty() {
             return;
         }
         let mut beats = self.app.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        for alert in plan.groups.iter().flat_map(|group| &group.alerts) {
+        for alert in groups.iter().flat_map(|group| &group.alerts) {
             beats.hear(&self.book.heartbeats, alert, self.head.now);
         }
     }
 
-    fn count(&self, reading: &Reading, accepted: &Accepted) {
+    /// Returns the number of alerts.
+    fn count(&self, groups: &[Arc<AlertGroup>], accepted: &Accepted) -> usize {
         let result = if accepted.duplicate { Intake::Duplicate } else { Intake::Accepted };
         self.metrics.event_received(result);
-        let alerts = || reading.groups.iter().flat_map(|group| &group.alerts);
-        let firing = alerts().filter(|alert| alert.status == Status::Firing).count() as u64;
-        self.metrics.alerts_received(firing, alerts().count() as u64 - firing);
+        let alerts = || groups.iter().flat_map(|group| &group.alerts);
+        let (all, firing) =
+            (alerts().count(), alerts().filter(|alert| alert.status == Status::Firing).count());
+        self.metrics.alerts_received(firing as u64, (all - firing) as u64);
         tracing::debug!(source = self.name, event = %accepted.uid, deliveries = accepted.deliveries, duplicate = accepted.duplicate, "accepted");
+        all
     }
 
     /// Unreadable bytes are kept for a person to look at.
     async fn set_aside(&self, unreadable: Unreadable, body: Bytes) -> Refusal {
         self.metrics.event_received(Intake::Unreadable);
-        tracing::warn!(source = self.name, peer = %self.head.peer.addr, reason = %unreadable, "a body cannot be read; it is kept in quarantine");
+        let reason = self.book.redactor.clean(&unreadable.to_string());
+        tracing::warn!(source = self.name, peer = %self.head.peer.addr, reason = reason.as_str(), "a body cannot be read; it is kept in quarantine");
         let bytes = Quarantined {
             source: self.name.to_owned(),
             received_at: self.head.now,
-            reason: unreadable.to_string(),
-            body: body.to_vec(),
+            reason: reason.clone(),
+            // Whoever posts to the wrong place may well post a secret.
+            body: self.starred(body),
         };
         if let Err(error) = self.app.store.quarantine(bytes).await {
             return self.turned_away(&error);
         }
         self.metrics.quarantined();
-        let problem = ProblemDetails::new(StatusCode::BAD_REQUEST, unreadable.to_string());
-        Box::new(problem.with("at", unreadable.at).with("source", self.name).into_answer())
+        let problem = ProblemDetails::new(StatusCode::BAD_REQUEST, reason);
+        Box::new(
+            problem
+                .with("at", self.book.redactor.clean(&unreadable.at))
+                .with("source", self.name)
+                .into_answer(),
+        )
+    }
+
+    /// The bytes as they came, unless they hold a secret of the configuration.
+    fn starred(&self, body: Bytes) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&body);
+        let clean = self.book.redactor.clean(&text);
+        if clean == text { body.to_vec() } else { clean.into_bytes() }
     }
 
     fn turned_away(&self, error: &StoreError) -> Refusal {

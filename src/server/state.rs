@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::auth::check::Auth;
+use crate::deliver::fleet::Fleet;
 use crate::domain::problem::Problem;
 use crate::metrics::{Metrics, SourceMetrics};
 use crate::pace::clock::Clock;
@@ -33,6 +34,8 @@ pub struct State {
     pub store: Store,
     /// Counts.
     pub metrics: Metrics,
+    /// The loops of the targets, for the count of what waits.
+    pub fleet: Fleet,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Firing alerts that may inhibit others.

@@ -12,7 +12,7 @@ use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::store::orders::{
-    AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
+    AttemptRecord, AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
 
 /// Row id of a lane.
@@ -86,6 +86,10 @@ pub struct NewPart {
     pub content: i64,
     /// The sender left alerts out.
     pub truncated: bool,
+    /// How long this may wait before the fallback targets are told, if there are any.
+    pub fall_after: Option<Duration>,
+    /// A sentence for its text.
+    pub note: Option<String>,
 }
 
 /// What the sender is answered.
@@ -131,6 +135,8 @@ pub struct Open {
     pub accepted_at: Timestamp,
     /// Tries so far.
     pub attempts: u32,
+    /// A sentence for its text.
+    pub note: Option<String>,
 }
 
 /// What a lane knows beyond its deliveries.
@@ -190,6 +196,10 @@ pub struct Settlement {
     pub after: LaneState,
     /// When it was settled.
     pub now: Timestamp,
+    /// The fallback targets are to be told now, whatever their time.
+    pub fall_now: bool,
+    /// A trigger that was given up, to be told when the target is back.
+    pub given_up: Option<DeliveryId>,
 }
 
 /// Something for the writer to do.
@@ -205,6 +215,10 @@ pub enum Op {
     Prune(Retention),
     /// Do what a person ordered, and write down that it was ordered.
     Manage(Box<Order>),
+    /// The fallback targets of this lane have been told.
+    Fallen(LaneId),
+    /// What was given up in this lane has been told again, or is over.
+    Redriven(LaneId),
 }
 
 /// Until when things are kept.
@@ -223,7 +237,7 @@ pub struct Retention {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle` and `Quarantine`.
+    /// Answer to `Settle`, `Quarantine`, `Fallen` and `Redriven`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
@@ -265,6 +279,17 @@ pub struct LaneWork {
     pub more: bool,
 }
 
+/// A trigger that was given up.
+#[derive(Debug, Clone)]
+pub struct GivenUp {
+    /// Its lane.
+    pub lane: LaneId,
+    /// The delivery, as it was.
+    pub open: Open,
+    /// By all that is known, what it was about goes on.
+    pub still_firing: bool,
+}
+
 /// The writing side of an engine. One thread owns it.
 pub trait Engine: Send {
     /// Does all operations in one transaction and returns only when it is on disk. If one of them
@@ -287,6 +312,13 @@ pub trait Reader: Send {
         lanes: &[(LaneId, DeliveryId)],
         each: usize,
     ) -> Vec<(LaneId, Result<LaneWork, StoreError>)>;
+
+    /// Lanes of a target whose fallback targets are to be told by now, with what they owe.
+    fn falling(&mut self, target: &str, now: Timestamp, limit: usize) -> Result<Vec<LaneId>, StoreError>;
+
+    /// Lanes of a target with a trigger that was given up, with the delivery; `still_firing` says
+    /// whether what it was about goes on.
+    fn given_up(&mut self, target: &str, limit: usize) -> Result<Vec<GivenUp>, StoreError>;
 
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
@@ -359,19 +391,4 @@ pub struct DeliveryRecord {
     pub by: Option<DeliveryId>,
     /// Tries.
     pub attempts: Vec<AttemptRecord>,
-}
-
-/// One recorded try.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttemptRecord {
-    /// When.
-    pub at: Timestamp,
-    /// How long.
-    pub took: Duration,
-    /// HTTP status, 0 for none.
-    pub status: u16,
-    /// One word.
-    pub outcome: String,
-    /// Reason and start of the reply.
-    pub excerpt: String,
 }

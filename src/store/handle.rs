@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
 use crate::store::boundary::{
-    Accepted, Done, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
+    Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
 };
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::queues::Queues;
@@ -125,6 +125,16 @@ impl Store {
     /// Keeps unreadable bytes.
     pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
+    }
+
+    /// Notes that the fallback targets of a lane have been told.
+    pub async fn fallen(&self, lane: LaneId) -> Result<(), StoreError> {
+        self.ask(Op::Fallen(lane)).await.map(|_| ())
+    }
+
+    /// Notes that what was given up in a lane has been told again, or is over.
+    pub async fn redriven(&self, lane: LaneId) -> Result<(), StoreError> {
+        self.ask(Op::Redriven(lane)).await.map(|_| ())
     }
 
     /// One small step of forgetting; returns how much went.

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::domain::alert::AlertGroup;
+use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, DeliveryRecord, DueLane, EventRecord, LaneId, LaneState, LaneWork, Open, Page, Reader,
-    StoreError,
+    DeliveryId, DeliveryRecord, DueLane, EventRecord, GivenUp, LaneId, LaneState, LaneWork, Open, Page,
+    Reader, StoreError,
 };
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
-use crate::store::rows::{self, delivery_uid, told};
+use crate::store::rows;
 use crate::store::sqlite::engine;
 use crate::store::sqlite_search as search;
 
@@ -54,12 +54,11 @@ impl SqliteReader {
             })
             .map_err(engine)?;
         let Some((key, seen, remote)) = head else { return Ok(None) };
-        let key = DedupKey::written(&key)
-            .ok_or_else(|| StoreError::Engine("a stored dedup key is blank".into()))?;
+        let key = stored_key(&key)?;
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery
+                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery, d.note
                  FROM deliveries d JOIN events e ON e.id = d.event
                  WHERE d.lane = ?1 AND d.id > ?2 AND d.state < 2 ORDER BY d.id LIMIT ?3",
             )
@@ -91,18 +90,24 @@ impl SqliteReader {
         let group = all
             .get(row.group)
             .ok_or_else(|| StoreError::Engine(format!("event {} has no group {}", row.event, row.group)))?;
-        let group = row.alerts.map_or_else(|| Arc::clone(group), |blob| told(group, &rows::alerts(&blob)));
+        let group =
+            row.alerts.map_or_else(|| Arc::clone(group), |blob| rows::told(group, &rows::alerts(&blob)));
         Ok(Open {
             id: row.id,
             lane,
-            uid: delivery_uid(row.uid, row.id - row.first_delivery),
+            uid: rows::delivery_uid(row.uid, row.id - row.first_delivery),
             key: key.clone(),
             action: rows::action(row.action)?,
             group,
             accepted_at: rows::time(row.accepted_at),
             attempts: row.attempts,
+            note: row.note,
         })
     }
+}
+
+fn stored_key(text: &str) -> Result<DedupKey, StoreError> {
+    DedupKey::written(text).ok_or_else(|| StoreError::Engine("a stored dedup key is blank".into()))
 }
 
 struct OpenRow {
@@ -115,6 +120,7 @@ struct OpenRow {
     event: i64,
     uid: Uuid,
     first_delivery: DeliveryId,
+    note: Option<String>,
 }
 
 fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
@@ -128,6 +134,7 @@ fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
         event: row.get(6)?,
         uid: uid(row, 7)?,
         first_delivery: row.get(8)?,
+        note: row.get(9)?,
     })
 }
 
@@ -186,6 +193,47 @@ impl Reader for SqliteReader {
         lanes
             .iter()
             .map(|(lane, after)| (*lane, work(*lane, *after).map(|found| found.unwrap_or_else(nothing))))
+            .collect()
+    }
+
+    fn falling(&mut self, target: &str, now: Timestamp, limit: usize) -> Result<Vec<LaneId>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached(
+                "SELECT id FROM lanes WHERE target = ?1 AND fall_at <= ?2 ORDER BY fall_at LIMIT ?3",
+            )
+            .and_then(|mut query| {
+                query.query_map(params![target, rows::millis(now), limit], |row| row.get(0))?.collect()
+            })
+            .map_err(engine)
+    }
+
+    fn given_up(&mut self, target: &str, limit: usize) -> Result<Vec<GivenUp>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut query = self
+            .connection
+            .prepare_cached(
+                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery,
+                        d.note, l.id, l.key, l.clocks
+                 FROM lanes l JOIN deliveries d ON d.id = l.dead JOIN events e ON e.id = d.event
+                 WHERE l.target = ?1 AND l.dead IS NOT NULL LIMIT ?2",
+            )
+            .map_err(engine)?;
+        let found: Vec<(OpenRow, LaneId, String, Vec<u8>)> = query
+            .query_map(params![target, limit], |row| {
+                Ok((open_row(row)?, row.get(10)?, row.get(11)?, row.get(12)?))
+            })
+            .and_then(Iterator::collect)
+            .map_err(engine)?;
+        let mut groups = Groups::default();
+        found
+            .into_iter()
+            .map(|(row, lane, key, clocks)| {
+                let still_firing =
+                    rows::clocks(&clocks)?.values().any(|clock| clock.status == Status::Firing);
+                let open = self.open(lane, &stored_key(&key)?, row, &mut groups)?;
+                Ok(GivenUp { lane, open, still_firing })
+            })
             .collect()
     }
 

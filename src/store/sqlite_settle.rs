@@ -3,7 +3,7 @@
 
 use rusqlite::{Transaction, params};
 
-use crate::store::boundary::{Done, Quarantined, Settled, Settlement};
+use crate::store::boundary::{Done, LaneId, Quarantined, Settled, Settlement};
 use crate::store::rows::{self, millis};
 
 /// Writes what a try came to.
@@ -41,7 +41,10 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
     }
     transaction
         .prepare_cached(
-            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, touched_at = ?6 WHERE id = ?1",
+            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, touched_at = ?6,
+                    fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
+                    dead = coalesce(?8, dead)
+             WHERE id = ?1",
         )?
         .execute(params![
             settlement.lane,
@@ -50,7 +53,21 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             settlement.after.seen,
             settlement.after.remote.as_ref().map(|remote| &remote.0),
             millis(settlement.now),
+            settlement.fall_now,
+            settlement.given_up,
         ])?;
+    Ok(Done::Kept)
+}
+
+/// The fallback targets of a lane have been told.
+pub fn fallen(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<Done> {
+    transaction.prepare_cached("UPDATE lanes SET fall_at = NULL WHERE id = ?1")?.execute([lane])?;
+    Ok(Done::Kept)
+}
+
+/// What was given up in a lane is told again, or over.
+pub fn redriven(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<Done> {
+    transaction.prepare_cached("UPDATE lanes SET dead = NULL WHERE id = ?1")?.execute([lane])?;
     Ok(Done::Kept)
 }
 

@@ -11,11 +11,11 @@ use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
     Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
-use crate::store::rows::{self, delivery_uid, millis, told};
+use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
-use crate::store::sqlite_settle::{quarantine, settle};
+use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
 
 /// The engine.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ impl SqliteEngine {
                 Op::Manage(order) => {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
+                Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
+                Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
             });
         }
         let next = accept.next;
@@ -80,7 +82,7 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Manage(_) => false,
+        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => false,
     }
 }
 
@@ -185,8 +187,8 @@ impl Accept<'_> {
         };
         let now = millis(event.received_at);
         self.statement(
-            "INSERT INTO deliveries(id, event, lane, grp, alerts, action, state, attempts, accepted_at, finished_at, by, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
+            "INSERT INTO deliveries(id, event, lane, grp, alerts, action, state, attempts, accepted_at, finished_at, by, reason, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             id,
@@ -200,9 +202,13 @@ impl Accept<'_> {
             (!sent).then_some(now),
             (state == State::Superseded && known.latest > 0).then_some(known.latest),
             reason,
+            part.note,
         ])
         .map_err(engine)?;
         let due = self.write_lane(part, &known, lane_id, sent.then_some(id), now)?;
+        if !repeat {
+            self.mark_lane(part, &known, lane_id, sent && action == Action::Trigger, now)?;
+        }
         self.next.delivery += 1;
         if !sent {
             return Ok(if repeat { Admitted::Repeated } else { Admitted::Noted });
@@ -214,12 +220,13 @@ impl Accept<'_> {
             open: Open {
                 id,
                 lane: lane_id,
-                uid: delivery_uid(event.uid, id - first),
+                uid: rows::delivery_uid(event.uid, id - first),
                 key: part.key.clone(),
                 action,
-                group: told(group, &alerts),
+                group: rows::told(group, &alerts),
                 accepted_at: event.received_at,
                 attempts: 0,
+                note: part.note.clone(),
             },
             lane: LaneState { seen, remote: known.remote },
         })))
@@ -228,7 +235,7 @@ impl Accept<'_> {
     fn lane(&self, part: &NewPart) -> Result<KnownLane, StoreError> {
         let known = self
             .statement(
-                "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due,
+                "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due, dead IS NOT NULL,
                         CASE WHEN waiting = 0 THEN 0 ELSE
                           (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END
                  FROM lanes WHERE key = ?1 AND target = ?2",
@@ -249,7 +256,8 @@ impl Accept<'_> {
                     remote: remote.map(RemoteRef),
                     latest: row.get(7)?,
                     due: row.get(8)?,
-                    first_open: row.get(9)?,
+                    dead: row.get(9)?,
+                    first_open: row.get(10)?,
                 };
                 Ok((known, blob))
             })
@@ -308,6 +316,29 @@ impl Accept<'_> {
         Ok(due)
     }
 
+    /// News ends what was given up before it; a trigger that begins to wait sets the time of its
+    /// fallback. Most lanes have neither, and then nothing is written.
+    fn mark_lane(
+        &self,
+        part: &NewPart,
+        known: &KnownLane,
+        lane: LaneId,
+        triggers: bool,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        if known.dead {
+            redriven(self.transaction, lane).map_err(engine)?;
+        }
+        let Some(after) = part.fall_after.filter(|_| triggers && known.facts.waiting == 0) else {
+            return Ok(());
+        };
+        let fall_at = now.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        self.statement("UPDATE lanes SET fall_at = ?2 WHERE id = ?1")?
+            .execute([lane, fall_at])
+            .map_err(engine)?;
+        Ok(())
+    }
+
     fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
         self.transaction.prepare_cached(sql).map_err(engine)
     }
@@ -332,6 +363,8 @@ struct KnownLane {
     remote: Option<RemoteRef>,
     latest: DeliveryId,
     due: i64,
+    /// A trigger of it was given up.
+    dead: bool,
     /// Oldest delivery still owed; 0 when nothing is.
     first_open: DeliveryId,
 }

@@ -36,6 +36,14 @@ pub fn run(
 ) -> Box<dyn Engine> {
     let mut batch: Vec<Ask> = Vec::with_capacity(BATCH_MAX);
     while asks.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        // Whoever has an operation at hand gets the processor first. On an idle machine this costs
+        // nothing; on a busy one it makes larger groups, and with them fewer commits.
+        std::thread::yield_now();
+        while batch.len() < BATCH_MAX
+            && let Ok(ask) = asks.try_recv()
+        {
+            batch.push(ask);
+        }
         let began = clock.now();
         let still = keep_still(&mut batch, queues);
         let (ops, answers): (Vec<Op>, Vec<_>) = batch.drain(..).unzip();

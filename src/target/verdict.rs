@@ -4,6 +4,7 @@
 //! operator. Pure: the only clock is the reply's own `date` header. Success codes that lie are the
 //! business of each kind.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::domain::exchange::{Reached, Reply, SendError};
@@ -79,9 +80,12 @@ pub fn unanswered(error: &SendError) -> Outcome {
 
 /// The reply with secrets starred in its body: services quote what they were sent. To be done
 /// before a sentence is made of it, since the half of a secret that a cut leaves is not recognised.
-pub fn cleaned(reply: &Reply, redactor: &Redactor) -> Reply {
+pub fn cleaned<'a>(reply: &'a Reply, redactor: &Redactor) -> Cow<'a, Reply> {
+    if !redactor.finds(&reply.body) {
+        return Cow::Borrowed(reply);
+    }
     let body = redactor.clean(&String::from_utf8_lossy(&reply.body)).into_bytes();
-    Reply { status: reply.status, headers: reply.headers.clone(), body }
+    Cow::Owned(Reply { status: reply.status, headers: reply.headers.clone(), body })
 }
 
 #[cfg(test)]

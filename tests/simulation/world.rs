@@ -306,5 +306,6 @@ fn terms(dice: &mut Dice) -> Terms {
             failures: u32::try_from(dice.between(1, 8)).unwrap(),
             open_for: std::time::Duration::from_secs(30),
         },
+        fall_after_attempts: None,
     }
 }

@@ -67,6 +67,8 @@ pub fn part(target: &str, place: u32, group: &AlertGroup) -> NewPart {
         alerts: group.alerts.iter().enumerate().map(told).collect(),
         content: i64::try_from(resolved).unwrap(),
         truncated: false,
+        fall_after: None,
+        note: None,
     }
 }
 

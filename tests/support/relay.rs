@@ -19,6 +19,8 @@ pub struct Relay {
     port: u16,
     child: Option<Child>,
     http: reqwest::Client,
+    /// Program and arguments that the binary is started by; empty: by nothing.
+    under: Vec<String>,
 }
 
 /// A config for end-to-end tests: Alertmanager and Guance in, one PagerDuty out, no rate limit to
@@ -53,6 +55,12 @@ pub const GUANCE_TOKEN: &str = "guance-path-token-0123456789";
 impl Relay {
     /// Writes the config, starts the binary and waits until it is ready.
     pub async fn start(config: &str) -> Relay {
+        Relay::start_under(&[], config).await
+    }
+
+    /// The same, but the binary is the last argument of another program (a tracer). That program
+    /// has to let the binary run as its own process id.
+    pub async fn start_under(under: &[&str], config: &str) -> Relay {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let store = folder.path().join("store");
@@ -61,7 +69,8 @@ impl Relay {
         std::fs::create_dir_all(&store).unwrap();
         std::fs::write(folder.path().join("relay.yaml"), text).unwrap();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
-        let mut relay = Relay { folder, port, child: None, http };
+        let under = under.iter().map(|word| (*word).to_owned()).collect();
+        let mut relay = Relay { folder, port, child: None, http, under };
         relay.start_again().await;
         relay
     }
@@ -76,7 +85,15 @@ impl Relay {
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the relay runs already");
         let log = || -> File { OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap() };
-        let child = Command::new(binary())
+        let mut command = match self.under.split_first() {
+            None => Command::new(binary()),
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(binary());
+                command
+            }
+        };
+        let child = command
             .args(["serve", "--config"])
             .arg(self.folder.path().join("relay.yaml"))
             .current_dir(self.folder.path())
@@ -114,6 +131,13 @@ impl Relay {
         let mut child = self.child.take().expect("the relay does not run");
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// `STOP`, `CONT` or another signal, to the running process.
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(status.success(), "kill -{name} {} failed", self.pid());
     }
 
     /// SIGTERM, and waits for the end.
@@ -183,6 +207,11 @@ impl Relay {
         let text = std::fs::read_to_string(self.log_path()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// All that it wrote to standard output and standard error, over all its starts.
+    pub fn whole_log(&self) -> Vec<u8> {
+        std::fs::read(self.log_path()).unwrap_or_default()
     }
 
     fn log_path(&self) -> PathBuf {

@@ -32,11 +32,17 @@ CREATE TABLE lanes(
   content     INTEGER NOT NULL,
   admitted_at INTEGER NOT NULL,
   latest      INTEGER NOT NULL,
-  touched_at  INTEGER NOT NULL
+  touched_at  INTEGER NOT NULL,
+  -- when its fallback targets are to be told; NULL: not, or they have been
+  fall_at     INTEGER,
+  -- a trigger that was given up and may be told when the target is back
+  dead        INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX lanes_key ON lanes(key, target);
 -- The schedule is refilled from this: it holds open work only.
 CREATE INDEX lanes_due ON lanes(target, due) WHERE waiting > 0;
+CREATE INDEX lanes_fall ON lanes(target, fall_at) WHERE fall_at IS NOT NULL;
+CREATE INDEX lanes_dead ON lanes(target) WHERE dead IS NOT NULL;
 
 CREATE TABLE deliveries(
   id          INTEGER PRIMARY KEY,
@@ -50,7 +56,9 @@ CREATE TABLE deliveries(
   accepted_at INTEGER NOT NULL,
   finished_at INTEGER,
   by          INTEGER,
-  reason      TEXT NOT NULL
+  reason      TEXT NOT NULL,
+  -- a sentence that its text carries, such as why it comes by a fallback
+  note        TEXT
 ) STRICT;
 CREATE INDEX deliveries_open ON deliveries(lane, id) WHERE state < 2;
 

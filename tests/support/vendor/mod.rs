@@ -95,6 +95,12 @@ impl PagerDuty {
         self.script().steady = Some(fault);
     }
 
+    /// Every request whose body holds one of these words is answered with this status, until
+    /// [`PagerDuty::calm`].
+    pub fn poison(&self, words: &[&str], status: u16) {
+        self.script().poison = Some((words.iter().map(|word| (*word).to_owned()).collect(), status));
+    }
+
     /// Random faults from a seed, until [`PagerDuty::calm`].
     pub fn chaos(&self, chaos: Chaos) {
         self.script().chaos = Some(chaos);
@@ -116,6 +122,7 @@ impl PagerDuty {
         script.queue.clear();
         script.steady = None;
         script.chaos = None;
+        script.poison = None;
     }
 
     /// Nobody listens any more: connections are refused, open ones reset.
@@ -133,6 +140,11 @@ impl PagerDuty {
     /// Everything it knows; keep the guard short, the vendor waits for it.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.stage.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Since it was started, as [`Call::at`] counts.
+    pub fn age(&self) -> Duration {
+        self.stage.began.elapsed()
     }
 
     /// Every request in order of arrival.

@@ -75,6 +75,8 @@ pub struct Script {
     pub latency: Duration,
     /// Events a routing key within a rolling window.
     pub limit: Option<(usize, Duration)>,
+    /// Requests whose body holds one of these are answered with this status and not processed.
+    pub poison: Option<(Vec<String>, u16)>,
     recent: BTreeMap<String, VecDeque<Duration>>,
 }
 
@@ -87,12 +89,20 @@ impl Script {
             chaos: None,
             latency: Duration::ZERO,
             limit: None,
+            poison: None,
             recent: BTreeMap::new(),
         }
     }
 
-    /// The fault that the next request meets: queued ones first, then the steady one, then chance.
-    pub fn fault(&mut self) -> Option<Fault> {
+    /// The fault that the next request meets: poison first, then queued ones, then the steady one,
+    /// then chance.
+    pub fn fault(&mut self, body: &[u8]) -> Option<Fault> {
+        if let Some((words, status)) = &self.poison {
+            let body = String::from_utf8_lossy(body);
+            if words.iter().any(|word| body.contains(word)) {
+                return Some(Fault::status(*status));
+            }
+        }
         let ordered = self.queue.pop_front().or_else(|| self.steady.clone());
         ordered.or_else(|| self.chaos.as_mut().and_then(Chaos::throw))
     }

@@ -148,7 +148,7 @@ fn judge(mut call: Call, stage: &Stage) -> (usize, Answer, Option<Fault>, Durati
         ("POST", _) => Err((404, serde_json::json!({ "error": "no such path" }))),
         _ => Err((405, serde_json::json!({ "error": "POST only" }))),
     };
-    let fault = script.fault();
+    let fault = script.fault(&call.body);
     let untouched = matches!(fault, Some(Fault::Reply { .. } | Fault::Hang | Fault::Reset));
     let mut process = false;
     let answer = match read {

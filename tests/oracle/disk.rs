@@ -1,0 +1,75 @@
+//! A small file system of its own (tmpfs) that can be filled up and emptied: the store's disk. It is
+//! unmounted at the end. Needs root or `sudo -n`.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub struct Disk {
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// Mounts it.
+    pub fn mount(mebibytes: u64) -> Disk {
+        let folder = tempfile::tempdir().unwrap();
+        let options = format!("size={mebibytes}m,mode=0777");
+        let tried = as_root(&["mount", "-t", "tmpfs", "-o", &options, "alert-relay-test"], folder.path());
+        assert!(
+            tried.is_ok(),
+            "this test fills up a disk and needs to mount a tmpfs for it, as root or by sudo -n \
+             (a container may need --cap-add=SYS_ADMIN): {}",
+            tried.unwrap_err()
+        );
+        Disk { folder }
+    }
+
+    /// The folder of the store.
+    pub fn store(&self) -> PathBuf {
+        let store = self.folder.path().join("store");
+        std::fs::create_dir_all(&store).unwrap();
+        store
+    }
+
+    /// Leaves no room.
+    pub fn fill(&self) {
+        let mut ballast = File::create(self.ballast()).unwrap();
+        let mut size = 1 << 20;
+        while size > 0 {
+            if ballast.write_all(&vec![b'#'; size]).is_err() {
+                size /= 16;
+            }
+        }
+    }
+
+    /// Gives the room back.
+    pub fn empty(&self) {
+        let _ = std::fs::remove_file(self.ballast());
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.folder.path().join("ballast")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily, since a relay that was just killed may still hold a file.
+        let _ = as_root(&["umount", "-l"], self.folder.path());
+    }
+}
+
+fn as_root(words: &[&str], folder: &Path) -> Result<(), String> {
+    let sudo: [&[&str]; 2] = [&[], &["sudo", "-n"]];
+    let mut why = String::new();
+    for before in sudo {
+        let words = [before, words].concat();
+        match Command::new(words[0]).args(&words[1..]).arg(folder).output() {
+            Ok(ended) if ended.status.success() => return Ok(()),
+            Ok(ended) => why.push_str(&String::from_utf8_lossy(&ended.stderr)),
+            Err(error) => why.push_str(&error.to_string()),
+        }
+    }
+    Err(why)
+}
