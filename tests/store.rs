@@ -22,10 +22,9 @@ use std::sync::Arc;
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::message::RemoteRef;
 use alert_relay::pace::clock::StoppedClock;
-use alert_relay::store::boundary::{
-    AttemptRow, DeliveryRecord, LaneState, LaneWork, Settled, Settlement, StoreError,
-};
+use alert_relay::store::boundary::{AttemptRow, LaneState, LaneWork, Settled, Settlement, StoreError};
 use alert_relay::store::handle::{Closing, Store, open_embedded};
+use alert_relay::store::records::DeliveryRecord;
 use alert_relay::store::schedule::Caps;
 use alert_relay::store::sqlite::Found;
 use uuid::Uuid;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::state::{Head, State, unavailable};
-use crate::store::boundary::{DeliveryRecord, EventRecord};
+use crate::store::records::{DeliveryRecord, EventRecord};
 
 /// Lets admins pass: by token, or from this machine when no token is configured.
 pub(super) fn admitted(app: &State, head: &Head<'_>) -> Result<(), Box<Answer>> {

@@ -14,6 +14,7 @@ use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
+use crate::store::records::{DeliveryRecord, EventRecord};
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -213,12 +214,12 @@ pub enum Op {
     Quarantine(Box<Quarantined>),
     /// Drop what is past its retention, a small step at a time.
     Prune(Retention),
+    /// Do what a person ordered, and write down that it was ordered.
+    Manage(Box<Order>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
-    /// Do what a person ordered, and write down that it was ordered.
-    Manage(Box<Order>),
 }
 
 /// Until when things are kept.
@@ -348,62 +349,3 @@ pub trait Reader: Send {
 
 /// Some deliveries, and where to go on.
 pub type Page = (Vec<DeliveryRecord>, Option<DeliveryId>);
-
-/// What became of one event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventRecord {
-    /// Outside id.
-    pub uid: Uuid,
-    /// Source.
-    pub source: String,
-    /// When it arrived.
-    pub received_at: Timestamp,
-    /// Notes on alerts that went nowhere.
-    pub notes: Vec<String>,
-    /// Its deliveries.
-    pub deliveries: Vec<DeliveryRecord>,
-}
-
-/// What became of one delivery.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeliveryRecord {
-    /// Row id.
-    pub id: DeliveryId,
-    /// Outside id of its event.
-    pub event: Uuid,
-    /// Its lane.
-    pub lane: LaneId,
-    /// When the relay promised it.
-    pub accepted_at: Timestamp,
-    /// When it came into its final state.
-    pub finished_at: Option<Timestamp>,
-    /// Target.
-    pub target: String,
-    /// Dedup key.
-    pub key: String,
-    /// Action.
-    pub action: Action,
-    /// State.
-    pub state: State,
-    /// Why.
-    pub reason: String,
-    /// Superseded by, or sent again as.
-    pub by: Option<DeliveryId>,
-    /// Tries.
-    pub attempts: Vec<AttemptRecord>,
-}
-
-/// One recorded try.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttemptRecord {
-    /// When.
-    pub at: Timestamp,
-    /// How long.
-    pub took: Duration,
-    /// HTTP status, 0 for none.
-    pub status: u16,
-    /// One word.
-    pub outcome: String,
-    /// Reason and start of the reply.
-    pub excerpt: String,
-}

@@ -9,6 +9,7 @@ pub mod boundary;
 pub mod handle;
 pub mod orders;
 pub mod queues;
+pub mod records;
 pub mod rows;
 pub mod schedule;
 pub mod sqlite;

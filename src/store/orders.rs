@@ -84,6 +84,21 @@ pub struct AuditRecord {
     pub detail: String,
 }
 
+/// One recorded try.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRecord {
+    /// When.
+    pub at: Timestamp,
+    /// How long.
+    pub took: Duration,
+    /// HTTP status, 0 for none.
+    pub status: u16,
+    /// One word.
+    pub outcome: String,
+    /// Reason and start of the reply.
+    pub excerpt: String,
+}
+
 /// Which deliveries are asked for; what is left out does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

@@ -68,8 +68,17 @@ struct Known {
     group: usize,
     alerts: Option<Vec<u8>>,
     reason: String,
+    note: Option<String>,
     groups: Vec<u8>,
     source: String,
+}
+
+/// What a new delivery tells.
+struct Telling<'a> {
+    action: Action,
+    group: Arc<AlertGroup>,
+    note: Option<String>,
+    source: &'a str,
 }
 
 /// A lane as an order finds it.
@@ -126,9 +135,10 @@ impl Desk<'_> {
         let group =
             known.alerts.map_or_else(|| Arc::clone(&group), |blob| told(&group, &rows::alerts(&blob)));
         let who = &self.order.who;
-        let note = format!("{REDRIVE_NOTE}{who}: delivery {id}");
+        let event_note = format!("{REDRIVE_NOTE}{who}: delivery {id}");
         let reason = format!("{REDRIVE_NOTE}{who}");
-        let fresh = self.deliver(known.lane, &lane, action, group, &known.source, &note, &reason)?;
+        let told = Telling { action, group, note: known.note, source: &known.source };
+        let fresh = self.deliver(known.lane, &lane, told, &event_note, &reason)?;
         self.change("UPDATE deliveries SET by = ?2 WHERE id = ?1", params![id, fresh.open.id])?;
         Ok(Ok((Ordered { delivery: fresh.open.id, at_once: true }, vec![fresh])))
     }
@@ -150,7 +160,8 @@ impl Desk<'_> {
         // One that may have arrived before a crash still needs its resolve.
         let perhaps_seen = id <= self.perhaps_sent && rows::action(known.action)? == Action::Trigger;
         self.change(
-            "UPDATE lanes SET waiting = max(0, waiting - 1), seen = max(seen, ?3), touched_at = ?2 WHERE id = ?1",
+            "UPDATE lanes SET waiting = max(0, waiting - 1), seen = max(seen, ?3), touched_at = ?2,
+                    fall_at = CASE WHEN waiting <= 1 THEN NULL ELSE fall_at END WHERE id = ?1",
             params![known.lane, now, perhaps_seen],
         )?;
         Ok(Ok((Ordered { delivery: id, at_once: false }, Vec::new())))
@@ -178,7 +189,8 @@ impl Desk<'_> {
         let group = Arc::new(over(told_last.as_deref(), &lane.key, self.order.at));
         let reason = format!("resolved by {}", self.order.who);
         let source = group.source.clone();
-        let fresh = self.deliver(id, &lane, Action::Resolve, group, &source, &reason, &reason)?;
+        let told = Telling { action: Action::Resolve, group, note: None, source: &source };
+        let fresh = self.deliver(id, &lane, told, &reason, &reason)?;
         // What is told of it from now on is a new story.
         self.change(
             "UPDATE lanes SET clocks = ?2, content = 0 WHERE id = ?1",
@@ -188,15 +200,12 @@ impl Desk<'_> {
     }
 
     /// Makes an event with one delivery at the end of a lane.
-    #[expect(clippy::too_many_arguments, reason = "all of it is one row")]
     fn deliver(
         &mut self,
         lane_id: LaneId,
         lane: &Lane,
-        action: Action,
-        group: Arc<AlertGroup>,
-        source: &str,
-        note: &str,
+        told: Telling<'_>,
+        event_note: &str,
         reason: &str,
     ) -> Result<Fresh, StoreError> {
         let (event, id, now) = (self.next.event, self.next.delivery, millis(self.order.at));
@@ -208,25 +217,26 @@ impl Desk<'_> {
             params![
                 event,
                 self.order.uid.as_bytes(),
-                source,
+                told.source,
                 now,
                 rows::pack(&[]),
-                rows::groups_blob(std::iter::once(group.as_ref()))?,
-                serde_json::Value::from(vec![note]).to_string(),
+                rows::groups_blob(std::iter::once(told.group.as_ref()))?,
+                serde_json::Value::from(vec![event_note]).to_string(),
                 id
             ],
         )?;
         self.change(
-            "INSERT INTO deliveries(id, event, lane, grp, action, state, attempts, accepted_at, reason)
-             VALUES (?1, ?2, ?3, 0, ?4, ?5, 0, ?6, ?7)",
+            "INSERT INTO deliveries(id, event, lane, grp, action, state, attempts, accepted_at, reason, note)
+             VALUES (?1, ?2, ?3, 0, ?4, ?5, 0, ?6, ?7, ?8)",
             params![
                 id,
                 event,
                 lane_id,
-                rows::action_number(action),
+                rows::action_number(told.action),
                 rows::state_number(State::Waiting),
                 now,
-                reason
+                reason,
+                told.note
             ],
         )?;
         let due = if lane.waiting > 0 { lane.due } else { now };
@@ -244,11 +254,11 @@ impl Desk<'_> {
                 lane: lane_id,
                 uid: delivery_uid(self.order.uid, 0),
                 key,
-                action,
-                group,
+                action: told.action,
+                group: told.group,
                 accepted_at: self.order.at,
                 attempts: 0,
-                note: None,
+                note: told.note,
             },
             lane: lane.state.clone(),
         })
@@ -265,11 +275,12 @@ impl Desk<'_> {
                 reason: row.get(5)?,
                 groups: row.get(6)?,
                 source: row.get(7)?,
+                note: row.get(8)?,
             })
         };
         self.transaction
             .prepare_cached(
-                "SELECT d.lane, d.action, d.state, d.grp, d.alerts, d.reason, e.groups, e.source
+                "SELECT d.lane, d.action, d.state, d.grp, d.alerts, d.reason, e.groups, e.source, d.note
                  FROM deliveries d JOIN events e ON e.id = d.event WHERE d.id = ?1",
             )
             .and_then(|mut query| query.query_row([id], read).optional())

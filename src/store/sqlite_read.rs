@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, DeliveryRecord, DueLane, EventRecord, GivenUp, LaneId, LaneState, LaneWork, Open, Page,
-    Reader, StoreError,
+    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
 };
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
+use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_search as search;

@@ -58,11 +58,11 @@ impl SqliteEngine {
                 Op::Settle(settlement) => settle(&transaction, settlement).map_err(engine)?,
                 Op::Quarantine(bytes) => quarantine(&transaction, bytes).map_err(engine)?,
                 Op::Prune(retention) => prune(&transaction, retention, &mut pruning).map_err(engine)?,
-                Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
-                Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
                 Op::Manage(order) => {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
+                Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
+                Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
             });
         }
         let next = accept.next;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::message::Action;
-use alert_relay::store::boundary::{AttemptRow, Retention, Settled};
+use alert_relay::store::boundary::{AttemptRow, Retention, Settled, Settlement};
 use alert_relay::store::handle::Store;
 use alert_relay::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Refused, What,
@@ -67,6 +67,19 @@ async fn a_dead_letter_is_sent_again_as_a_new_delivery_whose_number_is_never_giv
     store.prune(old).await.unwrap();
     let gone = store.read(|reader| reader.delivery(2)).await.unwrap();
     assert_eq!(gone, None, "it is forgotten with its event");
+}
+
+#[tokio::test]
+async fn what_a_person_sent_again_the_relay_does_not_send_again_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    store.accept(news(1, 0, "pager", "disk", 0, None)).await.unwrap();
+    let given_up = Settlement { given_up: Some(1), ..settlement(1, State::Dead, false, None) };
+    store.settle(given_up).await.unwrap();
+    let left = async || store.read(|reader| reader.given_up("pager", 9)).await.unwrap().len();
+    assert_eq!(left().await, 1);
+    store.manage(order(What::Retry(1))).await.unwrap().unwrap();
+    assert_eq!(left().await, 0);
 }
 
 #[tokio::test]

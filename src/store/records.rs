@@ -1,0 +1,52 @@
+//! What became of events and deliveries, as it is told to people.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::delivery::State;
+use crate::domain::message::Action;
+use crate::store::orders::AttemptRecord;
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRecord {
+    /// Outside id.
+    pub uid: Uuid,
+    /// Source.
+    pub source: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Notes on alerts that went nowhere.
+    pub notes: Vec<String>,
+    /// Its deliveries.
+    pub deliveries: Vec<DeliveryRecord>,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryRecord {
+    /// Row id.
+    pub id: i64,
+    /// Outside id of its event.
+    pub event: Uuid,
+    /// Its lane.
+    pub lane: i64,
+    /// When the relay promised it.
+    pub accepted_at: Timestamp,
+    /// When it came into its final state.
+    pub finished_at: Option<Timestamp>,
+    /// Target.
+    pub target: String,
+    /// Dedup key.
+    pub key: String,
+    /// Action.
+    pub action: Action,
+    /// State.
+    pub state: State,
+    /// Why.
+    pub reason: String,
+    /// Superseded by, or sent again as.
+    pub by: Option<i64>,
+    /// Tries.
+    pub attempts: Vec<AttemptRecord>,
+}
