@@ -73,8 +73,11 @@ pub enum Health {
         /// One sentence.
         reason: String,
     },
-    /// It takes messages again.
-    Well,
+    /// It takes messages.
+    Well {
+        /// It was sick before, and not only unknown since the start.
+        again: bool,
+    },
 }
 
 /// What one try came to, with what the record shows of it.
@@ -275,8 +278,8 @@ impl Engine {
         if self.sick == Some(is_sick) || failed_once {
             return None;
         }
-        self.sick = Some(is_sick);
-        Some(if is_sick { Health::Sick { reason: reason.to_owned() } } else { Health::Well })
+        let again = self.sick.replace(is_sick).is_some();
+        Some(if is_sick { Health::Sick { reason: reason.to_owned() } } else { Health::Well { again } })
     }
 
     /// A rest that was asked for, or an empty bucket: nothing need be claimed before then.

@@ -260,8 +260,10 @@ impl TargetLoop {
                 tracing::error!(target_name = %self.name, %reason, "the target is sick");
                 self.courier.voice.say(Own::TargetSick { target, reason: reason.clone() });
             }
-            Some(Health::Well) => {
-                tracing::info!(target_name = %self.name, "the target is well again");
+            Some(Health::Well { again }) => {
+                if *again {
+                    tracing::info!(target_name = %self.name, "the target is well again");
+                }
                 self.courier.voice.say(Own::TargetWell { target });
                 self.redrive = true;
             }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::alert::AlertGroup;
+use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::own_alerts::{Own, Teller};
 use crate::plan::{plan, plan_for};
 use crate::rulebook::Rulebook;
@@ -61,6 +61,7 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
 async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Timestamp) {
     let book: Arc<Rulebook> = state.books.current();
     let source = group.source.clone();
+    let is_over = group.status() == Status::Resolved;
     let plan = {
         let active = state.active.lock().unwrap_or_else(PoisonError::into_inner);
         match receiver {
@@ -68,15 +69,21 @@ async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Tim
             Some(receiver) => plan_for(&book, group, receiver, now),
         }
     };
+    let notes = plan.notes();
+    let mut parts = plan.parts;
+    if is_over {
+        // Nobody need hear of the end of what he has not heard of.
+        parts.iter_mut().flat_map(|part| &mut part.alerts).for_each(|told| told.only_if_known = true);
+    }
     let event = NewEvent {
         uid: state.fresh_id(now),
         source,
         received_at: now,
         body: Vec::new(),
         window: Duration::ZERO,
-        notes: plan.notes(),
+        notes,
         groups: plan.groups,
-        parts: plan.parts,
+        parts,
     };
     if let Err(error) = state.store.accept(event).await {
         tracing::error!(%error, "an alert that the relay made could not be kept");
