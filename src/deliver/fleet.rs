@@ -72,7 +72,7 @@ impl Fleet {
         }
     }
 
-    /// Counts what waits for each target, for metrics. Answers after [`COUNT_TIME`] at the latest:
+    /// Counts what waits for each target, for metrics. Answers after half a second at the latest:
     /// then the last count stands until this one is done.
     pub async fn count_backlog(&self) {
         let fleet = self.clone();

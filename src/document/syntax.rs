@@ -146,7 +146,7 @@ fn words(error: &Error) -> (&'static str, &'static str) {
     }
 }
 
-/// What the library is told when [`DEPTH_MAX`] is reached.
+/// What the library is told when the depth limit of `parse` is reached.
 pub(super) const TOO_DEEP: &str = "nested too deeply";
 
 /// The library places an error at the end of the file one line behind it: show the last line.
