@@ -61,7 +61,7 @@ fn rule(
         target: &common.name.value,
         path: &format!("{path}.{}", kind.name),
         settings: &file.settings,
-        library,
+        templates: library,
         external_url,
     };
     let dedup_key = dedup_key(common, path, library, problems);

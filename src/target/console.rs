@@ -45,7 +45,7 @@ fn build(workshop: &Workshop<'_>) -> Built {
     let read = read::<Settings>(workshop.settings, workshop.path);
     let mut problems = read.problems;
     let Some(settings) = read.value else { return Err(problems) };
-    match workshop.library.wording(&WORDINGS[0], settings.text.as_ref(), Escape::None) {
+    match workshop.templates.wording(&WORDINGS[0], settings.text.as_ref(), Escape::None) {
         Ok(text) if problems.is_empty() => {
             Ok(Made { target: Box::new(Console { text }), warnings: Vec::new() })
         }

@@ -108,7 +108,7 @@ pub struct Workshop<'a> {
     /// The settings, secrets resolved.
     pub settings: &'a Node,
     /// Template compiler that knows language and the operator's folder.
-    pub library: &'a Library,
+    pub templates: &'a Library,
     /// `server.external_url`, for links in messages; may be empty.
     pub external_url: &'a str,
 }

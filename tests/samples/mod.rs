@@ -110,7 +110,7 @@ pub fn build(kind: &Kind, settings: &str, language: Language) -> Built {
         target: "sample",
         path: &path,
         settings: &settings,
-        library: &library,
+        templates: &library,
         external_url: "https://relay.example.com",
     })
 }

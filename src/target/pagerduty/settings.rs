@@ -157,14 +157,14 @@ impl Bench<'_> {
     }
 
     fn template(&mut self, field: &str, at: &At<String>) -> Option<Template> {
-        let made = self.workshop.library.template(field, at, Escape::None);
+        let made = self.workshop.templates.template(field, at, Escape::None);
         let path = self.path(field);
         self.keep(made.map_err(|problem| Problem { path, ..problem }))
     }
 
     fn wording(&mut self, field: &'static str, inline: &Text) -> Option<Wording> {
         let builtin: Option<&'static Builtin> = WORDINGS.iter().find(|builtin| builtin.field == field);
-        let made = self.workshop.library.wording(builtin?, inline.as_ref(), Escape::None);
+        let made = self.workshop.templates.wording(builtin?, inline.as_ref(), Escape::None);
         let path = self.path(field);
         self.keep(made.map_err(|problem| Problem { path, ..problem }))
     }
@@ -194,7 +194,7 @@ impl Bench<'_> {
             details.extend(template.map(|template| (name.clone(), template)));
         }
         Some(Words {
-            language: self.workshop.library.language(),
+            language: self.workshop.templates.language(),
             summary: summary?,
             source: source?,
             severity: severity?,

@@ -76,7 +76,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     let method = bench.method(settings.method.as_ref());
     let content_type = bench.content_type(settings.content_type.as_ref());
     let (is_json, escape) = escape_of(&content_type);
-    let body = workshop.library.wording(&WORDINGS[0], settings.body.as_ref(), escape);
+    let body = workshop.templates.wording(&WORDINGS[0], settings.body.as_ref(), escape);
     let body = body.map_err(|problem| {
         bench.problems.push(Problem { path: format!("{}.body", workshop.path), ..problem });
     });
