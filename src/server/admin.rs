@@ -1,6 +1,9 @@
 //! The admin interface: what became of an event, and reading the configuration again.
 
+use std::net::IpAddr;
+
 use hyper::StatusCode;
+use hyper::header::{HOST, HeaderMap, ORIGIN};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,14 +13,34 @@ use crate::store::records::{DeliveryRecord, EventRecord};
 
 /// Lets admins pass: by token, or from this machine when no token is configured.
 pub(super) fn admitted(app: &State, head: &Head<'_>) -> Result<(), Box<Answer>> {
-    if app.admin.bearer.is_empty() && !head.peer.addr.ip().to_canonical().is_loopback() {
-        let detail =
-            "the admin interface answers this machine only; configure server.admin.tokens to open it";
-        return Err(Box::new(ProblemDetails::new(StatusCode::FORBIDDEN, detail).into_answer()));
+    let refuse =
+        |detail: &str| Err(Box::new(ProblemDetails::new(StatusCode::FORBIDDEN, detail).into_answer()));
+    if app.admin.bearer.is_empty() {
+        if !head.peer.addr.ip().to_canonical().is_loopback() {
+            return refuse(
+                "the admin interface answers this machine only; configure server.admin.tokens to open it",
+            );
+        }
+        if by_a_page(head.headers) {
+            return refuse(
+                "a web page may not use the admin interface without a token; configure server.admin.tokens",
+            );
+        }
     }
     app.admin
         .check_head(head.peer.addr.ip(), head.headers, None)
         .map_err(|refused| Box::new(ProblemDetails::from(refused).into_answer()))
+}
+
+/// Being on this machine proves nothing of a browser: any page may send it here, under an `Origin`,
+/// or under a `Host` of its own that it lets point to this machine (DNS rebinding).
+fn by_a_page(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    });
+    let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    headers.contains_key(ORIGIN) || !(is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost"))
 }
 
 /// `POST /-/reload`: 200, or 500 with every problem and the old configuration kept.
@@ -96,4 +119,24 @@ pub(super) fn delivery_json(record: &DeliveryRecord) -> Value {
         "superseded_by": record.by,
         "attempts": attempts,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_page_is_told_from_a_person() {
+        let with = |pairs: &[(hyper::header::HeaderName, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            by_a_page(&pairs.collect())
+        };
+        for host in ["127.0.0.1:9095", "localhost:9095", "[::1]:9095", "[::1]", "localhost"] {
+            assert!(!with(&[(HOST, host)]), "{host}");
+        }
+        assert!(with(&[(HOST, "relay.evil.example:9095")]), "a name that points here");
+        assert!(with(&[(HOST, "127.0.0.1:9095"), (ORIGIN, "https://evil.example")]));
+    }
 }
