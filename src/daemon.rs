@@ -31,6 +31,7 @@ use crate::server::accept::{self, Limits};
 use crate::server::app::App;
 use crate::server::expiry::Expiries;
 use crate::server::own;
+use crate::server::paths::Door;
 use crate::server::state::{Reload, State};
 use crate::store::boundary::Retention;
 use crate::store::handle::{self, Store};
@@ -84,10 +85,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let listener = listen(base.listen).await?;
-    let admin_listener = match base.admin_listen {
-        Some(address) => Some(listen(address).await?),
-        None => None,
-    };
+    let admin_listener = listen_for_admins(&base).await?;
     let counted = metrics.clone();
     let on_commit = Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
     let (store, closing, found) =
@@ -130,8 +128,9 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         ..Limits::default()
     };
     let address = listener.local_addr().map_err(failed)?;
-    let mut doors = vec![door(listener, &app, limits, &metrics, &stop)];
-    doors.extend(admin_listener.map(|listener| door(listener, &app, limits, &metrics, &stop)));
+    let first = if admin_listener.is_some() { Door::Senders } else { Door::Whole };
+    let mut doors = vec![open_door(first, listener, &app, limits, &stop)];
+    doors.extend(admin_listener.map(|listener| open_door(Door::Admin, listener, &app, limits, &stop)));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
     let pruning = tokio::spawn(prune(store.clone(), fleet.books().clone(), Arc::clone(&clock), stop.clone()));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
@@ -191,16 +190,24 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failed> {
     TcpListener::bind(address).await.map_err(|error| failed(format!("cannot listen on {address}: {error}")))
 }
 
-fn door(
+async fn listen_for_admins(base: &Base) -> Result<Option<TcpListener>, Failed> {
+    match base.admin_listen {
+        Some(address) => Ok(Some(listen(address).await?)),
+        None => Ok(None),
+    }
+}
+
+fn open_door(
+    door: Door,
     listener: TcpListener,
     app: &App,
     limits: Limits,
-    metrics: &Metrics,
     stop: &CancellationToken,
 ) -> JoinHandle<()> {
+    let metrics = app.state().metrics.clone();
     let app = app.clone();
-    let service = move |peer, request| app.clone().answer(peer, request);
-    tokio::spawn(accept::serve(listener, service, limits, metrics.clone(), stop.clone()))
+    let service = move |peer, request| app.clone().answer(door, peer, request);
+    tokio::spawn(accept::serve(listener, service, limits, metrics, stop.clone()))
 }
 
 /// SIGHUP reloads; SIGTERM and SIGINT end the wait.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 
 use crate::server::accept::Peer;
 use crate::server::answer::{Answer, ProblemDetails};
-use crate::server::paths::{ENDPOINTS, Endpoint, Paths};
+use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
@@ -36,8 +36,8 @@ impl App {
         Arc::clone(&self.0)
     }
 
-    /// Answers one request.
-    pub async fn answer(self, peer: Peer, request: Request<Incoming>) -> Answer {
+    /// Answers one request that came through this door.
+    pub async fn answer(self, door: Door, peer: Peer, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
         let found = match self.0.paths.find(&head.method, head.uri.path()) {
             Ok(found) => found,
@@ -47,6 +47,10 @@ impl App {
                 return answer;
             }
         };
+        if !door.leads_to(found.endpoint) {
+            let detail = "this is served by the other listener: senders and admins have one each";
+            return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
+        }
         let about = Head { peer, headers: &head.headers, now: self.0.clock.now() };
         let answer = match found.endpoint {
             Endpoint::Hook => intake::hook(&self.0, &about, found.param("source"), None, body).await,

@@ -57,6 +57,26 @@ pub enum Endpoint {
     Audit,
 }
 
+/// Which endpoints a listener serves. Probes and metrics are served by each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// All of them: there is one listener.
+    Whole,
+    /// What senders post to: the admin interface has a listener of its own.
+    Senders,
+    /// The admin interface.
+    Admin,
+}
+
+impl Door {
+    /// Whether this endpoint is behind it.
+    pub fn leads_to(self, endpoint: Endpoint) -> bool {
+        let for_all = matches!(endpoint, Endpoint::Healthy | Endpoint::Ready | Endpoint::Metrics);
+        let for_senders = matches!(endpoint, Endpoint::Hook | Endpoint::HookWithToken | Endpoint::PushAlerts);
+        for_all || self == Door::Whole || for_senders == (self == Door::Senders)
+    }
+}
+
 /// The table of [`Endpoint`].
 pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/hooks/{source}", endpoint: Endpoint::Hook },
@@ -223,6 +243,18 @@ mod tests {
 
     fn paths() -> Paths<Endpoint> {
         Paths::new(ENDPOINTS).unwrap()
+    }
+
+    #[test]
+    fn senders_and_admins_do_not_share_a_door_unless_there_is_only_one() {
+        for row in ENDPOINTS {
+            let apart = [Door::Senders, Door::Admin].map(|door| door.leads_to(row.endpoint));
+            let for_all = row.pattern.starts_with("/-/") && row.endpoint != Endpoint::Reload;
+            let expected = if for_all || row.pattern == "/metrics" { 2 } else { 1 };
+            assert_eq!(apart.iter().filter(|open| **open).count(), expected, "{}", row.pattern);
+            assert!(Door::Whole.leads_to(row.endpoint));
+        }
+        assert!(!Door::Senders.leads_to(Endpoint::Reload) && !Door::Admin.leads_to(Endpoint::Hook));
     }
 
     #[test]
