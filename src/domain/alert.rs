@@ -126,6 +126,23 @@ pub struct AlertGroup {
 }
 
 impl AlertGroup {
+    /// A group of a single alert, for senders that do not group: it shares everything with itself.
+    pub fn of_one(source: &str, group_key: String, alert: Alert) -> AlertGroup {
+        AlertGroup {
+            source: source.to_owned(),
+            group_key,
+            receiver: String::new(),
+            group_labels: Labels::new(),
+            common_labels: alert.labels.clone(),
+            common_annotations: alert.annotations.clone(),
+            external_url: String::new(),
+            truncated: 0,
+            reason: String::new(),
+            alerts: vec![alert],
+            event: Value::Null,
+        }
+    }
+
     /// Firing if at least one alert fires; a group with alerts left out is never resolved.
     pub fn status(&self) -> Status {
         let firing = self.alerts.iter().any(|a| a.status == Status::Firing);

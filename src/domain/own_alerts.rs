@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 
@@ -186,26 +186,15 @@ fn group(
     let alert = Alert {
         status: if ends_at.is_some() { Status::Resolved } else { Status::Firing },
         labels: labels.clone(),
-        annotations: annotations.clone(),
+        annotations,
         starts_at: since,
         ends_at,
         generator_url: String::new(),
         fingerprint,
         extra: Map::new(),
     };
-    AlertGroup {
-        source: SOURCE.to_owned(),
-        group_key: fingerprint.to_string(),
-        receiver: String::new(),
-        group_labels: labels.clone(),
-        common_labels: labels,
-        common_annotations: annotations,
-        external_url: String::new(),
-        truncated: 0,
-        reason: String::new(),
-        alerts: vec![alert],
-        event: Value::Null,
-    }
+    let group_key = fingerprint.to_string();
+    AlertGroup { group_labels: labels, ..AlertGroup::of_one(SOURCE, group_key, alert) }
 }
 
 #[cfg(test)]

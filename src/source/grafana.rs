@@ -105,29 +105,19 @@ fn legacy(arrival: &Arrival<'_>, map: Map<String, Value>, notes: &mut Notes) -> 
     let generator_url = body.text("ruleUrl");
     let keep = ["evalMatches", "imageUrl", "dashboardId", "panelId"];
     let extra = keep.into_iter().filter_map(|name| Some((name.to_owned(), body.take(name)?))).collect();
-    Some(AlertGroup {
-        source: arrival.source.to_owned(),
-        group_key: webhook::written(&identity),
-        receiver: String::new(),
-        group_labels: identity.clone(),
-        common_labels: labels.clone(),
-        common_annotations: annotations.clone(),
-        external_url: String::new(),
-        truncated: 0,
-        reason: String::new(),
-        // The tags of a rule may be edited while it fires: they are no part of its identity.
-        alerts: vec![Alert {
-            status,
-            labels,
-            annotations,
-            starts_at: None,
-            ends_at: None,
-            generator_url,
-            fingerprint: Fingerprint::of(&identity),
-            extra,
-        }],
-        event,
-    })
+    // The tags of a rule may be edited while it fires: they are no part of its identity.
+    let alert = Alert {
+        status,
+        labels,
+        annotations,
+        starts_at: None,
+        ends_at: None,
+        generator_url,
+        fingerprint: Fingerprint::of(&identity),
+        extra,
+    };
+    let group_key = webhook::written(&identity);
+    Some(AlertGroup { group_labels: identity, event, ..AlertGroup::of_one(arrival.source, group_key, alert) })
 }
 
 #[cfg(test)]

@@ -153,28 +153,18 @@ fn group(
     let annotations = taken(&event, ANNOTATIONS);
     let now = time(&event, &["timestamp", "date"], notes);
     let group_key = identity(&event, &tags);
-    AlertGroup {
-        source: source.to_owned(),
-        receiver: String::new(),
-        group_labels: tags,
-        common_labels: labels.clone(),
-        common_annotations: annotations.clone(),
-        external_url: String::new(),
-        truncated: 0,
-        reason: String::new(),
-        alerts: vec![Alert {
-            status,
-            labels,
-            annotations,
-            starts_at: time(&event, &["df_fault_start_time", "df_issue_start_time"], notes).or(now),
-            ends_at: now.filter(|_| status == Status::Resolved),
-            generator_url: first(&event, LINK),
-            fingerprint: Fingerprint::of(&Labels::from([("group_key".to_owned(), group_key.clone())])),
-            extra: Map::new(),
-        }],
-        group_key,
-        event: Value::Object(event),
-    }
+    let alert = Alert {
+        status,
+        labels,
+        annotations,
+        starts_at: time(&event, &["df_fault_start_time", "df_issue_start_time"], notes).or(now),
+        ends_at: now.filter(|_| status == Status::Resolved),
+        generator_url: first(&event, LINK),
+        fingerprint: Fingerprint::of(&Labels::from([("group_key".to_owned(), group_key.clone())])),
+        extra: Map::new(),
+    };
+    let event = Value::Object(event);
+    AlertGroup { group_labels: tags, event, ..AlertGroup::of_one(source, group_key, alert) }
 }
 
 /// What fire and recovery share: the event ref, which Guance computes from checker and tags; else

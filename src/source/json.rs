@@ -194,28 +194,18 @@ impl JsonSource {
             notes.add(spot.at, "its status neither opens nor closes, left out");
             return Ok(None);
         };
-        Ok(Some(AlertGroup {
-            source: arrival.source.to_owned(),
-            receiver: String::new(),
-            group_labels: Labels::new(),
-            common_labels: labels.clone(),
-            common_annotations: annotations.clone(),
-            external_url: String::new(),
-            truncated: 0,
-            reason: String::new(),
-            alerts: vec![Alert {
-                status,
-                labels,
-                annotations,
-                starts_at: spot.time(self.starts_at.as_ref(), notes),
-                ends_at: ends_at.filter(|_| status == Status::Resolved),
-                generator_url: self.url.as_ref().and_then(|path| spot.text(path)).unwrap_or_default(),
-                fingerprint: Fingerprint::of(&Labels::from([("group_key".to_owned(), group_key.clone())])),
-                extra: Map::new(),
-            }],
-            group_key,
-            event: spot.alert.clone(),
-        }))
+        let alert = Alert {
+            status,
+            labels,
+            annotations,
+            starts_at: spot.time(self.starts_at.as_ref(), notes),
+            ends_at: ends_at.filter(|_| status == Status::Resolved),
+            generator_url: self.url.as_ref().and_then(|path| spot.text(path)).unwrap_or_default(),
+            fingerprint: Fingerprint::of(&Labels::from([("group_key".to_owned(), group_key.clone())])),
+            extra: Map::new(),
+        };
+        let event = spot.alert.clone();
+        Ok(Some(AlertGroup { event, ..AlertGroup::of_one(arrival.source, group_key, alert) }))
     }
 
     /// `None` for a word that is in neither of the user's two lists.
