@@ -14,3 +14,4 @@ pub mod outcome;
 pub mod own_alerts;
 pub mod problem;
 pub mod secret;
+pub mod signal;
