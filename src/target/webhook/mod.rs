@@ -45,7 +45,7 @@ struct Webhook {
     /// The body has to parse as JSON.
     is_json: bool,
     signer: Option<Signer>,
-    /// Everything to be starred, beside the signing secrets.
+    /// Everything to be starred.
     secrets: Vec<Secret>,
     redactor: Redactor,
 }
@@ -76,7 +76,6 @@ impl Target for Webhook {
     }
 
     fn secrets(&self) -> Vec<&Secret> {
-        let signing = self.signer.iter().flat_map(Signer::secrets);
-        self.secrets.iter().chain(signing).collect()
+        self.secrets.iter().collect()
     }
 }
