@@ -7,6 +7,7 @@
 pub mod alertmanager;
 pub mod body;
 pub mod contract;
+pub mod event;
 pub mod fields;
 pub mod grafana;
 pub mod guance;
