@@ -134,7 +134,8 @@ impl Call<'_> {
     /// Saved, then answered.
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
-        let Reading { groups, notes, invalid } = reading;
+        let Reading { groups, notes, invalid, whole, .. } = reading;
+        let body = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
             let groups = enriched(self.book, groups);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +152,7 @@ impl Call<'_> {
             uid: self.app.fresh_id(now),
             source: self.name.to_owned(),
             received_at: now,
-            body: body.into(),
+            body,
             window: self.book.dedup_window,
             groups: groups.clone(),
             parts: plan.parts,

@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
-use crate::source::fields;
 use crate::source::notes::{At, Notes};
-use crate::source::times;
+use crate::source::{body, fields, times};
 
 /// An alert that is a group by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,10 +107,66 @@ pub fn add_tags(labels: &mut Labels, ours: &[&str], tags: &Labels) {
 pub fn labels_in(value: Option<&Value>) -> Labels {
     match value {
         Some(Value::Object(map)) => fields::labels(map.clone()),
-        Some(Value::String(text)) => match crate::source::body::unfold(text) {
+        Some(Value::String(text)) => match body::unfold(text) {
             Some(Value::Object(map)) => fields::labels(map),
             _ => Labels::new(),
         },
         _ => Labels::new(),
     }
+}
+
+/// The fields of a body that a person wrote into a template at the sender, however he spelt their
+/// names: `ALERT_TRANSITION`, `alertTransition` and `{alert.transition}` are `alerttransition`. What
+/// is null, empty or a placeholder that the sender did not fill in is left out; of two spellings of
+/// one name the first that says something counts.
+pub fn by_plain_name(event: &Map<String, Value>, is_unfilled: fn(&str) -> bool) -> Map<String, Value> {
+    let mut plain = Map::new();
+    for (name, value) in event {
+        let name: String =
+            name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let says_nothing = match value {
+            Value::Null => true,
+            Value::String(text) => text.trim().is_empty() || is_unfilled(text.trim()),
+            _ => false,
+        };
+        if !says_nothing {
+            plain.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    plain
+}
+
+/// `key:value` pairs between commas, or a list of them, as labels; of a key that comes twice the
+/// values are joined by commas. Words without a colon are given apart.
+pub fn tags(value: Option<&Value>) -> (Labels, Vec<String>) {
+    let text = value.map(shown).unwrap_or_default();
+    let (mut labels, mut bare) = (Labels::new(), Vec::new());
+    for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        match tag.split_once(':') {
+            Some((name, value)) if !name.trim().is_empty() => join(&mut labels, name.trim(), value.trim()),
+            _ => bare.push(tag.to_owned()),
+        }
+    }
+    (labels, bare)
+}
+
+/// Sets a label; a second value of the same name is added behind a comma.
+pub fn join(labels: &mut Labels, name: &str, value: &str) {
+    let known: &mut String = labels.entry(name.to_owned()).or_default();
+    if !known.is_empty() {
+        known.push(',');
+    }
+    known.push_str(value);
+}
+
+/// `$NAME`: a variable of Datadog or of New Relic's older channels that was not filled in.
+pub fn is_variable(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    })
+}
+
+/// Names of the labels of a table.
+pub fn names(table: &'static [(&'static str, &'static [&'static str])]) -> Vec<&'static str> {
+    table.iter().map(|(name, _)| *name).collect()
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::alert::{AlertGroup, Labels, Status};
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
-use crate::source::event::{Single, add_tags, first, taken, time, word};
+use crate::source::event::{Single, add_tags, first, names, taken, time, word};
 use crate::source::notes::{At, Notes, kind_of};
 use crate::source::{body, fields, webhook};
 
@@ -143,7 +143,7 @@ fn group(
     };
     let mut labels = taken(&event, LABELS);
     labels.insert("severity".to_owned(), severity);
-    let ours: Vec<&str> = LABELS.iter().map(|(name, _)| *name).collect();
+    let ours = names(LABELS);
     add_tags(&mut labels, &ours, &tags);
     let now = time(&event, &["timestamp", "date"], notes);
     let single = Single {
