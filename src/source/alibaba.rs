@@ -19,13 +19,14 @@ pub struct Alibaba;
 
 /// Label, and the fields it is taken from.
 pub const LABELS: &[(&str, &[&str])] = &[
-    ("alertname", &["alertName", "ruleName", "name", "metricName"]),
+    ("alertname", &[]),
     ("event_name", &["name"]),
     ("group_id", &["groupId"]),
     ("instance", &["instanceName", "resourceId"]),
     ("metric", &["rawMetricName", "metricName"]),
     ("namespace", &["namespace", "metricProject", "product"]),
     ("region", &["regionId", "regionName"]),
+    ("rule", &["ruleName"]),
     ("rule_id", &["ruleId"]),
     ("severity", &[]),
     ("user_id", &["userId"]),
@@ -53,14 +54,14 @@ impl Source for Alibaba {
         let dimensions = dimensions(event.get("dimensions"));
         let status = if is_metric { of_metric(&event, &mut notes) } else { of_system_event(&event) };
         let mut labels = taken(&event, LABELS);
+        labels.insert("alertname".to_owned(), name(&event));
         if status == Status::Firing {
             labels.insert("severity".to_owned(), level(&event));
         }
         let ours = names(LABELS);
         add_tags(&mut labels, &ours, &dimensions);
         let mut annotations = taken(&event, ANNOTATIONS);
-        let (name, instance) =
-            (first(&event, &["alertName", "ruleName", "name", "metricName"]), labels.get("instance"));
+        let (name, instance) = (name(&event), labels.get("instance"));
         let summary = instance.map_or(name.clone(), |instance| format!("{name} @ {instance}"));
         annotations.insert("summary".to_owned(), summary);
         let at = time(&event, &["timestamp", "eventTime", "time"], &mut notes);
@@ -82,12 +83,8 @@ impl Source for Alibaba {
 
 fn identity(event: &Map<String, Value>, dimensions: &Labels, is_metric: bool, notes: &mut Notes) -> String {
     if !is_metric {
-        // `Instance:SystemFailure.Reboot:Executing`: the last word is the status, and moves on.
-        let (name, status) = (first(event, &["name"]), first(event, &["status"]));
-        let moves = |(_, last): &(&str, &str)| last.eq_ignore_ascii_case(&status);
-        let name = name.rsplit_once(':').filter(moves).map_or(&*name, |(before, _)| before);
         let object = first(event, &["resourceId", "instanceName"]);
-        return format!("{}:{object}:{name}", first(event, &["product"]));
+        return format!("{}:{object}:{}", first(event, &["product"]), name(event));
     }
     let rule = first(event, &["ruleId", "alertName"]);
     let metric = first(event, &["rawMetricName", "metricName"]);
@@ -97,6 +94,15 @@ fn identity(event: &Map<String, Value>, dimensions: &Labels, is_metric: bool, no
         notes.say("neither rule nor metric nor dimensions: all such alarms count as one problem");
     }
     format!("{rule}:{metric}:{object}")
+}
+
+/// The name of the alarm. That of a system event is `Instance:SystemFailure.Reboot:Executing`: its
+/// last word is the status, and moves on.
+fn name(event: &Map<String, Value>) -> String {
+    let name = first(event, &["alertName", "name", "ruleName", "metricName"]);
+    let status = first(event, &["status"]);
+    let moves = |(_, last): &(&str, &str)| last.eq_ignore_ascii_case(&status);
+    name.rsplit_once(':').filter(moves).map_or(&*name, |(before, _)| before).to_owned()
 }
 
 /// No data is a fault of its own: whoever wants to hear of it has asked for it at Alibaba.

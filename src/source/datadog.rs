@@ -24,7 +24,6 @@ pub struct Datadog;
 pub const LABELS: &[(&str, &[&str])] = &[
     ("alertname", &[]),
     ("event_type", &["eventtype"]),
-    ("host", &["hostname", "host"]),
     ("metric", &["alertmetric", "metric"]),
     ("monitor_id", &["alertid", "monitorid"]),
     ("org_id", &["orgid"]),
@@ -65,6 +64,8 @@ impl Source for Datadog {
         let (tagged, bare) = tags(fields.get("tags"));
         let mut labels = taken(&fields, LABELS);
         labels.insert("alertname".to_owned(), title.name.clone());
+        // No word of ours: a tag of this name says the same, and for each group of a monitor.
+        labels.insert("host".to_owned(), first(&fields, &["hostname", "host"]));
         labels.insert("severity".to_owned(), severity(&fields, status, &state));
         labels.insert("state".to_owned(), state);
         let ours = names(LABELS);
@@ -148,7 +149,7 @@ fn standing(fields: &Map<String, Value>, title: &Title, notes: &mut Notes) -> (S
             notes.say("no alert_transition: taken for triggered; it will not be seen to recover");
             (Status::Firing, String::new())
         }
-        _ => (Status::Firing, "triggered".to_owned()),
+        _ => (Status::Firing, String::new()),
     }
 }
 

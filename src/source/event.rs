@@ -98,8 +98,11 @@ pub fn time(event: &Map<String, Value>, names: &[&str], notes: &mut Notes) -> Op
 /// meaning to keeps it, and the sender's value stands beside it as `tag_<name>`.
 pub fn add_tags(labels: &mut Labels, ours: &[&str], tags: &Labels) {
     for (name, value) in tags.iter().filter(|(name, _)| !name.trim().is_empty()) {
-        let taken = ours.contains(&name.as_str());
-        labels.insert(if taken { format!("tag_{name}") } else { name.clone() }, value.clone());
+        if !ours.contains(&name.as_str()) {
+            labels.insert(name.clone(), value.clone());
+        } else if labels.get(name) != Some(value) {
+            labels.insert(format!("tag_{name}"), value.clone());
+        }
     }
 }
 

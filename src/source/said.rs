@@ -12,7 +12,7 @@ use crate::source::event::{by_plain_name, first, labels_in, time, word};
 use crate::source::json::RESOLVED;
 use crate::source::notes::Notes;
 
-/// Words that mean firing; any other that does not mean resolved is taken for firing, and noted.
+/// Words that mean firing.
 pub const FIRING: &[&str] = &[
     "firing",
     "fired",
@@ -35,7 +35,7 @@ pub const FIRING: &[&str] = &[
 /// What was found; empty or `None` where nothing was.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Said {
-    /// Whether it fires.
+    /// Whether it fires; `None` also for a word that nobody knows.
     pub status: Option<Status>,
     /// What fire and recovery share.
     pub key: String,
@@ -68,10 +68,10 @@ impl Said {
         let said = word(&fields, &["status", "state", "alertstatus", "alertstate", "currentstate"]);
         let status = of_word(&said);
         if status.is_none() && !said.is_empty() {
-            notes.say("its status is a word that nobody knows, taken for firing");
+            notes.say("its status is neither a word for firing nor one for resolved");
         }
         Said {
-            status: status.or((!said.is_empty()).then_some(Status::Firing)),
+            status,
             key: plain(&[
                 "dedupkey",
                 "deduplicationkey",

@@ -230,7 +230,7 @@ fn of_message(
     let titles = [said.title.clone(), subject.clone(), kind];
     let title = titles.into_iter().find(|title| !title.is_empty()).unwrap_or_else(first_line);
     if said.status.is_none() {
-        notes.say("a message without a status: it opens, and nothing will close it");
+        notes.say("a message without a status: taken for firing, and nothing will close it");
     }
     let mut labels = about(&topic);
     labels.insert("alertname".to_owned(), title.clone());
@@ -240,7 +240,7 @@ fn of_message(
     // so that two messages under one subject are not taken for one.
     let group_key = match (said.key.is_empty(), said.status) {
         (false, _) => format!("{topic}:{}", said.key),
-        (true, Some(_)) => format!("{topic}:{title}"),
+        (true, Some(_)) => format!("{topic}:{title}:{}", first(message, &["resources"])),
         (true, None) => format!("{topic}:{subject}:{}", DedupKey::hash(&[text])),
     };
     let whole = if message.is_empty() { text.to_owned() } else { String::new() };
