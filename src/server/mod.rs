@@ -19,4 +19,5 @@ pub mod probes;
 mod query;
 mod queue;
 mod replay;
+pub mod sns;
 pub mod state;
