@@ -46,7 +46,8 @@ impl Source for Alibaba {
         let event = body::fields(arrival.body, &mut notes)?;
         let has = |name: &str| !first(&event, &[name]).is_empty();
         let is_metric = has("alertState") || has("alertName") || has("ruleId");
-        if !is_metric && !(has("product") && has("name")) {
+        let is_system_event = has("product") && has("name");
+        if !is_metric && !is_system_event {
             let why = "missing, and it is no system event with product and name either: \
                        this is not a callback of Alibaba CloudMonitor";
             return Err(body::refused(At::Key(&At::Body, "alertState"), why));
