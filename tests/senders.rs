@@ -7,6 +7,9 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
+use alert_relay::domain::lane::{AlertClock, News};
+use alert_relay::source::contract::Arrival;
+use alert_relay::source::find;
 use serde_json::{Value, json};
 use support::relay::{self, Relay};
 use support::vendor::PagerDuty;
@@ -68,12 +71,31 @@ async fn every_sender_opens_one_incident_and_closes_it() {
         post(&relay, kind, more).await;
         post(&relay, kind, over).await;
         pd.wait_for(&story, |seen| seen.open() == 0, PATIENCE).await;
-        // Told late, what began it opens nothing again.
-        post(&relay, kind, fire).await;
         pd.stays_quiet(Duration::from_millis(200)).await;
         let incidents = pd.incidents();
         assert_eq!((incidents.len(), incidents[0].opened), (1, 1), "{story}\n{}", pd.ledger());
         assert_eq!(pd.processed(Action::Resolve), 1, "{story}\n{}", pd.ledger());
+    }
+}
+
+#[test]
+fn what_is_told_late_is_known_to_be_older() {
+    let clock = |kind: &str, case: &str| {
+        let folder = Path::new("tests/sources").join(kind).join(case);
+        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let body =
+            files.into_iter().find(|file| file.file_stem().is_some_and(|name| name == "body")).unwrap();
+        let body = std::fs::read(body).unwrap();
+        let at = "2026-01-02T05:00:00Z".parse().unwrap();
+        let arrival = Arrival { source: kind, headers: &[], body: &body, at };
+        let groups = (find(kind).unwrap().build)().read(&arrival).unwrap().groups;
+        AlertClock::of(&groups[0].alerts[0])
+    };
+    // The resolves of one's own JSON may bear the time of their firing: whoever posts them says so.
+    for (kind, fire, _, over) in STORIES.iter().filter(|(_, fire, ..)| *fire != "own-json-firing") {
+        let (fire, over) = (clock(kind, fire), clock(kind, over));
+        assert_eq!(News::of(Some(&fire), &over), News::New, "{kind}: the end is no news");
+        assert_eq!(News::of(Some(&over), &fire), News::Old, "{kind}: what began it opens it again");
     }
 }
 

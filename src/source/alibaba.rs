@@ -62,9 +62,7 @@ impl Source for Alibaba {
         let ours = names(LABELS);
         add_tags(&mut labels, &ours, &dimensions);
         let mut annotations = taken(&event, ANNOTATIONS);
-        let (name, instance) = (name(&event), labels.get("instance"));
-        let summary = instance.map_or(name.clone(), |instance| format!("{name} @ {instance}"));
-        annotations.insert("summary".to_owned(), summary);
+        annotations.insert("summary".to_owned(), name(&event));
         let at = time(&event, &["timestamp", "eventTime", "time"], &mut notes);
         let single = Single {
             group_key: identity(&event, &dimensions, is_metric, &mut notes),
