@@ -176,6 +176,7 @@ static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
         dedup_key: DedupKey::hash(&["fuzz"]),
         group: Arc::new(group),
         remote: None,
+        may_exist: false,
         note: None,
         accepted_at: AT,
     };

@@ -81,8 +81,9 @@ impl fmt::Display for DedupKey {
 }
 
 /// What a target gave back for a trigger, or what must be remembered until its resolve: ticket
-/// id, Slack channel and ts, name of the credential used. Its form belongs to the kind; it never
-/// holds a secret, because it is stored.
+/// id, Slack channel and ts, name of the credential used. Its form belongs to the kind, but its
+/// first word (up to a blank) is what the service calls the thing by in callbacks. It never holds a
+/// secret, because it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemoteRef(pub String);
 
@@ -101,6 +102,9 @@ pub struct Message {
     pub group: Arc<AlertGroup>,
     /// What the target gave back earlier in this lane.
     pub remote: Option<RemoteRef>,
+    /// An earlier message of this lane may have opened something there that no resolve has closed.
+    /// Without a `remote`, a kind that can must look it up before it creates anything.
+    pub may_exist: bool,
     /// A sentence to add to the text, such as why this message comes by a fallback.
     pub note: Option<String>,
     /// When the relay accepted the alert.

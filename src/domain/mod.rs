@@ -14,4 +14,6 @@ pub mod message;
 pub mod outcome;
 pub mod own_alerts;
 pub mod problem;
+pub mod response;
 pub mod secret;
+pub mod signal;

@@ -4,6 +4,7 @@
 //! row in [`KINDS`], a folder under `templates/`, a folder of cases under `tests/targets/`.
 
 pub mod address;
+pub mod bench;
 pub mod console;
 pub mod contract;
 pub mod pagerduty;
