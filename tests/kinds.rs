@@ -6,6 +6,8 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/robots.rs"]
+mod robots;
 #[path = "kinds/slack.rs"]
 mod slack;
 #[path = "kinds/webhook.rs"]

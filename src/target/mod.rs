@@ -7,15 +7,27 @@ pub mod address;
 pub mod bench;
 pub mod console;
 pub mod contract;
+pub mod dingtalk;
+pub mod feishu;
 pub mod pagerduty;
+pub mod robot;
 pub mod slack;
 pub mod verdict;
 pub mod webhook;
+pub mod wecom;
 
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &slack::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] = &[
+    &pagerduty::KIND,
+    &slack::KIND,
+    &dingtalk::KIND,
+    &feishu::KIND,
+    &wecom::KIND,
+    &webhook::KIND,
+    &console::KIND,
+];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {
