@@ -6,5 +6,7 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/opsgenie.rs"]
+mod opsgenie;
 #[path = "kinds/webhook.rs"]
 mod webhook;

@@ -133,6 +133,22 @@ impl<'a> Bench<'a> {
         Some(secret)
     }
 
+    /// Several secrets of which any holds, so that one can be rotated: `field`, and the list under
+    /// its plural.
+    pub fn secrets_of(
+        &mut self,
+        field: &str,
+        one: Option<&At<Secret>>,
+        many: &[At<Secret>],
+        cure: &str,
+    ) -> Vec<Secret> {
+        let mut all: Vec<Secret> = self.secret(field, one, cure).into_iter().collect();
+        for (index, at) in many.iter().enumerate() {
+            all.extend(self.secret(&format!("{field}s[{index}]"), Some(at), cure));
+        }
+        all
+    }
+
     /// Something that goes over the wire and must never be shown.
     pub fn remember(&mut self, secret: Secret) {
         self.secrets.push(secret);
