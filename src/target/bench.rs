@@ -16,7 +16,7 @@ use crate::domain::secret::{Redactor, Secret};
 use crate::target::address;
 use crate::target::contract::{Built, Made, Target, Workshop};
 use crate::template::escape::Escape;
-use crate::template::library::{Builtin, Template, Wording};
+use crate::template::library::{Builtin, Language, Template, Wording};
 
 /// The parts of a target in the making.
 pub struct Bench<'a> {
@@ -169,8 +169,19 @@ impl<'a> Bench<'a> {
 
     /// Compiles a field that has wording of ours.
     pub fn wording(&mut self, field: &str, inline: Option<&At<String>>, escape: Escape) -> Option<Wording> {
+        self.wording_in(self.workshop.templates.language(), field, inline, escape)
+    }
+
+    /// The same, ours being in that language.
+    pub fn wording_in(
+        &mut self,
+        language: Language,
+        field: &str,
+        inline: Option<&At<String>>,
+        escape: Escape,
+    ) -> Option<Wording> {
         let builtin = self.wordings.iter().find(|builtin| builtin.field == field)?;
-        let made = self.workshop.templates.wording(builtin, inline, escape);
+        let made = self.workshop.templates.wording_in(language, builtin, inline, escape);
         let path = self.path(field);
         self.keep(made.map_err(|problem| Problem { path, ..problem }))
     }

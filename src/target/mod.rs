@@ -9,13 +9,15 @@ pub mod console;
 pub mod contract;
 pub mod opsgenie;
 pub mod pagerduty;
+pub mod twilio;
 pub mod verdict;
 pub mod webhook;
 
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &opsgenie::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] =
+    &[&pagerduty::KIND, &opsgenie::KIND, &twilio::KIND, &webhook::KIND, &console::KIND];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {
