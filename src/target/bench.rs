@@ -133,20 +133,10 @@ impl<'a> Bench<'a> {
         Some(secret)
     }
 
-    /// Several secrets of which any holds, so that one can be rotated: `field`, and the list under
-    /// its plural.
-    pub fn secrets_of(
-        &mut self,
-        field: &str,
-        one: Option<&At<Secret>>,
-        many: &[At<Secret>],
-        cure: &str,
-    ) -> Vec<Secret> {
-        let mut all: Vec<Secret> = self.secret(field, one, cure).into_iter().collect();
-        for (index, at) in many.iter().enumerate() {
-            all.extend(self.secret(&format!("{field}s[{index}]"), Some(at), cure));
-        }
-        all
+    /// Secrets of which any holds, so that one can be rotated.
+    pub fn secret_list(&mut self, field: &str, list: &[At<Secret>], cure: &str) -> Vec<Secret> {
+        let each = list.iter().enumerate();
+        each.filter_map(|(index, at)| self.secret(&format!("{field}[{index}]"), Some(at), cure)).collect()
     }
 
     /// Something that goes over the wire and must never be shown.

@@ -10,6 +10,7 @@ use crate::support::fake::{Answer, Fake, Heard};
 use crate::support::kinds::{config, tell};
 use crate::support::relay::Relay;
 
+const TOKEN: &str = "callback-token-0123456789";
 const KEY: &str = "0a1b2c3d-0000-4000-8000-0000000000ff";
 
 /// What the service knows.
@@ -114,8 +115,32 @@ async fn creates_by_alias_asks_what_became_of_it_and_closes() {
     until(&alerts, |alerts| alerts.writes.get(1).is_some_and(|(_, asked)| *asked == 2)).await;
     let known = alerts.lock().unwrap().by_alias.clone();
     assert_eq!(known.into_values().collect::<Vec<_>>(), [("P1".to_owned(), false)]);
-    let paths: Vec<String> = fake.heard().iter().map(|heard| heard.method.clone()).collect();
-    assert_eq!(paths, ["POST", "GET", "GET", "POST", "GET", "GET"], "{:#?}", fake.heard());
+    let heard = fake.has_heard(6).await;
+    let methods: Vec<&str> = heard.iter().map(|heard| heard.method.as_str()).collect();
+    assert_eq!(methods, ["POST", "GET", "GET", "POST", "GET", "GET"], "{heard:#?}");
+}
+
+/// Who closes it there closes it here, if the token is right.
+#[tokio::test]
+async fn what_people_do_there_is_heard() {
+    let (fake, alerts) = service();
+    let target = format!(
+        r#"opsgenie: {{ base_url: "{}", api_key: "{KEY}", callback_tokens: [{TOKEN}] }}"#,
+        fake.url()
+    );
+    let relay = Relay::start(&config(&target)).await;
+    tell(&relay, "DiskFull", true).await;
+    until(&alerts, |alerts| alerts.writes.first().is_some_and(|(_, asked)| *asked == 2)).await;
+    let alias = alerts.lock().unwrap().by_alias.keys().next().unwrap().clone();
+    let alert = json!({ "alertId": "a-1", "alias": alias, "username": "alice@example.com", "updatedAt": 1772421000213000000_i64 });
+    let call =
+        json!({ "action": "Close", "alert": alert, "source": { "name": "web", "type": "web" } }).to_string();
+    let (status, answer) = relay.post("/callbacks/it?token=guessed", call.clone()).await.unwrap();
+    assert_eq!(status, 401, "{answer}");
+    let (status, answer) = relay.post(&format!("/callbacks/it?token={TOKEN}"), call).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    until(&alerts, |alerts| alerts.by_alias.values().all(|(_, open)| !open)).await;
+    assert!(!relay.log().contains(TOKEN), "{}", relay.log());
 }
 
 /// The service has taken the alert, and the answer is lost: the alias makes one of two.

@@ -41,7 +41,6 @@ struct Settings {
     details: BTreeMap<String, At<String>>,
     actions: Vec<At<String>>,
     update_alerts: Option<bool>,
-    callback_token: Option<At<Secret>>,
     callback_tokens: Vec<At<Secret>>,
 }
 
@@ -71,8 +70,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     let (alerts_url, authorization, dialect) = access(&mut bench, &settings);
     let words = words(&mut bench, &settings, dialect);
     let cure = "write a long random text, and the same into the webhook: `openssl rand -hex 24`";
-    let callback_tokens =
-        bench.secrets_of("callback_token", settings.callback_token.as_ref(), &settings.callback_tokens, cure);
+    let callback_tokens = bench.secret_list("callback_tokens", &settings.callback_tokens, cure);
     let (secrets, redactor) = (bench.secrets(), bench.redactor());
     let target = words.map(|words| Opsgenie {
         alerts_url,
