@@ -8,5 +8,9 @@ mod support;
 mod console;
 #[path = "kinds/opsgenie.rs"]
 mod opsgenie;
+#[path = "kinds/pagerduty_rest.rs"]
+mod pagerduty_rest;
+#[path = "kinds/twilio.rs"]
+mod twilio;
 #[path = "kinds/webhook.rs"]
 mod webhook;

@@ -9,6 +9,7 @@ pub mod console;
 pub mod contract;
 pub mod opsgenie;
 pub mod pagerduty;
+pub mod pagerduty_rest;
 pub mod twilio;
 pub mod verdict;
 pub mod webhook;
@@ -17,7 +18,7 @@ use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
 pub static KINDS: &[&Kind] =
-    &[&pagerduty::KIND, &opsgenie::KIND, &twilio::KIND, &webhook::KIND, &console::KIND];
+    &[&pagerduty::KIND, &pagerduty_rest::KIND, &opsgenie::KIND, &twilio::KIND, &webhook::KIND, &console::KIND];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {
