@@ -10,6 +10,8 @@ mod console;
 mod opsgenie;
 #[path = "kinds/pagerduty_rest.rs"]
 mod pagerduty_rest;
+#[path = "kinds/slack.rs"]
+mod slack;
 #[path = "kinds/twilio.rs"]
 mod twilio;
 #[path = "kinds/webhook.rs"]

@@ -17,6 +17,7 @@ use crate::target::address;
 use crate::target::contract::{Built, Made, Target, Workshop};
 use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Language, Template, Wording};
+use crate::template::severity::Severity;
 
 /// The parts of a target in the making.
 pub struct Bench<'a> {
@@ -137,6 +138,16 @@ impl<'a> Bench<'a> {
     pub fn secret_list(&mut self, field: &str, list: &[At<Secret>], cure: &str) -> Vec<Secret> {
         let each = list.iter().enumerate();
         each.filter_map(|(index, at)| self.secret(&format!("{field}[{index}]"), Some(at), cure)).collect()
+    }
+
+    /// A severity, in any word that is known for one; `usual` where the operator gives none.
+    pub fn severity(&mut self, field: &str, at: Option<&At<String>>, usual: Severity) -> Severity {
+        let Some(at) = at else { return usual };
+        Severity::parse(&at.value).unwrap_or_else(|| {
+            let what = format!("{:?} is no severity", at.value);
+            self.wrong(field, at, &what, "write critical, error, warning or info");
+            usual
+        })
     }
 
     /// Something that goes over the wire and must never be shown.

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod opsgenie;
 pub mod pagerduty;
 pub mod pagerduty_rest;
+pub mod slack;
 pub mod twilio;
 pub mod verdict;
 pub mod webhook;
@@ -17,8 +18,15 @@ pub mod webhook;
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] =
-    &[&pagerduty::KIND, &pagerduty_rest::KIND, &opsgenie::KIND, &twilio::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] = &[
+    &pagerduty::KIND,
+    &pagerduty_rest::KIND,
+    &opsgenie::KIND,
+    &slack::KIND,
+    &twilio::KIND,
+    &webhook::KIND,
+    &console::KIND,
+];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {

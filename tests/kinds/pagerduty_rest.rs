@@ -44,12 +44,14 @@ fn play(incidents: &mut Incidents, heard: &Heard) -> Answer {
         return error(400, 1008, "Requester User Not Found", &[]);
     }
     let parts: Vec<&str> = heard.path.trim_matches('/').split('/').collect();
-    let index = parts.get(1).and_then(|id| id.strip_prefix('P')).and_then(|number| number.parse::<usize>().ok());
+    let index =
+        parts.get(1).and_then(|id| id.strip_prefix('P')).and_then(|number| number.parse::<usize>().ok());
     match (heard.method.as_str(), parts.as_slice(), index) {
         ("GET", ["incidents"], _) => {
             let pairs: Vec<(String, String)> =
                 url::form_urlencoded::parse(heard.query.as_bytes()).into_owned().collect();
-            let value = |name: &str| pairs.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str());
+            let value =
+                |name: &str| pairs.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str());
             assert_eq!(value("service_ids[]"), Some("PSERV01"));
             let open = incidents.iter().enumerate().filter(|(_, incident)| {
                 incident.status != "resolved" && value("incident_key") == Some(incident.key.as_str())
@@ -124,7 +126,8 @@ async fn post(relay: &Relay, event: &str, key: &str) -> u16 {
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
     let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let post = relay.http().post(relay.url("/callbacks/it")).header("x-pagerduty-signature", format!("v1={hex}"));
+    let post =
+        relay.http().post(relay.url("/callbacks/it")).header("x-pagerduty-signature", format!("v1={hex}"));
     post.body(body).send().await.unwrap().status().as_u16()
 }
 
@@ -147,7 +150,8 @@ async fn opens_one_incident_even_when_the_answer_is_lost_and_hears_of_its_end() 
     assert_eq!(post(&relay, "incident.acknowledged", &open[0].key).await, 200);
     incidents.lock().unwrap()[0].status = "resolved".into();
     assert_eq!(post(&relay, "incident.resolved", &open[0].key).await, 200);
-    let signals = relay.http().get(relay.url("/api/v1/signals")).send().await.unwrap().json::<Value>().await.unwrap();
+    let signals =
+        relay.http().get(relay.url("/api/v1/signals")).send().await.unwrap().json::<Value>().await.unwrap();
     let told: Vec<(&str, bool)> = signals["signals"]
         .as_array()
         .unwrap()
@@ -156,7 +160,8 @@ async fn opens_one_incident_even_when_the_answer_is_lost_and_hears_of_its_end() 
         .collect();
     assert_eq!(told, [("resolved", true), ("acknowledged", true)]);
     // The same problem a while later is another incident.
-    let later = crate::support::kinds::webhook("DiskFull", true).to_string().replace("T03:04:05Z", "T05:04:05Z");
+    let later =
+        crate::support::kinds::webhook("DiskFull", true).to_string().replace("T03:04:05Z", "T05:04:05Z");
     relay.post("/hooks/alertmanager", later).await.unwrap();
     until(&incidents, |incidents| incidents.len() == 2).await;
 }

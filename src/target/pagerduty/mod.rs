@@ -12,9 +12,7 @@ use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
-use crate::target::contract::{
-    Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded,
-};
+use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
 use crate::target::pagerduty::event::{Words, fitted};
 use crate::target::pagerduty::keys::{Choice, Keys};
 use crate::target::verdict::{by_status, cleaned, sentence};

@@ -21,8 +21,8 @@ pub fn heard(secrets: &[Secret], call: &Callback<'_>) -> Result<Heard, Refusal> 
         return Err(Refusal::NotSetUp("webhook_secrets"));
     }
     prove(secrets, call)?;
-    let body: Value =
-        serde_json::from_slice(call.body).map_err(|error| Refusal::Unreadable(format!("no JSON: {error}")))?;
+    let body: Value = serde_json::from_slice(call.body)
+        .map_err(|error| Refusal::Unreadable(format!("no JSON: {error}")))?;
     let event = &body["event"];
     let Some(kind) = event["event_type"].as_str() else {
         return Err(Refusal::Unreadable("there is no `event.event_type` in it".to_owned()));
@@ -33,8 +33,7 @@ pub fn heard(secrets: &[Secret], call: &Callback<'_>) -> Result<Heard, Refusal> 
 
 /// Several signatures come along while a secret is replaced; one that holds is enough.
 fn prove(secrets: &[Secret], call: &Callback<'_>) -> Result<(), Refusal> {
-    let given =
-        call.header("x-pagerduty-signature").ok_or(Refusal::Forged("the signature is missing"))?;
+    let given = call.header("x-pagerduty-signature").ok_or(Refusal::Forged("the signature is missing"))?;
     let held = given.split(',').filter_map(|one| one.trim().strip_prefix("v1=")).fold(false, |held, one| {
         let made = |secret: &Secret| hex(&hmac_sha256(secret, &[call.body])).into_bytes();
         held | any_holds(secrets, one.to_ascii_lowercase().as_bytes(), made)

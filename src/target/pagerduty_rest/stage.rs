@@ -110,7 +110,8 @@ fn created(is_second: bool, reply: &Reply) -> Next {
 }
 
 fn changing() -> Outcome {
-    let reason = "an incident with this key was open, and a moment later it was not, or the reverse".to_owned();
+    let reason =
+        "an incident with this key was open, and a moment later it was not, or the reverse".to_owned();
     Outcome::Retry { reason, after: None, whole_target: false }
 }
 

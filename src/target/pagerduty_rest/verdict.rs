@@ -37,7 +37,9 @@ pub fn of_reply(reply: &Reply) -> Outcome {
             }
             Outcome::Rejected { reason: told }
         }
-        401 => Outcome::Hold { reason: format!("{told}; check api_key, and base_url for accounts in the EU") },
+        401 => {
+            Outcome::Hold { reason: format!("{told}; check api_key, and base_url for accounts in the EU") }
+        }
         402 => Outcome::Hold { reason: format!("{told}; the plan of the account does not include this") },
         403 => Outcome::Hold { reason: format!("{told}; the key may not write, or not to this service") },
         404 => Outcome::Hold { reason: format!("{told}; check service_id and base_url") },
@@ -65,7 +67,9 @@ pub fn is_settled(reply: &Reply) -> bool {
     let (code, told) = told(reply);
     let lower = told.to_lowercase();
     (400..500).contains(&reply.status)
-        && (SETTLED.contains(&code) || lower.contains("already resolved") || lower.contains("already acknowledged"))
+        && (SETTLED.contains(&code)
+            || lower.contains("already resolved")
+            || lower.contains("already acknowledged"))
 }
 
 /// The vendor's code, and one sentence.
