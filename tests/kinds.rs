@@ -6,9 +6,15 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/opsgenie.rs"]
+mod opsgenie;
+#[path = "kinds/pagerduty_rest.rs"]
+mod pagerduty_rest;
 #[path = "kinds/robots.rs"]
 mod robots;
 #[path = "kinds/slack.rs"]
 mod slack;
+#[path = "kinds/twilio.rs"]
+mod twilio;
 #[path = "kinds/webhook.rs"]
 mod webhook;

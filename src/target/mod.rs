@@ -9,9 +9,12 @@ pub mod console;
 pub mod contract;
 pub mod dingtalk;
 pub mod feishu;
+pub mod opsgenie;
 pub mod pagerduty;
+pub mod pagerduty_rest;
 pub mod robot;
 pub mod slack;
+pub mod twilio;
 pub mod verdict;
 pub mod webhook;
 pub mod wecom;
@@ -21,7 +24,10 @@ use crate::target::contract::Kind;
 /// Every kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
+    &pagerduty_rest::KIND,
+    &opsgenie::KIND,
     &slack::KIND,
+    &twilio::KIND,
     &dingtalk::KIND,
     &feishu::KIND,
     &wecom::KIND,
