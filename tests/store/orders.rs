@@ -9,7 +9,6 @@ use alert_relay::store::handle::Store;
 use alert_relay::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Refused, What,
 };
-use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::ground::{at, news};
