@@ -6,5 +6,7 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/slack.rs"]
+mod slack;
 #[path = "kinds/webhook.rs"]
 mod webhook;

@@ -1,7 +1,7 @@
 //! AWS SNS from its first message on: who is believed, what is called and what never is. The daemon
 //! is the real one; in place of AWS stands a TLS server with a certificate for its name, found by
 //! that name in the daemon's hosts. The key that signs is made by openssl for each run.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
 #![allow(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 
 mod support;

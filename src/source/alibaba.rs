@@ -46,7 +46,8 @@ impl Source for Alibaba {
         let event = body::fields(arrival.body, &mut notes)?;
         let has = |name: &str| !first(&event, &[name]).is_empty();
         let is_metric = has("alertState") || has("alertName") || has("ruleId");
-        if !is_metric && !(has("product") && has("name")) {
+        let is_system_event = has("product") && has("name");
+        if !is_metric && !is_system_event {
             let why = "missing, and it is no system event with product and name either: \
                        this is not a callback of Alibaba CloudMonitor";
             return Err(body::refused(At::Key(&At::Body, "alertState"), why));
@@ -61,9 +62,7 @@ impl Source for Alibaba {
         let ours = names(LABELS);
         add_tags(&mut labels, &ours, &dimensions);
         let mut annotations = taken(&event, ANNOTATIONS);
-        let (name, instance) = (name(&event), labels.get("instance"));
-        let summary = instance.map_or(name.clone(), |instance| format!("{name} @ {instance}"));
-        annotations.insert("summary".to_owned(), summary);
+        annotations.insert("summary".to_owned(), name(&event));
         let at = time(&event, &["timestamp", "eventTime", "time"], &mut notes);
         let single = Single {
             group_key: identity(&event, &dimensions, is_metric, &mut notes),
