@@ -11,11 +11,12 @@ use serde_json::{Map, Value};
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
 use crate::target::pagerduty::event::{Words, fitted};
 use crate::target::pagerduty::keys::{Choice, Keys};
-use crate::target::verdict::{by_status, cleaned, sentence};
+use crate::target::verdict::{by_status, cleaned, retry_after, sentence};
 use crate::template::library::{Builtin, builtin};
 use crate::template::text::cut;
 use crate::template::view::View;
@@ -27,6 +28,9 @@ pub mod webhook;
 
 /// The service; accounts in the EU use <https://events.eu.pagerduty.com>.
 const BASE_URL: &str = "https://events.pagerduty.com";
+
+/// Rest of a key that is throttled; PagerDuty says "tens of seconds".
+const THROTTLED_FOR: Duration = Duration::from_secs(30);
 
 static WORDINGS: [Builtin; 10] = [
     builtin!("pagerduty", "summary"),
@@ -49,6 +53,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Harmless,
         rate: Some((120, 20)),
+        digest: None,
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },
@@ -127,6 +133,7 @@ impl Target for PagerDuty {
                 ),
             },
             400 => refused(reply),
+            429 => throttled(reply),
             _ => by_status(reply),
         }
     }
@@ -150,6 +157,12 @@ impl PagerDuty {
         let lasts = self.mode == Mode::Alert && message.action != Action::Resolve;
         lasts.then(|| self.key(message).key.remote())
     }
+}
+
+/// Events are throttled by routing key, and the answer does not say for how long.
+fn throttled(reply: &Reply) -> Outcome {
+    let after = retry_after(reply).unwrap_or(THROTTLED_FOR);
+    Outcome::Retry { reason: sentence(reply, ""), after: Some(after), whole_target: false }
 }
 
 /// A 400 means a bad event, or a wrong or disabled key: the API has no 401.
