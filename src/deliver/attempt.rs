@@ -162,6 +162,7 @@ impl Talk<'_> {
                 (self.courier.printer)(&text);
                 Err((Outcome::delivered(), String::new()))
             }
+            Request::Nothing(remark) => Err((Outcome::delivered(), self.book.redactor.clean(&remark))),
             Request::Http(request) if self.rule.dry_run => {
                 let shown = self.book.redactor.clean(&request.to_text());
                 let (name, kind) = (&self.rule.name, self.rule.kind);
@@ -207,6 +208,7 @@ fn message_of(rule: &TargetRule, open: &Open, claimed: &Claimed) -> Message {
         group: Arc::clone(&open.group),
         remote: claimed.state.remote.clone(),
         may_exist: claimed.state.seen,
+        begun: claimed.state.begun.clone(),
         note: open.note.clone(),
         accepted_at: open.accepted_at,
     }

@@ -170,10 +170,11 @@ impl Engine {
             self.resting_until = Some(self.resting_until.map_or(until, |already| already.max(until)));
         }
         let health = self.diagnose(&tried, terms, now);
-        let after = lane_after(&claimed.state, head.action, &tried);
+        let after = lane_after(&claimed.state, head, &tried, terms.repeat);
+        let is_trigger = head.action == Action::Trigger;
         let outcome = match tried.outcome {
             // A held delivery is tried again by itself, which is what must not happen here.
-            Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
+            Outcome::Unknown { reason } if is_trigger && terms.repeat == Repeat::Forbidden => {
                 Outcome::Rejected { reason: format!("may have been done already, not repeated: {reason}") }
             }
             outcome => outcome,
@@ -197,11 +198,13 @@ impl Engine {
         };
         let done = if open.is_none() { vec![head.id] } else { Vec::new() };
         let settled = vec![Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) }];
-        let is_trigger = head.action == Action::Trigger;
         let enough = terms.fall_after_attempts.is_some_and(|most| attempts >= most);
         let is_held = matches!(outcome, Outcome::Hold { .. });
-        // What was refused can never pass; what was given up may, when the target is back.
-        let given_up = state == State::Dead && !matches!(outcome, Outcome::Rejected { .. });
+        // What was refused can never pass; what was given up may, when the target is back. What does
+        // harm when it is done twice does so too when it is done late: that is for a person to order.
+        let given_up = state == State::Dead
+            && !matches!(outcome, Outcome::Rejected { .. })
+            && !terms.repeat.is_announced();
         let settlement = Settlement {
             epoch: 0,
             lane: claimed.lane,
@@ -219,6 +222,13 @@ impl Engine {
     /// A refusal of this one message, or of this much at once, is no sickness.
     fn diagnose(&mut self, tried: &Tried, terms: &Terms, now: Timestamp) -> Option<Health> {
         let (is_sick, reason) = match &tried.outcome {
+            // Nothing was said to it, so its trouble is not over.
+            Outcome::Delivered { .. } | Outcome::Rejected { .. }
+                if tried.calls == 0 && (self.sick == Some(true) || self.breaker.is_open()) =>
+            {
+                self.breaker.probe_unmade();
+                return None;
+            }
             Outcome::Retry { .. } if tried.status == TOO_MANY_REQUESTS => return None,
             Outcome::Delivered { .. } | Outcome::Rejected { .. } => {
                 self.breaker.worked();

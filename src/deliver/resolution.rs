@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use crate::domain::delivery::State;
 use crate::domain::message::{Action, RemoteRef};
 use crate::domain::outcome::Outcome;
-use crate::store::boundary::{DeliveryId, LaneState, Settled, Settlement};
+use crate::store::boundary::{DeliveryId, LaneState, Open, Settled, Settlement};
 use crate::store::schedule::Claimed;
+use crate::target::contract::Repeat;
 
 /// How a target is, when that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,13 +124,27 @@ fn superseded(claimed: &Claimed) -> Vec<Settled> {
 
 /// What the lane knows after this try. Whatever may have opened something at the target is
 /// remembered as seen, so that its resolve will be sent.
-pub(super) fn lane_after(before: &LaneState, action: Action, tried: &Tried) -> LaneState {
+///
+/// Where a sending is announced before it is made, one of which nobody knows how it ended stays on
+/// record until the problem is over.
+pub(super) fn lane_after(before: &LaneState, head: &Open, tried: &Tried, repeat: Repeat) -> LaneState {
+    let begun = match &tried.outcome {
+        Outcome::Delivered { .. } => None,
+        Outcome::Unknown { .. } if repeat.is_announced() && head.action == Action::Trigger => {
+            before.begun.clone().or_else(|| Some(head.uid.clone()))
+        }
+        _ => before.begun.clone(),
+    };
     let known = tried.kept.as_ref().or(before.remote.as_ref());
-    let opened = |remote: Option<&RemoteRef>| LaneState { seen: true, remote: remote.or(known).cloned() };
-    match (action, &tried.outcome) {
+    let opened = |remote: Option<&RemoteRef>| LaneState {
+        seen: true,
+        remote: remote.or(known).cloned(),
+        begun: begun.clone(),
+    };
+    match (head.action, &tried.outcome) {
         (Action::Trigger, Outcome::Delivered { remote }) => opened(remote.as_ref()),
         (Action::Acknowledge, Outcome::Delivered { remote: Some(remote) }) => {
-            LaneState { seen: before.seen, remote: Some(remote.clone()) }
+            LaneState { seen: before.seen, remote: Some(remote.clone()), begun }
         }
         (Action::Trigger, Outcome::Unknown { .. }) => opened(None),
         (Action::Resolve, Outcome::Delivered { .. }) => LaneState::default(),

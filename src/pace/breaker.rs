@@ -60,6 +60,11 @@ impl Breaker {
         self.probing = true;
     }
 
+    /// The probe came to an end without a call: the next one is the probe.
+    pub fn probe_unmade(&mut self) {
+        self.probing = false;
+    }
+
     /// A call showed that the target works (whatever it thought of the message). Returns whether
     /// the breaker closes by it.
     pub fn worked(&mut self) -> bool {

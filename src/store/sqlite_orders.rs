@@ -97,7 +97,7 @@ impl Desk<'_> {
         let Some(known) = self.known(id)? else { return Ok(Err(unknown("delivery", id))) };
         let state = rows::state(known.state)?;
         let lane = self.lane(known.lane)?;
-        let Some(lane) = lane else {
+        let Some(mut lane) = lane else {
             return refuse(
                 "what is known of its lane is past its retention; it cannot be sent in order any more",
             );
@@ -138,6 +138,9 @@ impl Desk<'_> {
         let event_note = format!("{REDRIVE_NOTE}{who}: delivery {id}");
         let reason = format!("{REDRIVE_NOTE}{who}");
         let told = Telling { action, group, note: known.note, source: &known.source };
+        // Whoever orders it has seen to what was in doubt.
+        lane.state.begun = None;
+        self.change("UPDATE lanes SET begun = NULL WHERE id = ?1", [known.lane])?;
         let fresh = self.deliver(known.lane, &lane, told, &event_note, &reason)?;
         self.change("UPDATE deliveries SET by = ?2 WHERE id = ?1", params![id, fresh.open.id])?;
         Ok(Ok((Ordered { delivery: fresh.open.id, at_once: true }, vec![fresh])))
@@ -299,6 +302,7 @@ impl Desk<'_> {
                 state: LaneState {
                     seen: row.get(5)?,
                     remote: row.get::<_, Option<String>>(6)?.map(RemoteRef),
+                    begun: row.get(8)?,
                 },
                 clocks: Clocks::new(),
             };
@@ -307,7 +311,7 @@ impl Desk<'_> {
         let found = self
             .transaction
             .prepare_cached(
-                "SELECT target, key, waiting, due, latest, seen, remote, clocks FROM lanes WHERE id = ?1",
+                "SELECT target, key, waiting, due, latest, seen, remote, clocks, begun FROM lanes WHERE id = ?1",
             )
             .and_then(|mut query| query.query_row([id], read).optional())
             .map_err(engine)?;

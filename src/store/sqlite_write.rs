@@ -15,7 +15,7 @@ use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
-use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
+use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
 
 /// The engine.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ impl SqliteEngine {
                 Op::Manage(order) => {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
+                Op::Begin(lane, uid) => begin(&transaction, *lane, uid).map_err(engine)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
             });
@@ -82,7 +83,9 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => false,
+        Op::Settle(_) | Op::Begin(..) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => {
+            false
+        }
     }
 }
 
@@ -228,7 +231,7 @@ impl Accept<'_> {
                 attempts: 0,
                 note: part.note.clone(),
             },
-            lane: LaneState { seen, remote: known.remote },
+            lane: LaneState { seen, ..known.state },
         })))
     }
 
@@ -237,7 +240,8 @@ impl Accept<'_> {
             .statement(
                 "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due, dead IS NOT NULL,
                         CASE WHEN waiting = 0 THEN 0 ELSE
-                          (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END
+                          (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END,
+                        begun
                  FROM lanes WHERE key = ?1 AND target = ?2",
             )?
             .query_row(params![part.key.as_str(), &*part.target], |row| {
@@ -250,10 +254,12 @@ impl Accept<'_> {
                     ..LaneFacts::default()
                 };
                 let remote: Option<String> = row.get(3)?;
+                let state =
+                    LaneState { seen: facts.seen, remote: remote.map(RemoteRef), begun: row.get(11)? };
                 let known = KnownLane {
                     id: Some(row.get(0)?),
                     facts,
-                    remote: remote.map(RemoteRef),
+                    state,
                     latest: row.get(7)?,
                     due: row.get(8)?,
                     dead: row.get(9)?,
@@ -360,7 +366,7 @@ enum Admitted {
 struct KnownLane {
     id: Option<LaneId>,
     facts: LaneFacts,
-    remote: Option<RemoteRef>,
+    state: LaneState,
     latest: DeliveryId,
     due: i64,
     /// A trigger of it was given up.

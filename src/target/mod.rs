@@ -14,7 +14,11 @@ pub mod webhook;
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] = &[
+    &pagerduty::KIND,
+    &webhook::KIND,
+    &console::KIND,
+];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {

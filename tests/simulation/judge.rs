@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alert_relay::domain::delivery::State;
+use alert_relay::domain::message::Action;
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::store::boundary::Reader;
+use alert_relay::target::contract::Repeat;
 
 use crate::vendor::Call;
 use crate::world::World;
@@ -16,6 +18,9 @@ pub fn judge(world: &World<'_>) -> Result<(), String> {
     not_twice(world)?;
     rested(calls)?;
     paced(world)?;
+    if world.terms.repeat == Repeat::Forbidden {
+        return started_once(calls);
+    }
     for (name, firing) in &world.story.firing {
         let open = world.vendor.open.contains(name);
         if !dead.contains(name) && open != *firing {
@@ -85,6 +90,21 @@ fn not_twice(world: &World<'_>) -> Result<(), String> {
             && matches!(before.outcome, Outcome::Delivered { .. } | Outcome::Rejected { .. })
         {
             return Err(format!("delivery {} was sent again at {} for no reason", call.delivery, call.at));
+        }
+    }
+    Ok(())
+}
+
+/// Between two starts for one problem it was over, and the target had heard so.
+fn started_once(calls: &[Call]) -> Result<(), String> {
+    for (key, calls) in by_key(calls) {
+        let mut is_started = false;
+        for call in calls {
+            let ends = call.action == Action::Resolve && matches!(call.outcome, Outcome::Delivered { .. });
+            if call.starts && is_started {
+                return Err(format!("{key} was started again at {} by delivery {}", call.at, call.delivery));
+            }
+            is_started = (is_started || call.starts) && !ends;
         }
     }
     Ok(())

@@ -36,6 +36,10 @@ pub struct Call {
     pub delivery: i64,
     pub action: Action,
     pub outcome: Outcome,
+    /// Something was started by it.
+    pub starts: bool,
+    /// What came of it was known without a call.
+    pub ruled: bool,
     /// The relay died before it took the answer in.
     pub unheard: bool,
 }
@@ -55,8 +59,16 @@ impl Vendor {
         Vendor { mood, calls: Vec::new(), open: BTreeSet::new(), effects: BTreeMap::new() }
     }
 
-    /// Takes a call; returns its number in the ledger.
-    pub fn call(&mut self, open: &Open, life: u32, at: i64, dice: &mut Dice) -> usize {
+    /// Takes a call, unless what comes of it is `ruled` without one; returns its number in the ledger.
+    pub fn call(
+        &mut self,
+        open: &Open,
+        ruled: Option<Outcome>,
+        life: u32,
+        at: i64,
+        dice: &mut Dice,
+    ) -> usize {
+        let is_ruled = ruled.is_some();
         let well = at >= self.mood.well_from || !dice.percent(self.mood.faults);
         let retry = |after: Option<i64>, whole_target| Outcome::Retry {
             reason: "fault".into(),
@@ -64,6 +76,7 @@ impl Vendor {
             whole_target,
         };
         let (outcome, takes_effect) = match dice.place(6) {
+            _ if ruled.is_some() => (ruled.unwrap_or(Outcome::delivered()), false),
             _ if well => (Outcome::delivered(), true),
             0 => (retry(Some(dice.between(1, 90_000)), true), false),
             1 => (retry(None, true), false),
@@ -84,6 +97,8 @@ impl Vendor {
         let answered = at + dice.between(1, self.mood.slow);
         let action = open.action;
         self.calls.push(Call {
+            ruled: is_ruled,
+            starts: takes_effect && action == Action::Trigger,
             life,
             at,
             answered,

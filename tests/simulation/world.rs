@@ -7,6 +7,8 @@ use std::sync::Arc;
 use alert_relay::deliver::engine::{Engine, Step, Terms};
 use alert_relay::deliver::resolution::{Resolution, Tried};
 use alert_relay::domain::delivery::RetryPolicy;
+use alert_relay::domain::message::{Action, RemoteRef};
+use alert_relay::domain::outcome::Outcome;
 use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::Pace;
 use alert_relay::store::boundary::{Done, Engine as _, Fresh, Op, Reader, Settlement};
@@ -210,11 +212,7 @@ impl<'a> World<'a> {
                 Step::Wait(until) | Step::Defer { until, .. } => {
                     return until.map(|until| until.duration_since(at(0)).as_millis() as i64);
                 }
-                Step::Send(claimed) => {
-                    let head = claimed.head.as_ref().unwrap();
-                    let call = self.vendor.call(head, self.life, self.now, &mut self.dice);
-                    alive.calls.push((call, *claimed));
-                }
+                Step::Send(claimed) => self.send(*claimed),
                 Step::Settle(resolution) => self.write(vec![*resolution]),
                 Step::Load(lanes) => {
                     let mut fresh = self.meanwhile();
@@ -237,6 +235,26 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What must not be started twice is announced before it is sent, and the kind rules by what the
+    /// lane knows, as a job platform's does.
+    fn send(&mut self, claimed: Claimed) {
+        let (head, state) = (claimed.head.clone().unwrap(), &claimed.state);
+        let ruled = match (self.terms.repeat, head.action) {
+            (Repeat::Harmless, _) => None,
+            (_, Action::Trigger) if state.remote.is_some() => Some(Outcome::delivered()),
+            (_, Action::Trigger) if state.begun.is_some() => {
+                Some(Outcome::Rejected { reason: "in doubt".into() })
+            }
+            (_, Action::Trigger) => {
+                self.commit(&[Op::Begin(head.lane, head.uid.clone())]);
+                None
+            }
+            _ => Some(Outcome::delivered()),
+        };
+        let call = self.vendor.call(&head, ruled, self.life, self.now, &mut self.dice);
+        self.alive.as_mut().unwrap().calls.push((call, claimed));
+    }
+
     fn settle_answered(&mut self) {
         let now = at(self.now);
         let alive = self.alive.as_mut().unwrap();
@@ -253,7 +271,14 @@ impl<'a> World<'a> {
             call.calls_before_heard = calls_made;
             let (_, claimed) = alive.calls.remove(place);
             let took = std::time::Duration::from_millis((call.answered - call.at).unsigned_abs());
-            let tried = Tried { outcome: call.outcome.clone(), took, ..Tried::nothing(at(call.at)) };
+            let outcome = match call.outcome.clone() {
+                Outcome::Delivered { .. } if call.starts && self.terms.repeat != Repeat::Harmless => {
+                    Outcome::Delivered { remote: Some(RemoteRef(call.delivery.to_string())) }
+                }
+                outcome => outcome,
+            };
+            let calls = u32::from(!call.ruled);
+            let tried = Tried { outcome, took, calls, ..Tried::nothing(at(call.at)) };
             written.push(alive.target.tried(&claimed, tried, &self.terms, now));
         }
         if !written.is_empty() {
@@ -295,7 +320,7 @@ fn terms(dice: &mut Dice) -> Terms {
         retry: RetryPolicy::default(),
         pace: dice.percent(50).then_some(pace),
         concurrency: 1 + dice.place(4),
-        repeat: Repeat::Harmless,
+        repeat: if dice.percent(30) { Repeat::Forbidden } else { Repeat::Harmless },
         send_resolved: true,
         breaker: BreakerPolicy {
             failures: u32::try_from(dice.between(1, 8)).unwrap(),

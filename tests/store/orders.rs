@@ -237,7 +237,11 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date() {
     drop(store);
     closing.wait(Duration::from_secs(9));
     let raw = Connection::open(folder.path().join("alert-relay.db")).unwrap();
-    raw.execute_batch("DROP TABLE audit; DELETE FROM refinery_schema_history WHERE version > 1;").unwrap();
+    raw.execute_batch(
+        "DROP TABLE audit; ALTER TABLE lanes DROP COLUMN begun;
+         DELETE FROM refinery_schema_history WHERE version > 1;",
+    )
+    .unwrap();
     drop(raw);
     let (store, _closing, _) = open(folder.path()).unwrap();
     store.manage(order(What::Drop(1, String::new()))).await.unwrap().unwrap();
