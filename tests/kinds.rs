@@ -6,5 +6,7 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/job.rs"]
+mod job;
 #[path = "kinds/webhook.rs"]
 mod webhook;

@@ -7,7 +7,9 @@ pub mod address;
 pub mod bench;
 pub mod console;
 pub mod contract;
+pub mod job;
 pub mod pagerduty;
+pub mod run;
 pub mod verdict;
 pub mod webhook;
 
@@ -16,6 +18,7 @@ use crate::target::contract::Kind;
 /// Every kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
+    &job::KIND,
     &webhook::KIND,
     &console::KIND,
 ];
