@@ -8,5 +8,7 @@ mod support;
 mod console;
 #[path = "kinds/job.rs"]
 mod job;
+#[path = "kinds/rundeck.rs"]
+mod rundeck;
 #[path = "kinds/webhook.rs"]
 mod webhook;

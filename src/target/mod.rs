@@ -10,6 +10,7 @@ pub mod contract;
 pub mod job;
 pub mod pagerduty;
 pub mod run;
+pub mod rundeck;
 pub mod verdict;
 pub mod webhook;
 
@@ -19,6 +20,7 @@ use crate::target::contract::Kind;
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
     &job::KIND,
+    &rundeck::KIND,
     &webhook::KIND,
     &console::KIND,
 ];
