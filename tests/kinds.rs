@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "kinds/awx.rs"]
+mod awx;
 #[path = "kinds/console.rs"]
 mod console;
 #[path = "kinds/job.rs"]

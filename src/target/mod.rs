@@ -4,6 +4,7 @@
 //! row in [`KINDS`], a folder under `templates/`, a folder of cases under `tests/targets/`.
 
 pub mod address;
+pub mod awx;
 pub mod bench;
 pub mod console;
 pub mod contract;
@@ -21,6 +22,7 @@ pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
     &job::KIND,
     &rundeck::KIND,
+    &awx::KIND,
     &webhook::KIND,
     &console::KIND,
 ];
