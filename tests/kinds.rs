@@ -8,6 +8,8 @@ mod support;
 mod awx;
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/jenkins.rs"]
+mod jenkins;
 #[path = "kinds/job.rs"]
 mod job;
 #[path = "kinds/rundeck.rs"]

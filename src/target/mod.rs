@@ -8,6 +8,7 @@ pub mod awx;
 pub mod bench;
 pub mod console;
 pub mod contract;
+pub mod jenkins;
 pub mod job;
 pub mod pagerduty;
 pub mod run;
@@ -23,6 +24,7 @@ pub static KINDS: &[&Kind] = &[
     &job::KIND,
     &rundeck::KIND,
     &awx::KIND,
+    &jenkins::KIND,
     &webhook::KIND,
     &console::KIND,
 ];
