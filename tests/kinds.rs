@@ -6,6 +6,8 @@ mod support;
 
 #[path = "kinds/awx.rs"]
 mod awx;
+#[path = "kinds/bk_job.rs"]
+mod bk_job;
 #[path = "kinds/console.rs"]
 mod console;
 #[path = "kinds/jenkins.rs"]

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod awx;
 pub mod bench;
+pub mod bk_job;
 pub mod console;
 pub mod contract;
 pub mod jenkins;
@@ -25,6 +26,7 @@ pub static KINDS: &[&Kind] = &[
     &rundeck::KIND,
     &awx::KIND,
     &jenkins::KIND,
+    &bk_job::KIND,
     &webhook::KIND,
     &console::KIND,
 ];
