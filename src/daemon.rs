@@ -32,6 +32,7 @@ use crate::server::app::App;
 use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
+use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
 use crate::store::boundary::Retention;
 use crate::store::handle::{self, Store};
@@ -43,6 +44,9 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const PRUNE_ROWS: u32 = 500;
 /// Closed lanes are remembered this long, so that a late peer cannot open them again.
 const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
+
+/// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
+const NOTARY_TIME: Duration = Duration::from_secs(7);
 
 /// Time for the last commit when the relay stops.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
@@ -81,6 +85,14 @@ fn failed(what: impl fmt::Display) -> Failed {
 /// # Errors
 /// The configuration has errors, the store cannot be opened, or the address cannot be listened on.
 pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
+    serve_with(config, printer, ClientSettings::default()).await
+}
+
+/// The same, with calls made in another way than usual: a test stands in for the world outside.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) -> Result<(), Failed> {
     let (rulebook, base) = read_config(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
@@ -95,7 +107,8 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     if found.perhaps_sent > 0 {
         tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
     }
-    let client = Client::new(ClientSettings::default()).map_err(failed)?;
+    let client = Client::new(calls).map_err(failed)?;
+    let notary = Notary::new(client.with_timeout(NOTARY_TIME).map_err(failed)?);
     let (voice, ear) = Voice::new();
     let courier = Courier { client, clock: Arc::clone(&clock), printer, voice };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
@@ -114,6 +127,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         active: Mutex::new(active),
         expiries: Mutex::new(expiries),
         beats: Mutex::default(),
+        notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         body_time: base.body_timeout,

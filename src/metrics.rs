@@ -4,6 +4,7 @@
 //! Series of a source or target are made when its handle is, so that `rate()` sees them start at
 //! zero. Deliberately not here: label values out of alerts (their number has no bound), a clock.
 
+mod series;
 pub mod table;
 
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,7 +20,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::domain::delivery::State;
+use crate::domain::signal::Event;
 
+use self::series::{
+    OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome,
+    TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets, operation_buckets,
+    target_state,
+};
 use self::table::{METRICS, PREFIX};
 
 /// `Content-Type` of [`Metrics::encode`].
@@ -76,6 +82,7 @@ struct Inner {
     attempts: Counters<TargetOutcome>,
     deferrals: Counters<TargetReason>,
     template_faults: Counters<TargetField>,
+    signals: Counters<TargetEvent>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -103,6 +110,7 @@ impl Metrics {
             attempts: register(r, "attempts_total", Family::default()),
             deferrals: register(r, "deferrals_total", Family::default()),
             template_faults: register(r, "template_faults_total", Family::default()),
+            signals: register(r, "signals_total", Family::default()),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -187,6 +195,12 @@ impl Metrics {
     /// may hold a token); `""` for no route.
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
+    }
+
+    /// A service told us something.
+    pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
+        let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
+        self.0.signals.get_or_create(&labels).inc();
     }
 
     /// A configuration is in force since `now`.
@@ -291,69 +305,6 @@ impl Drop for OpenConnection {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Version {
-    version: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfSource {
-    source: Arc<str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceResult {
-    source: Arc<str>,
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceStatus {
-    source: Arc<str>,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTarget {
-    target: Arc<str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetState {
-    target: Arc<str>,
-    kind: &'static str,
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetOutcome {
-    target: Arc<str>,
-    kind: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetReason {
-    target: Arc<str>,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetField {
-    target: Arc<str>,
-    field: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PathCode {
-    path: &'static str,
-    code: u16,
-}
-
-fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {
-    TargetState { target: target.clone(), kind, state: state.as_str() }
-}
-
 /// Registers under the table's help. The library adds `_total` and the full stop itself.
 fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -> M {
     let row = METRICS
@@ -367,23 +318,4 @@ fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -
 
 fn histograms<L: Clone + Eq + std::hash::Hash>(make: fn() -> Histogram) -> Histograms<L> {
     Family::new_with_constructor(make)
-}
-
-fn call_buckets() -> Histogram {
-    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
-}
-
-/// From the milliseconds of a clean run to the hours of an outage.
-fn latency_buckets() -> Histogram {
-    Histogram::new([
-        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0,
-    ])
-}
-
-fn commit_buckets() -> Histogram {
-    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
-}
-
-fn operation_buckets() -> Histogram {
-    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0])
 }

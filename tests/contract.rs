@@ -322,6 +322,7 @@ fn a_broken_template_never_swallows_a_message() {
             "routing_key: R0000000000000000000000000000001\nsummary: '{{commonLabels.nope}}'",
         ),
         ("webhook", "body", "url: https://example.com\nbody: '{{commonLabels.nope}}'"),
+        ("slack", "header", "bot_token: xoxb-1\nchannel: '#ops'\nheader: '{{commonLabels.nope}}'"),
         ("console", "text", "text: '{{commonLabels.nope}}'"),
     ] {
         let kind = find(kind).expect("a kind");

@@ -16,5 +16,7 @@ mod jenkins;
 mod job;
 #[path = "kinds/rundeck.rs"]
 mod rundeck;
+#[path = "kinds/slack.rs"]
+mod slack;
 #[path = "kinds/webhook.rs"]
 mod webhook;

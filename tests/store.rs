@@ -15,6 +15,8 @@ mod intake;
 mod orders;
 #[path = "store/settling.rs"]
 mod settling;
+#[path = "store/upgrade.rs"]
+mod upgrade;
 
 use std::path::Path;
 use std::sync::Arc;

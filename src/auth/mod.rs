@@ -4,3 +4,4 @@
 pub mod check;
 pub mod proof;
 pub mod signature;
+pub mod sns;

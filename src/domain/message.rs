@@ -54,7 +54,9 @@ impl DedupKey {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part.as_bytes());
         }
-        DedupKey(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        let hash: [u8; 32] = hasher.finalize().into();
+        let (halves, _) = hash.as_chunks::<16>();
+        DedupKey(halves.iter().map(|half| format!("{:032x}", u128::from_be_bytes(*half))).collect())
     }
 
     /// A key that the operator's template wrote. Blank is no key; one too long for any target is

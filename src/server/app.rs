@@ -11,7 +11,7 @@ use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, intake};
+use crate::server::{admin, callbacks, intake};
 
 /// What every request may need. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +57,9 @@ impl App {
             Endpoint::HookWithToken => {
                 intake::hook(&self.0, &about, found.param("source"), Some(found.param("token")), body).await
             }
+            Endpoint::Callback => {
+                callbacks::answer(&self.0, &about, found.param("target"), &head.uri, body).await
+            }
             Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
             Endpoint::Healthy => probes::healthy(),
             Endpoint::Ready => probes::ready(&Readiness::Ready),
@@ -73,6 +76,7 @@ impl App {
             | Endpoint::Orphans
             | Endpoint::ResolveOrphan
             | Endpoint::Replay
+            | Endpoint::Signals
             | Endpoint::Audit => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 queue::answer(&self.0, &about, &found, asked).await

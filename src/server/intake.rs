@@ -18,8 +18,9 @@ use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Encoding, read_body};
+use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable};
-use crate::source::contract::{Arrival, Reading, Unreadable};
+use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
 
 /// Alertmanager's push interface belongs to sources of this kind.
@@ -104,7 +105,11 @@ impl Call<'_> {
         let headers = plain(self.head.headers);
         let arrival = Arrival { source: self.name, headers: &headers, body: &body, at: self.head.now };
         match self.rule.source.read(&arrival) {
-            Ok(reading) => self.keep(reading, body).await,
+            Ok(mut reading) => {
+                let unconfirmed = self.confirmed(&mut reading).await.err();
+                let kept = self.keep(reading, body).await?;
+                unconfirmed.map_or(Ok(kept), |why| Err(Box::new(unavailable(why))))
+            }
             Err(unreadable) => Err(self.set_aside(unreadable, body).await),
         }
     }
@@ -128,13 +133,57 @@ impl Call<'_> {
             tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
             refuse(refused.into())
         })?;
+        if let Some(sns) = &auth.sns {
+            let checked = self.app.notary.check(sns, &body, head.now).await;
+            checked.map_err(|denied| {
+                tracing::warn!(source = self.name, peer = %head.peer.addr, ?denied, "a message of SNS was not taken");
+                match denied {
+                    Denied::Refused(refused) => refuse(refused.into()),
+                    Denied::Unavailable(why) => {
+                        self.metrics.event_received(Intake::Unavailable);
+                        Box::new(unavailable(why))
+                    }
+                }
+            })?;
+        }
         Ok(body)
+    }
+
+    /// Confirms a subscription that asks for it, if SNS is proven to ask; else leaves that to the
+    /// operator. What was done is noted with the event.
+    ///
+    /// # Errors
+    /// It was not confirmed and should be asked for again.
+    async fn confirmed(&self, reading: &mut Reading) -> Result<(), String> {
+        let Some(Confirm { topic, url }) = reading.confirm.take() else { return Ok(()) };
+        if self.rule.auth.sns.is_none() {
+            tracing::warn!(source = self.name, %topic, %url, "a subscription asks to be confirmed; open the address once if you want it, or list its topic under auth.sns.topics");
+            let note = format!(
+                "not confirmed, because the source lists no topics under auth.sns; \
+                 list it there, or open this address once if you want it: {url}"
+            );
+            reading.notes.push(note);
+            return Ok(());
+        }
+        let done = self.app.notary.confirm(&url).await;
+        match &done {
+            Ok(()) => {
+                tracing::info!(source = self.name, %topic, "the subscription was confirmed");
+                reading.notes.push("confirmed".to_owned());
+            }
+            Err(why) => {
+                tracing::error!(source = self.name, %topic, %url, why, "the subscription could not be confirmed");
+                reading.notes.push(format!("not confirmed: {why}; SNS asks again, or open {url}"));
+            }
+        }
+        done.map_err(|why| format!("the subscription could not be confirmed: {why}; please send it again"))
     }
 
     /// Saved, then answered.
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
-        let Reading { groups, notes, invalid } = reading;
+        let Reading { groups, notes, invalid, whole, .. } = reading;
+        let body = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
             let groups = enriched(self.book, groups);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +200,7 @@ impl Call<'_> {
             uid: self.app.fresh_id(now),
             source: self.name.to_owned(),
             received_at: now,
-            body: body.into(),
+            body,
             window: self.book.dedup_window,
             groups: groups.clone(),
             parts: plan.parts,

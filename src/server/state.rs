@@ -21,6 +21,7 @@ use crate::server::answer::{Answer, ProblemDetails};
 use crate::server::beats::Beats;
 use crate::server::expiry::Expiries;
 use crate::server::paths::{Endpoint, Paths};
+use crate::server::sns::Notary;
 use crate::store::handle::Store;
 
 /// Reads the configuration again; on any problem the old one stays.
@@ -44,6 +45,8 @@ pub struct State {
     pub beats: Mutex<Beats>,
     /// Alerts that are believed until a certain time.
     pub expiries: Mutex<Expiries>,
+    /// Certificates and confirmations of AWS SNS.
+    pub notary: Notary,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
     /// Who may use the admin interface.

@@ -11,6 +11,7 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
@@ -223,6 +224,8 @@ pub enum Op {
     /// never be told twice. Stays until a settlement of the lane says otherwise; one that is there
     /// already stays.
     Begin(LaneId, String),
+    /// Keep what a service told us, with what follows from it.
+    Hear(Box<Hearing>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
@@ -250,6 +253,8 @@ pub enum Done {
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
     Pruned(u32),
+    /// Answer to `Hear`, and what the schedule must learn.
+    Heard(Heard, Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
 }
@@ -347,6 +352,8 @@ pub trait Reader: Send {
     /// Open incidents that nothing is going to close.
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError>;
 
+    /// What services told us, newest first.
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError>;
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

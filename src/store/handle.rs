@@ -12,6 +12,7 @@ use crate::pace::clock::Clock;
 use crate::store::boundary::{
     Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
 };
+use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::queues::Queues;
 use crate::store::schedule::Caps;
@@ -113,7 +114,7 @@ impl Store {
         })?;
         match answered.await.map_err(|_| StoreError::Closed)?? {
             Done::Accepted(accepted, _) => Ok(accepted),
-            Done::Kept | Done::Pruned(_) | Done::Managed(..) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -133,6 +134,14 @@ impl Store {
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
     }
 
+    /// Keeps what a service told us. Returns only when it is on disk, with what follows from it.
+    pub async fn hear(&self, hearing: Hearing) -> Result<Heard, StoreError> {
+        match self.ask(Op::Hear(Box::new(hearing))).await? {
+            Done::Heard(heard, _) => Ok(heard),
+            _ => Err(mixed_up()),
+        }
+    }
+
     /// Notes that the fallback targets of a lane have been told.
     pub async fn fallen(&self, lane: LaneId) -> Result<(), StoreError> {
         self.ask(Op::Fallen(lane)).await.map(|_| ())
@@ -147,7 +156,7 @@ impl Store {
     pub async fn prune(&self, retention: Retention) -> Result<u32, StoreError> {
         match self.ask(Op::Prune(retention)).await? {
             Done::Pruned(rows) => Ok(rows),
-            Done::Kept | Done::Accepted(..) | Done::Managed(..) => Ok(0),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -160,7 +169,7 @@ impl Store {
         }
         match self.ask(Op::Manage(Box::new(order))).await? {
             Done::Managed(ordered, _) => Ok(ordered),
-            Done::Kept | Done::Accepted(..) | Done::Pruned(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 

@@ -7,6 +7,7 @@
 
 pub mod boundary;
 pub mod handle;
+pub mod hearing;
 pub mod orders;
 pub mod queues;
 pub mod records;
@@ -18,5 +19,7 @@ mod sqlite_prune;
 pub mod sqlite_read;
 mod sqlite_search;
 mod sqlite_settle;
+mod sqlite_signals;
+mod sqlite_telling;
 pub mod sqlite_write;
 pub mod writer;

@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 
 use crate::store::boundary::{Done, LaneId, Retention};
 use crate::store::rows::millis;
+use crate::store::sqlite_signals;
 
 /// Where the round of forgetting has got to: each step goes on where the last one stopped, so
 /// that no index on time is needed on the busy path.
@@ -31,6 +32,7 @@ pub fn prune(
         )?
         .execute(params![millis(retention.events_before), left])?;
     left = left.saturating_sub(u32::try_from(quarantined).unwrap_or(u32::MAX));
+    left -= sqlite_signals::prune(transaction, millis(retention.events_before), left)?.min(left);
     Ok(Done::Pruned(retention.rows_max - left))
 }
 

@@ -16,6 +16,7 @@ use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
 use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
+use crate::store::sqlite_signals::hear;
 
 /// The engine.
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl SqliteEngine {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
                 Op::Begin(lane, uid) => begin(&transaction, *lane, uid).map_err(engine)?,
+                Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
             });
@@ -83,9 +85,13 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Begin(..) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => {
-            false
-        }
+        Op::Settle(_)
+        | Op::Begin(..)
+        | Op::Prune(_)
+        | Op::Fallen(_)
+        | Op::Redriven(_)
+        | Op::Manage(_)
+        | Op::Hear(_) => false,
     }
 }
 

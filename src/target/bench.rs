@@ -17,6 +17,7 @@ use crate::target::address;
 use crate::target::contract::{Built, Made, Target, Workshop};
 use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Template, Wording};
+use crate::template::severity::Severity;
 
 /// The parts of a target in the making.
 pub struct Bench<'a> {
@@ -131,6 +132,16 @@ impl<'a> Bench<'a> {
         let secret = Secret::new(text);
         self.remember(secret.clone());
         Some(secret)
+    }
+
+    /// A severity, in any word that is known for one; `usual` where the operator gives none.
+    pub fn severity(&mut self, field: &str, at: Option<&At<String>>, usual: Severity) -> Severity {
+        let Some(at) = at else { return usual };
+        Severity::parse(&at.value).unwrap_or_else(|| {
+            let what = format!("{:?} is no severity", at.value);
+            self.wrong(field, at, &what, "write critical, error, warning or info");
+            usual
+        })
     }
 
     /// Something that goes over the wire and must never be shown.

@@ -14,6 +14,7 @@ pub mod job;
 pub mod pagerduty;
 pub mod run;
 pub mod rundeck;
+pub mod slack;
 pub mod verdict;
 pub mod webhook;
 
@@ -22,6 +23,7 @@ use crate::target::contract::Kind;
 /// Every kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
+    &slack::KIND,
     &job::KIND,
     &rundeck::KIND,
     &awx::KIND,

@@ -49,6 +49,7 @@ struct Settings {
     bearer: Option<At<Secret>>,
     basic: Option<Basic>,
     sign: Option<Sign>,
+    callback_tokens: Vec<At<Secret>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +92,11 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     for secret in signer.iter().flat_map(Signer::secrets) {
         bench.remember(secret.clone());
     }
+    let mut callback_tokens = Vec::new();
+    for (index, at) in settings.callback_tokens.iter().enumerate() {
+        let cure = "write a long random word, as `openssl rand -hex 16` gives";
+        callback_tokens.extend(bench.secret(&format!("callback_tokens[{index}]"), Some(at), cure));
+    }
     let (secrets, redactor) = (bench.secrets(), bench.redactor());
     let target = url.zip(body).map(|(url, body)| Webhook {
         url,
@@ -99,6 +105,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
         body,
         is_json,
         signer,
+        callback_tokens,
         secrets,
         redactor,
     });
