@@ -18,6 +18,7 @@ use crate::document::node::At;
 use crate::domain::exchange::Reply;
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
 use crate::target::contract::{Built, Defaults, Kind, Repeat, Target, Turn, Unsayable, Worded, Workshop};
@@ -78,6 +79,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: Some((90, 3)),
+        digest: Some(true),
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },

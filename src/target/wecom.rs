@@ -13,6 +13,7 @@ use crate::document::node::At;
 use crate::domain::exchange::Reply;
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
 use crate::target::contract::{
@@ -50,6 +51,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: Some((15, 5)),
+        digest: Some(true),
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
     Callback, Defaults, Heard, Kind, Refusal, Repeat, Step, Target, Turn, Unsayable, Worded,
@@ -50,6 +51,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Harmless,
         rate: Some((60, 20)),
+        digest: None,
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },
