@@ -63,6 +63,11 @@ pub trait Target: Send + Sync + fmt::Debug {
         Err(Refusal::NotSpoken)
     }
 
+    /// What may follow an unknown outcome, where the settings change what is `usual` for the kind.
+    fn repeat(&self, usual: Repeat) -> Repeat {
+        usual
+    }
+
     /// Secrets that this target may put on the wire, for the redactor.
     fn secrets(&self) -> Vec<&Secret>;
 
@@ -179,8 +184,22 @@ pub enum Repeat {
     Harmless,
     /// A repeat may show twice; better than not at all (chat, calls).
     Tolerated,
-    /// Never without a look-up or a person (jobs).
+    /// Never again by itself: only a person can tell (jobs).
     Forbidden,
+    /// After the kind has looked up that the first did not arrive (jobs that carry a marker). It
+    /// does so by itself when [`Message::begun`] says that one may have.
+    LookedUp,
+}
+
+impl Repeat {
+    /// Told twice it would do harm: each sending is announced on disk before it is made, so that
+    /// even a crash leaves no doubt about which may have arrived.
+    pub fn is_announced(self) -> bool {
+        match self {
+            Repeat::Forbidden | Repeat::LookedUp => true,
+            Repeat::Harmless | Repeat::Tolerated => false,
+        }
+    }
 }
 
 /// A row of the table of kinds.

@@ -4,15 +4,21 @@
 //! row in [`KINDS`], a folder under `templates/`, a folder of cases under `tests/targets/`.
 
 pub mod address;
+pub mod awx;
 pub mod bench;
+pub mod bk_job;
 pub mod console;
 pub mod contract;
 pub mod dingtalk;
 pub mod feishu;
+pub mod jenkins;
+pub mod job;
 pub mod opsgenie;
 pub mod pagerduty;
 pub mod pagerduty_rest;
 pub mod robot;
+pub mod run;
+pub mod rundeck;
 pub mod slack;
 pub mod twilio;
 pub mod verdict;
@@ -31,6 +37,11 @@ pub static KINDS: &[&Kind] = &[
     &dingtalk::KIND,
     &feishu::KIND,
     &wecom::KIND,
+    &job::KIND,
+    &rundeck::KIND,
+    &awx::KIND,
+    &jenkins::KIND,
+    &bk_job::KIND,
     &webhook::KIND,
     &console::KIND,
 ];

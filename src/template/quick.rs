@@ -297,6 +297,7 @@ mod tests {
             group: Arc::new(AlertGroup { alerts, ..group }),
             remote: None,
             may_exist: false,
+            begun: None,
             note,
             accepted_at: Timestamp::UNIX_EPOCH,
         }
