@@ -136,6 +136,11 @@ impl Target for Twilio {
         self.mode == Mode::Call || action != Action::Acknowledge
     }
 
+    /// A key that is pressed is about one problem, and who has got a text is remembered for one.
+    fn folds(&self) -> bool {
+        self.mode == Mode::Sms && self.to.len() == 1
+    }
+
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         if self.callback_url.is_none() {
             return Err(Refusal::NotSetUp("server.external_url, and the auth_token of the target"));
