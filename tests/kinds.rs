@@ -6,5 +6,7 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/ticket.rs"]
+mod ticket;
 #[path = "kinds/webhook.rs"]
 mod webhook;

@@ -1,20 +1,28 @@
 //! Where messages can go: one file or folder a kind, and the table of them.
 //!
 //! A kind is pure: a message in, a request out; a reply in, an outcome out. To add one: its file, a
-//! row in [`KINDS`], a folder under `templates/`, a folder of cases under `tests/targets/`.
+//! row in [`KINDS`], a folder under `templates/`, a folder of cases under `tests/targets/`. What
+//! ticket systems have in common is in `desk`.
 
 pub mod address;
 pub mod bench;
 pub mod console;
 pub mod contract;
+pub mod desk;
 pub mod pagerduty;
+pub mod ticket;
 pub mod verdict;
 pub mod webhook;
 
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] = &[
+    &pagerduty::KIND,
+    &ticket::KIND,
+    &webhook::KIND,
+    &console::KIND,
+];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {
