@@ -325,6 +325,11 @@ fn a_broken_template_never_swallows_a_message() {
         ("webhook", "body", "url: https://example.com\nbody: '{{commonLabels.nope}}'"),
         ("console", "text", "text: '{{commonLabels.nope}}'"),
         ("ticket", "subject", "base_url: https://example.com\napi_key: k\nsubject: '{{commonLabels.nope}}'"),
+        (
+            "jira",
+            "description",
+            "base_url: https://example.com\ntoken: t\nproject: P\nreopen: never\ndescription: '{{commonLabels.nope}}'",
+        ),
     ] {
         let kind = find(kind).expect("a kind");
         let target = build(kind, broken, Language::Zh).expect("it parses").target;

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/jira.rs"]
+mod jira;
 #[path = "kinds/ticket.rs"]
 mod ticket;
 #[path = "kinds/webhook.rs"]

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod console;
 pub mod contract;
 pub mod desk;
+pub mod jira;
 pub mod pagerduty;
 pub mod ticket;
 pub mod verdict;
@@ -19,6 +20,7 @@ use crate::target::contract::Kind;
 /// Every kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
+    &jira::KIND,
     &ticket::KIND,
     &webhook::KIND,
     &console::KIND,
