@@ -330,6 +330,11 @@ fn a_broken_template_never_swallows_a_message() {
             "description",
             "base_url: https://example.com\ntoken: t\nproject: P\nreopen: never\ndescription: '{{commonLabels.nope}}'",
         ),
+        (
+            "zendesk",
+            "subject",
+            "base_url: https://example.com\nemail: e\napi_token: t\nreopen: never\nsubject: '{{commonLabels.nope}}'",
+        ),
     ] {
         let kind = find(kind).expect("a kind");
         let target = build(kind, broken, Language::Zh).expect("it parses").target;

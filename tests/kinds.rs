@@ -12,3 +12,5 @@ mod jira;
 mod ticket;
 #[path = "kinds/webhook.rs"]
 mod webhook;
+#[path = "kinds/zendesk.rs"]
+mod zendesk;

@@ -14,6 +14,7 @@ pub mod pagerduty;
 pub mod ticket;
 pub mod verdict;
 pub mod webhook;
+pub mod zendesk;
 
 use crate::target::contract::Kind;
 
@@ -21,6 +22,7 @@ use crate::target::contract::Kind;
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
     &jira::KIND,
+    &zendesk::KIND,
     &ticket::KIND,
     &webhook::KIND,
     &console::KIND,
