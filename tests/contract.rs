@@ -335,6 +335,11 @@ fn a_broken_template_never_swallows_a_message() {
             "subject",
             "base_url: https://example.com\nemail: e\napi_token: t\nreopen: never\nsubject: '{{commonLabels.nope}}'",
         ),
+        (
+            "servicenow",
+            "short_description",
+            "base_url: https://example.com\ntoken: t\nreopen: never\nshort_description: '{{commonLabels.nope}}'",
+        ),
     ] {
         let kind = find(kind).expect("a kind");
         let target = build(kind, broken, Language::Zh).expect("it parses").target;

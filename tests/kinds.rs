@@ -8,6 +8,8 @@ mod support;
 mod console;
 #[path = "kinds/jira.rs"]
 mod jira;
+#[path = "kinds/servicenow.rs"]
+mod servicenow;
 #[path = "kinds/ticket.rs"]
 mod ticket;
 #[path = "kinds/webhook.rs"]

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod desk;
 pub mod jira;
 pub mod pagerduty;
+pub mod servicenow;
 pub mod ticket;
 pub mod verdict;
 pub mod webhook;
@@ -23,6 +24,7 @@ pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
     &jira::KIND,
     &zendesk::KIND,
+    &servicenow::KIND,
     &ticket::KIND,
     &webhook::KIND,
     &console::KIND,
