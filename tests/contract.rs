@@ -339,6 +339,22 @@ fn a_broken_template_never_swallows_a_message() {
         ("feishu", "title", "token: x\ntitle: '{{commonLabels.nope}}'"),
         ("wecom", "text", "key: x\ntext: '{{commonLabels.nope}}'"),
         ("console", "text", "text: '{{commonLabels.nope}}'"),
+        ("ticket", "subject", "base_url: https://example.com\napi_key: k\nsubject: '{{commonLabels.nope}}'"),
+        (
+            "jira",
+            "description",
+            "base_url: https://example.com\ntoken: t\nproject: P\nreopen: never\ndescription: '{{commonLabels.nope}}'",
+        ),
+        (
+            "zendesk",
+            "subject",
+            "base_url: https://example.com\nemail: e\napi_token: t\nreopen: never\nsubject: '{{commonLabels.nope}}'",
+        ),
+        (
+            "servicenow",
+            "short_description",
+            "base_url: https://example.com\ntoken: t\nreopen: never\nshort_description: '{{commonLabels.nope}}'",
+        ),
     ] {
         let kind = find(kind).expect("a kind");
         let target = build(kind, broken, Language::Zh).expect("it parses").target;
