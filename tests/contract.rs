@@ -322,6 +322,17 @@ fn a_broken_template_never_swallows_a_message() {
             "summary",
             "routing_key: R0000000000000000000000000000001\nsummary: '{{commonLabels.nope}}'",
         ),
+        (
+            "pagerduty_rest",
+            "title",
+            "api_key: k\nfrom: a@b.example\nservice_id: P1\ntitle: '{{commonLabels.nope}}'",
+        ),
+        ("opsgenie", "message", "api_key: k\nmessage: '{{commonLabels.nope}}'"),
+        (
+            "twilio",
+            "body",
+            "mode: sms\naccount_sid: AC1\nauth_token: k\nfrom: ops\nto: ['+15550101']\nbody: '{{commonLabels.nope}}'",
+        ),
         ("webhook", "body", "url: https://example.com\nbody: '{{commonLabels.nope}}'"),
         ("slack", "header", "bot_token: xoxb-1\nchannel: '#ops'\nheader: '{{commonLabels.nope}}'"),
         ("dingtalk", "text", "access_token: x\ntext: '{{commonLabels.nope}}'"),

@@ -276,7 +276,7 @@ impl Feishu {
 
     fn buttons(&self, view: &View) -> Vec<Value> {
         let annotation =
-            |name: &str| view.data()["commonAnnotations"][name].as_str().unwrap_or_default().trim();
+            |name: &str| view.value("commonAnnotations")[name].as_str().unwrap_or_default().trim();
         let all = [
             (view.text("link"), "Open", "打开告警"),
             (annotation("runbook_url"), "Runbook", "处置手册"),
