@@ -6,6 +6,8 @@ mod support;
 
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/email.rs"]
+mod email;
 #[path = "kinds/slack.rs"]
 mod slack;
 #[path = "kinds/webhook.rs"]

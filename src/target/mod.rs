@@ -7,6 +7,7 @@ pub mod address;
 pub mod bench;
 pub mod console;
 pub mod contract;
+pub mod email;
 pub mod pagerduty;
 pub mod slack;
 pub mod verdict;
@@ -15,7 +16,7 @@ pub mod webhook;
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &slack::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &slack::KIND, &email::KIND, &webhook::KIND, &console::KIND];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {

@@ -17,7 +17,7 @@ use crate::template::view::View;
 /// No rendered text is longer than this.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
-static REGISTRIES: LazyLock<[Handlebars<'static>; 6]> = LazyLock::new(|| Escape::ALL.map(registry));
+static REGISTRIES: LazyLock<[Handlebars<'static>; 7]> = LazyLock::new(|| Escape::ALL.map(registry));
 
 fn registry(escape: Escape) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
