@@ -1,5 +1,5 @@
-//! The only outward socket. Takes an `HttpRequest`, gives the `Reply` or a `SendError` that says
-//! whether the target can have it.
+//! The only outward socket. Takes an `HttpRequest` or a mail, gives the `Reply` or a `SendError` that
+//! says whether the target can have it.
 //!
 //! Deliberately not here: retries (reqwest's own are switched off: attempts are counted by the
 //! queue), redirects (a 3xx is a reply like any other), proxies from the environment, judgement of
@@ -7,6 +7,7 @@
 
 mod address;
 mod fault;
+mod mail;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Url, redirect, retry};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reached, Reply, SendError};
+use crate::domain::mail::MailRequest;
 
 use self::address::{Guard, is_denied};
 
@@ -173,6 +175,15 @@ impl Client {
         let status = response.status().as_u16();
         let body = read_bounded(&mut response, self.settings.reply_bytes_max).await;
         Ok(Reply { status, headers, body })
+    }
+
+    /// Hands a mail to its server, over a connection of its own. The reply is the one that ended the
+    /// talk; its headers are those of `domain/mail.rs`.
+    ///
+    /// # Errors
+    /// [`SendError`] when the talk broke off; `reached` says whether the server may have the mail.
+    pub async fn send_mail(&self, request: &MailRequest) -> Result<Reply, SendError> {
+        mail::send(request, &self.settings).await
     }
 
     fn wire_form(&self, request: &HttpRequest) -> Result<reqwest::Request, SendError> {

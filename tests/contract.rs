@@ -16,7 +16,7 @@ use alert_relay::target::{KINDS, find};
 use alert_relay::template::escape::Escape;
 use alert_relay::template::library::{Language, Library};
 use alert_relay::template::view::View;
-use manner::{Correlates, Enclosed, Manner, Success, manner};
+use manner::{Correlates, Enclosed, Manner, Speaks, Success, manner};
 use samples::{build, sample, shown, text};
 
 #[path = "targets/manner.rs"]
@@ -51,7 +51,7 @@ fn say(target: &dyn Target, message: &Message) -> Worded {
 /// What really goes out, secrets and all; forms are decoded.
 fn wire(worded: &Worded) -> String {
     match &worded.request {
-        Request::Print(text) | Request::Nothing(text) => text.clone(),
+        Request::Print(_) | Request::Nothing(_) | Request::Mail(_) => worded.request.to_text(),
         Request::Http(request) => {
             let headers = request.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.expose()));
             let body = String::from_utf8(request.body.clone()).expect("a body in UTF-8");
@@ -93,7 +93,8 @@ fn the_table_names_each_kind_once() {
 fn every_status_code_has_an_outcome() {
     let message = message("firing");
     for (kind, _, target) in targets() {
-        let yes = manner(kind).success.reply();
+        let Manner { speaks, success, .. } = manner(kind);
+        let yes = success.reply();
         let more = judged(&*target, &message, std::slice::from_ref(&yes)).is_none();
         for before in [vec![], vec![yes]].into_iter().take(if more { 2 } else { 1 }) {
             for status in 100..=599 {
@@ -110,15 +111,19 @@ fn every_status_code_has_an_outcome() {
                     };
                     let nth = replies.len();
                     let at = format!("{} {status} {body:?} as reply {nth}: {outcome:?}", kind.name);
-                    has_its_class(status, &outcome, nth, &at);
+                    has_its_class(speaks, status, &outcome, nth, &at);
                 }
             }
         }
     }
 }
 
-fn has_its_class(status: u16, outcome: &Outcome, nth: usize, at: &str) {
+fn has_its_class(speaks: Speaks, status: u16, outcome: &Outcome, nth: usize, at: &str) {
     let allowed: &[&str] = match status {
+        200..=299 if speaks == Speaks::Smtp => &["delivered"],
+        400..=499 if speaks == Speaks::Smtp => &["retry"],
+        500..=599 if speaks == Speaks::Smtp => &["hold", "rejected"],
+        _ if speaks == Speaks::Smtp => &["unknown"],
         _ if nth > 1 => &["delivered", "hold", "rejected", "retry", "unknown"],
         501 | 505 => &["hold"],
         429 => &["retry"],
@@ -134,7 +139,7 @@ fn has_its_class(status: u16, outcome: &Outcome, nth: usize, at: &str) {
 #[test]
 fn retry_after_is_obeyed_in_full() {
     let message = message("firing");
-    for (kind, _, target) in targets() {
+    for (kind, _, target) in targets().filter(|(kind, ..)| manner(kind).speaks == Speaks::Http) {
         match target.judge(&message, &reply(429, &[("retry-after", "171")], "")) {
             Outcome::Retry { after, whole_target, .. } => {
                 assert_eq!(after, Some(Duration::from_secs(171)), "{}", kind.name);
@@ -278,6 +283,11 @@ fn alert_text_stays_text() {
         let worded = say(&*target, &message);
         let Manner { may_fault, body: form, braces, .. } = manner(kind);
         assert!(worded.faults.iter().all(|fault| may_fault.contains(&fault.field)), "{:?}", worded.faults);
+        if let Request::Mail(request) = &worded.request {
+            let head = request.letter.head();
+            let mut lines = head.iter().map(|(_, value)| *value).chain([request.letter.subject.as_str()]);
+            assert!(!lines.any(|line| line.contains(char::is_control)), "{head:?}");
+        }
         if let Request::Http(request) = &worded.request {
             assert!(request.headers.iter().all(|(_, value)| !value.expose().contains(['\r', '\n'])));
             if form == Enclosed::Json {
@@ -338,6 +348,11 @@ fn a_broken_template_never_swallows_a_message() {
         ("dingtalk", "text", "access_token: x\ntext: '{{commonLabels.nope}}'"),
         ("feishu", "title", "token: x\ntitle: '{{commonLabels.nope}}'"),
         ("wecom", "text", "key: x\ntext: '{{commonLabels.nope}}'"),
+        (
+            "email",
+            "html",
+            "smtp: smtp://localhost\nfrom: a@example.com\nto: [b@example.com]\nhtml: '{{commonLabels.nope}}'",
+        ),
         ("console", "text", "text: '{{commonLabels.nope}}'"),
         ("ticket", "subject", "base_url: https://example.com\napi_key: k\nsubject: '{{commonLabels.nope}}'"),
         (

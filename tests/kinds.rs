@@ -10,6 +10,8 @@ mod awx;
 mod bk_job;
 #[path = "kinds/console.rs"]
 mod console;
+#[path = "kinds/email.rs"]
+mod email;
 #[path = "kinds/jenkins.rs"]
 mod jenkins;
 #[path = "kinds/jira.rs"]

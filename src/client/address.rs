@@ -37,16 +37,29 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let networks = Arc::clone(&self.0);
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let any = !found.is_empty();
-            let allowed: Vec<SocketAddr> =
-                found.into_iter().filter(|address| !holds(&networks, address.ip())).collect();
-            if any && allowed.is_empty() {
-                return Err(Denied.into());
-            }
+            let allowed = look_up(name.as_str(), 0, &networks).await?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
+}
+
+/// The addresses of a host that may be called.
+///
+/// # Errors
+/// What the resolver says, or [`Denied`].
+pub(super) async fn look_up(
+    host: &str,
+    port: u16,
+    networks: &[IpNet],
+) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    let any = !found.is_empty();
+    let allowed: Vec<SocketAddr> =
+        found.into_iter().filter(|address| !holds(networks, address.ip())).collect();
+    if any && allowed.is_empty() {
+        return Err(Denied.into());
+    }
+    Ok(allowed)
 }
 
 /// All addresses of a name are denied.

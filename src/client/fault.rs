@@ -1,5 +1,5 @@
 //! A failed call in our own words: who can have the request, why it failed, whether a person must
-//! act. Takes reqwest's error, gives a `SendError`.
+//! act. Takes reqwest's or lettre's error, gives a `SendError`.
 //!
 //! The texts of the libraries are never shown: they print URLs and names of hosts. What is known
 //! is read from the typed errors of the source chain instead.
@@ -21,7 +21,7 @@ pub(super) fn no_answer_in(limit: Duration) -> SendError {
 
 /// Reads the chain of causes.
 pub(super) fn classify(error: &reqwest::Error, settings: &ClientSettings) -> SendError {
-    let chain = Chain::of(error);
+    let chain = Chain::of(error.source());
     if chain.denied {
         return nobody(DENIED.to_owned(), true);
     }
@@ -73,6 +73,23 @@ fn never_connected(error: &reqwest::Error, chain: &Chain<'_>, settings: &ClientS
     }
 }
 
+/// A talk with a mail server that broke off: the library's error, and whether the mail itself was
+/// being sent.
+pub(super) fn broken_talk(error: &lettre::transport::smtp::Error, sending: bool) -> SendError {
+    let chain = Chain::of(error.source());
+    let why = match (chain.tls, chain.io) {
+        (Some(rustls::Error::InvalidCertificate(why)), _) => {
+            let why = certificate_fault(why);
+            return nobody(format!("the certificate of the mail server {why}"), true);
+        }
+        (Some(_), _) => "TLS could not be agreed on with the mail server".to_owned(),
+        (None, Some(kind)) => format!("the connection to the mail server broke: {kind}"),
+        (None, None) if error.is_response() => "the mail server closed the connection or broke SMTP".into(),
+        (None, None) => "the talk with the mail server broke off".into(),
+    };
+    if sending { perhaps(format!("{why}, while the mail was sent")) } else { nobody(why, false) }
+}
+
 fn certificate_fault(why: &CertificateError) -> &'static str {
     match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
@@ -98,9 +115,9 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn of(error: &'a reqwest::Error) -> Chain<'a> {
+    fn of(first: Option<&'a (dyn Error + 'static)>) -> Chain<'a> {
         let mut chain = Chain::default();
-        let mut next = error.source();
+        let mut next = first;
         while let Some(cause) = next {
             chain.note(cause);
             next = cause.source();
@@ -129,10 +146,10 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn nobody(reason: String, misconfigured: bool) -> SendError {
+pub(super) fn nobody(reason: String, misconfigured: bool) -> SendError {
     SendError { reached: Reached::Nobody, reason, misconfigured }
 }
 
-fn perhaps(reason: String) -> SendError {
+pub(super) fn perhaps(reason: String) -> SendError {
     SendError { reached: Reached::Perhaps, reason, misconfigured: false }
 }

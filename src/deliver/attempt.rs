@@ -11,7 +11,8 @@ use crate::client::Client;
 use crate::deliver::errand::Errand;
 use crate::deliver::purse::{Purse, Unpaid};
 use crate::deliver::resolution::Tried;
-use crate::domain::exchange::{HttpRequest, Method, Reply, Request};
+use crate::domain::exchange::{Reply, Request};
+use crate::domain::mail::REFUSED;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::own_alerts::Own;
@@ -21,6 +22,7 @@ use crate::rulebook::{Rulebook, TargetRule};
 use crate::target::contract::{Step, Turn, Unsayable};
 use crate::target::verdict;
 use crate::template::library::Fault;
+use crate::template::text::cut;
 use crate::template::view::View;
 
 /// Characters of a reply that the record keeps.
@@ -189,13 +191,13 @@ impl Talk<'_> {
                 Err(Silence::Over(Outcome::delivered(), ""))
             }
             Request::Nothing(remark) => Err(Silence::Nothing(self.book.redactor.clean(&remark))),
-            Request::Http(request) if self.rule.dry_run => {
+            request if self.rule.dry_run => {
                 let shown = self.book.redactor.clean(&request.to_text());
                 let (name, kind) = (&self.rule.name, self.rule.kind);
                 (self.courier.printer)(&format!("── {name} would be sent ({kind}):\n{shown}\n"));
                 Err(Silence::Over(Outcome::delivered(), "dry run"))
             }
-            Request::Http(request) => {
+            request => {
                 self.pay(&request).await.map_err(Silence::Unpaid)?;
                 self.call(&request).await.map_err(|outcome| Silence::Over(outcome, ""))
             }
@@ -203,8 +205,8 @@ impl Talk<'_> {
     }
 
     /// Counts the call against the quota. A question costs nothing.
-    async fn pay(&self, request: &HttpRequest) -> Result<(), Unpaid> {
-        match self.rule.quota.filter(|_| request.method != Method::Get) {
+    async fn pay(&self, request: &Request) -> Result<(), Unpaid> {
+        match self.rule.quota.filter(|_| !request.is_question()) {
             Some(quota) => {
                 let now = self.courier.clock.now();
                 self.courier.purse.pay(&self.rule.name, self.key, quota, now).await
@@ -213,32 +215,55 @@ impl Talk<'_> {
         }
     }
 
-    async fn call(&self, request: &HttpRequest) -> Result<Reply, Outcome> {
+    async fn call(&self, request: &Request) -> Result<Reply, Outcome> {
         let client = self
             .courier
             .client
             .with_limits(self.rule.limits)
             .map_err(|error| Outcome::Hold { reason: error.to_string() })?;
-        match client.send(request).await {
+        let sent = match request {
+            Request::Http(request) => client.send(request).await,
+            Request::Mail(request) => client.send_mail(request).await,
+            Request::Print(_) | Request::Nothing(_) => return Err(Outcome::delivered()),
+        };
+        match sent {
             // Starred before anything is cut out of it: half a secret would not be found.
             Ok(reply) => {
                 let starred = match verdict::cleaned(&reply, &self.book.redactor) {
                     Cow::Owned(starred) => Some(starred),
                     Cow::Borrowed(_) => None,
                 };
-                Ok(starred.unwrap_or(reply))
+                let reply = starred.unwrap_or(reply);
+                self.report_refused(&reply);
+                Ok(reply)
             }
             Err(error) => Err(match verdict::unanswered(&error) {
                 // A question that may have arrived has changed nothing.
-                Outcome::Unknown { reason } if request.method == Method::Get => {
+                Outcome::Unknown { reason } if request.is_question() => {
                     Outcome::Retry { reason, after: None, whole_target: false }
                 }
                 outcome => outcome,
             }),
         }
     }
+
+    /// A mail that reached only some of its recipients.
+    fn report_refused(&self, reply: &Reply) {
+        if let Some(refused) = reply.header(REFUSED) {
+            let refused = self.book.redactor.clean(refused);
+            tracing::warn!(
+                target_name = %self.rule.name, delivery = %self.open.uid, %refused,
+                "the mail server refused some of the recipients; the others have the mail"
+            );
+        }
+    }
 }
 
+/// A yes says nothing of interest, but for the recipients that it leaves out.
 fn reply_excerpt(reply: &Reply) -> String {
-    if (200..300).contains(&reply.status) { String::new() } else { reply.excerpt(EXCERPT_CHARS) }
+    if !(200..300).contains(&reply.status) {
+        return reply.excerpt(EXCERPT_CHARS);
+    }
+    let refused = reply.header(REFUSED).map(|refused| format!("refused: {refused}"));
+    refused.map(|text| cut(&text, EXCERPT_CHARS).into_owned()).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::mail::MailRequest;
 use crate::domain::secret::Secret;
 
 /// Something to send. A kind makes it, `client.rs` carries it out.
@@ -9,6 +10,8 @@ use crate::domain::secret::Secret;
 pub enum Request {
     /// An HTTP call.
     Http(HttpRequest),
+    /// A mail.
+    Mail(Box<MailRequest>),
     /// Text for the daemon's standard output (kind `console`).
     Print(String),
     /// No call: the service has all that this message is about, or is not to hear of it. The
@@ -25,6 +28,24 @@ pub enum Method {
     Put,
     Patch,
     Delete,
+}
+
+impl Request {
+    /// Asking twice does no harm, because nothing is changed by it.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Request::Http(request) if request.method == Method::Get)
+    }
+
+    /// The whole of it as text, for `explain`, dry runs and golden cases; secrets that are not known
+    /// as such here are starred by the redactor the caller applies.
+    pub fn to_text(&self) -> String {
+        match self {
+            Request::Http(request) => request.to_text(),
+            Request::Mail(request) => request.to_text(),
+            Request::Print(text) => text.clone(),
+            Request::Nothing(remark) => format!("nothing: {remark}"),
+        }
+    }
 }
 
 impl Method {
@@ -161,9 +182,9 @@ impl fmt::Debug for HttpRequest {
 /// What came back, bounded in size.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reply {
-    /// HTTP status code.
+    /// HTTP status code, or the reply code of SMTP (RFC 5321, 4.2).
     pub status: u16,
-    /// Header names in lower case.
+    /// Header names in lower case. SMTP has none; `domain/mail.rs` says what stands here for it.
     pub headers: Vec<(String, String)>,
     /// At most the client's limit of bytes; the rest was not read.
     pub body: Vec<u8>,

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod exchange;
 pub mod fold;
 pub mod lane;
+pub mod mail;
 pub mod message;
 pub mod outcome;
 pub mod own_alerts;

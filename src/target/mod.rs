@@ -12,6 +12,7 @@ pub mod console;
 pub mod contract;
 pub mod desk;
 pub mod dingtalk;
+pub mod email;
 pub mod feishu;
 pub mod jenkins;
 pub mod jira;
@@ -40,6 +41,7 @@ pub static KINDS: &[&Kind] = &[
     &opsgenie::KIND,
     &slack::KIND,
     &twilio::KIND,
+    &email::KIND,
     &jira::KIND,
     &zendesk::KIND,
     &servicenow::KIND,

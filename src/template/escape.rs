@@ -24,11 +24,14 @@ pub enum Escape {
     Markdown,
     /// The small Markdown in which texts of tickets are written (`target/desk/prose.rs`).
     Prose,
+    /// HTML, as element text or in a quoted attribute. In an `href` it cannot break out, but a
+    /// template has to see for itself that it is an address (`match "^https?://" …`).
+    Html,
 }
 
 impl Escape {
     /// All of them; `ALL[escape as usize]` is `escape`.
-    pub const ALL: [Escape; 8] = [
+    pub const ALL: [Escape; 9] = [
         Escape::None,
         Escape::Json,
         Escape::Mrkdwn,
@@ -37,6 +40,7 @@ impl Escape {
         Escape::Url,
         Escape::Markdown,
         Escape::Prose,
+        Escape::Html,
     ];
 
     /// The value as it has to be written there.
@@ -64,6 +68,17 @@ impl Escape {
             }
             Escape::Markdown => parted(text),
             Escape::Prose => prose(text),
+            Escape::Html => replaced(
+                text,
+                |c| matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') || is_unprintable(c),
+                |c, out| match c {
+                    // Mail programs that know no HTML 5 do not know `&apos;`.
+                    '\'' => out.push_str("&#39;"),
+                    '`' => out.push_str("&#96;"),
+                    c if is_unprintable(c) => out.push(' '),
+                    c => markup(c, out),
+                },
+            ),
         }
     }
 }
@@ -176,6 +191,7 @@ mod tests {
             (Escape::Mrkdwn, "<!channel> a & b *bold*", "&lt;!channel&gt; a &amp; b *bold*"),
             (Escape::Xml, "</Say><Dial>1</Dial>", "&lt;/Say&gt;&lt;Dial&gt;1&lt;/Dial&gt;"),
             (Escape::Xml, "a\u{0}b\u{8}'\"\n", "a b &apos;&quot;\n"),
+            (Escape::Html, "<b onclick='x'>`&\u{0}\n", "&lt;b onclick=&#39;x&#39;&gt;&#96;&amp; \n"),
             (Escape::Jql, "x\" OR project = \"SECRET\n\\", "x\\\" OR project = \\\"SECRET \\\\"),
             (Escape::Url, "a b/c?d=é&e=~", "a%20b%2Fc%3Fd%3D%C3%A9%26e%3D~"),
             (Escape::Markdown, "<at id=all></at> <@all>", "<\u{200b}at id=all><\u{200b}/at> <\u{200b}@all>"),

@@ -9,5 +9,6 @@ pub mod fake;
 pub mod kinds;
 pub mod ports;
 pub mod relay;
+pub mod smtp;
 pub mod vendor;
 pub mod wire;

@@ -12,6 +12,8 @@ use crate::samples::text;
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manner {
+    /// What the status of a reply is.
+    pub speaks: Speaks,
     /// How the service says yes to the first call of a trigger.
     pub success: Success,
     /// How alert text is enclosed.
@@ -23,6 +25,15 @@ pub struct Manner {
     /// How `{{groupKey}}` in the text of an alert goes over the wire, where the service would take
     /// it for a template of its own.
     pub braces: String,
+}
+
+#[derive(serde::Deserialize, PartialEq, Eq, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaks {
+    /// A status code of HTTP (RFC 9110).
+    Http,
+    /// A reply code of SMTP (RFC 5321).
+    Smtp,
 }
 
 #[derive(serde::Deserialize)]
@@ -58,6 +69,7 @@ pub enum Correlates {
 impl Default for Manner {
     fn default() -> Manner {
         Manner {
+            speaks: Speaks::Http,
             success: Success::default(),
             body: Enclosed::Json,
             correlates: Correlates::Key,

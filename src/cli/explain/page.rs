@@ -134,6 +134,10 @@ impl Page {
                 self.line(1, "prints");
                 self.block(text);
             }
+            Some(RequestShown::Mail(text)) => {
+                self.line(1, "mail");
+                self.block(text);
+            }
             Some(RequestShown::Http { text, .. }) => {
                 self.line(1, "request");
                 self.block(text);

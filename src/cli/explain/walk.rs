@@ -138,6 +138,8 @@ pub struct DeliveryShown {
 pub enum RequestShown {
     /// Text on the daemon's standard output.
     Print(String),
+    /// A mail: its server, recipients, head and words.
+    Mail(String),
     /// An HTTP call.
     Http {
         /// Method.
@@ -326,6 +328,7 @@ fn request(
                 Request::Nothing(remark) => return (None, Some(shown(&book.redactor, remark))),
                 Request::Print(text) => RequestShown::Print(shown(&book.redactor, text)),
                 Request::Http(request) => http(&book.redactor, request),
+                Request::Mail(request) => RequestShown::Mail(shown(&book.redactor, &request.to_text())),
             };
             (Some(request), None)
         }
