@@ -297,16 +297,17 @@ fn alert_text_stays_text() {
 
 #[test]
 fn our_own_wording_always_renders() {
+    let views = SAMPLES.map(|name| (name, view(&message(name))));
     for kind in KINDS {
         for language in Language::ALL {
             let library = Library::new(language, Default::default());
-            for builtin in kind.wordings {
-                for name in SAMPLES {
-                    for escape in Escape::ALL {
-                        let wording = library.wording(builtin, None, escape).expect("it parses");
-                        let said = wording.say(&view(&message(name)));
-                        assert_eq!(said.fault, None, "{}/{} {language:?} {name}", kind.name, builtin.field);
-                    }
+            for (builtin, escape) in
+                kind.wordings.iter().flat_map(|one| Escape::ALL.map(|escape| (one, escape)))
+            {
+                let wording = library.wording(builtin, None, escape).expect("it parses");
+                for (name, view) in &views {
+                    let said = wording.say(view);
+                    assert_eq!(said.fault, None, "{}/{} {language:?} {name}", kind.name, builtin.field);
                 }
             }
         }
@@ -321,8 +322,22 @@ fn a_broken_template_never_swallows_a_message() {
             "summary",
             "routing_key: R0000000000000000000000000000001\nsummary: '{{commonLabels.nope}}'",
         ),
+        (
+            "pagerduty_rest",
+            "title",
+            "api_key: k\nfrom: a@b.example\nservice_id: P1\ntitle: '{{commonLabels.nope}}'",
+        ),
+        ("opsgenie", "message", "api_key: k\nmessage: '{{commonLabels.nope}}'"),
+        (
+            "twilio",
+            "body",
+            "mode: sms\naccount_sid: AC1\nauth_token: k\nfrom: ops\nto: ['+15550101']\nbody: '{{commonLabels.nope}}'",
+        ),
         ("webhook", "body", "url: https://example.com\nbody: '{{commonLabels.nope}}'"),
         ("slack", "header", "bot_token: xoxb-1\nchannel: '#ops'\nheader: '{{commonLabels.nope}}'"),
+        ("dingtalk", "text", "access_token: x\ntext: '{{commonLabels.nope}}'"),
+        ("feishu", "title", "token: x\ntitle: '{{commonLabels.nope}}'"),
+        ("wecom", "text", "key: x\ntext: '{{commonLabels.nope}}'"),
         ("console", "text", "text: '{{commonLabels.nope}}'"),
     ] {
         let kind = find(kind).expect("a kind");

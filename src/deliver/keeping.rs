@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use crate::deliver::errand::Errand;
 use crate::domain::message::Action;
 use crate::rulebook::TargetRule;
-use crate::store::boundary::{Settlement, StoreError};
+use crate::store::boundary::{LaneId, Settlement, StoreError};
 use crate::store::handle::Store;
-use crate::store::schedule::Claimed;
 
 /// Pause before a write or a read that the store refused is tried again.
 pub const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -15,22 +15,29 @@ pub const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Announces what must never be sent twice, and returns when that is on disk: after a crash it is
 /// known which sendings may have arrived. Costs a commit, so it is done only where a start may
 /// follow. False when the store is closed: then nothing may be sent.
-pub async fn announce(store: &Store, rule: &TargetRule, claimed: &Claimed) -> bool {
-    let Some(head) = &claimed.head else { return true };
-    let starts = head.action == Action::Trigger
-        && rule.repeat.is_announced()
-        && !rule.dry_run
-        && claimed.state.remote.is_none()
-        && claimed.state.begun.is_none();
-    if !starts {
+pub async fn announce(store: &Store, rule: &TargetRule, errand: &Errand) -> bool {
+    if !rule.repeat.is_announced() || rule.dry_run {
         return true;
     }
+    for claimed in errand.claims() {
+        let known = claimed.state.remote.is_some() || claimed.state.begun.is_some();
+        let starts = claimed.head.as_ref().filter(|head| head.action == Action::Trigger && !known);
+        if let Some(head) = starts
+            && !begin(store, head.lane, &head.uid).await
+        {
+            return false;
+        }
+    }
+    true
+}
+
+async fn begin(store: &Store, lane: LaneId, uid: &str) -> bool {
     loop {
-        match store.begin(head.lane, &head.uid).await {
+        match store.begin(lane, uid).await {
             Ok(()) => return true,
             Err(StoreError::Closed) => return false,
             Err(error) => {
-                tracing::error!(%error, lane = head.lane, "a sending could not be announced; trying again");
+                tracing::error!(%error, lane, "a sending could not be announced; trying again");
                 tokio::time::sleep(STORE_PAUSE).await;
             }
         }

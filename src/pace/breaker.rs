@@ -60,8 +60,8 @@ impl Breaker {
         self.probing = true;
     }
 
-    /// The probe came to an end without a call: the next one is the probe.
-    pub fn probe_unmade(&mut self) {
+    /// The probe has ended and showed nothing: the next call is one again.
+    pub fn probe_ended(&mut self) {
         self.probing = false;
     }
 

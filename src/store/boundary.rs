@@ -11,6 +11,8 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::domain::reminders::Reminders;
+use crate::store::charge::{Charge, Charged};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
@@ -84,10 +86,13 @@ pub struct NewPart {
     pub group: u32,
     /// The alerts of this part.
     pub alerts: Vec<Told>,
-    /// Hash over labels, annotations and status of these alerts.
+    /// Hash over labels, annotations and status of these alerts; 0: the same story told again, which
+    /// is always told.
     pub content: i64,
     /// The sender left alerts out.
     pub truncated: bool,
+    /// What this target hears of what goes on unchanged.
+    pub reminders: Reminders,
     /// How long this may wait before the fallback targets are told, if there are any.
     pub fall_after: Option<Duration>,
     /// A sentence for its text.
@@ -224,6 +229,8 @@ pub enum Op {
     /// never be told twice. Stays until a settlement of the lane says otherwise; one that is there
     /// already stays.
     Begin(LaneId, String),
+    /// Count a call that costs money, before it is made.
+    Charge(Box<Charge>),
     /// Keep what a service told us, with what follows from it.
     Hear(Box<Hearing>),
     /// The fallback targets of this lane have been told.
@@ -253,6 +260,8 @@ pub enum Done {
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
     Pruned(u32),
+    /// Answer to `Charge`.
+    Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.

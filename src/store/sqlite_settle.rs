@@ -12,11 +12,12 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
     for Settled { id, state, reason, by, attempt } in &settlement.settled {
         let finished = (!state.is_open()).then(|| millis(settlement.now));
         // Settling twice (a retried write whose first try did commit) changes nothing: what is
-        // finished stays so, and a try that is counted already is not counted again.
+        // finished stays so, and a try that is counted already is not counted again. What was put off
+        // without a try says so.
         let changed = transaction
             .prepare_cached(
                 "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
-                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR attempts < ?6)",
+                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?6 = 0 OR attempts < ?6)",
             )?
             .execute(params![id, rows::state_number(*state), reason, by, finished, attempt.as_ref().map_or(0, |attempt| attempt.n)])?;
         closed += if state.is_open() { 0 } else { changed };

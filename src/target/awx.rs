@@ -68,7 +68,7 @@ struct Settings {
     reason_var: Text,
     marker: Text,
     on_resolve: Text,
-    webhook_tokens: Vec<At<Secret>>,
+    callback_tokens: Vec<At<Secret>>,
 }
 
 fn build(workshop: &Workshop<'_>) -> Built {
@@ -91,7 +91,7 @@ fn build(workshop: &Workshop<'_>) -> Built {
         &mut bench,
         settings.on_resolve.as_ref(),
         settings.marker.as_ref(),
-        &settings.webhook_tokens,
+        &settings.callback_tokens,
         &[],
     );
     let mut fixed = Map::new();

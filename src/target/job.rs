@@ -60,8 +60,8 @@ struct Settings {
     credentials: BTreeMap<String, At<Secret>>,
     timeout: Option<At<u32>>,
     on_resolve: Option<At<String>>,
-    webhook_tokens: Vec<At<Secret>>,
-    webhook_secrets: Vec<At<Secret>>,
+    callback_tokens: Vec<At<Secret>>,
+    callback_secrets: Vec<At<Secret>>,
 }
 
 fn build(workshop: &Workshop<'_>) -> Built {
@@ -88,8 +88,8 @@ fn build(workshop: &Workshop<'_>) -> Built {
         &mut bench,
         settings.on_resolve.as_ref(),
         None,
-        &settings.webhook_tokens,
-        &settings.webhook_secrets,
+        &settings.callback_tokens,
+        &settings.callback_secrets,
     );
     let (secrets, redactor) = (bench.secrets(), bench.redactor());
     let job = name.zip(description).map(|(name, description)| Job {

@@ -9,26 +9,39 @@ pub mod bench;
 pub mod bk_job;
 pub mod console;
 pub mod contract;
+pub mod dingtalk;
+pub mod feishu;
 pub mod jenkins;
 pub mod job;
+pub mod opsgenie;
 pub mod pagerduty;
+pub mod pagerduty_rest;
+pub mod robot;
 pub mod run;
 pub mod rundeck;
 pub mod slack;
+pub mod twilio;
 pub mod verdict;
 pub mod webhook;
+pub mod wecom;
 
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &pagerduty::KIND,
+    &pagerduty_rest::KIND,
+    &opsgenie::KIND,
     &slack::KIND,
+    &twilio::KIND,
     &job::KIND,
+    &bk_job::KIND,
     &rundeck::KIND,
     &awx::KIND,
     &jenkins::KIND,
-    &bk_job::KIND,
+    &dingtalk::KIND,
+    &feishu::KIND,
+    &wecom::KIND,
     &webhook::KIND,
     &console::KIND,
 ];

@@ -64,7 +64,7 @@ struct Settings {
     reason_option: Option<At<String>>,
     marker: Option<At<String>>,
     on_resolve: Option<At<String>>,
-    webhook_tokens: Vec<At<Secret>>,
+    callback_tokens: Vec<At<Secret>>,
 }
 
 fn build(workshop: &Workshop<'_>) -> Built {
@@ -96,7 +96,7 @@ fn build(workshop: &Workshop<'_>) -> Built {
         &mut bench,
         settings.on_resolve.as_ref(),
         settings.marker.as_ref(),
-        &settings.webhook_tokens,
+        &settings.callback_tokens,
         &[],
     );
     let (secrets, redactor) = (bench.secrets(), bench.redactor());

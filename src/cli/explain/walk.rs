@@ -264,6 +264,7 @@ fn delivery(
         truncated: part.truncated,
         now: at,
         window: book.dedup_window,
+        reminders: part.reminders,
     };
     let Admission::Enqueue { action, alerts } = admit(&mut lane, &incoming) else { return None };
     let message = Message {

@@ -52,7 +52,7 @@ struct Settings {
     global_vars: BTreeMap<String, Node>,
     task_name: Text,
     on_resolve: Text,
-    webhook_tokens: Vec<At<Secret>>,
+    callback_tokens: Vec<At<Secret>>,
 }
 
 /// Builds a target, or says all that is wrong.
@@ -69,7 +69,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     }
     let cure = "add the number of the business, as in `bk_scope_id: 2`";
     let scope_id = bench.needed("bk_scope_id", settings.bk_scope_id.as_ref(), cure);
-    let habits = habits(&mut bench, settings.on_resolve.as_ref(), None, &settings.webhook_tokens, &[]);
+    let habits = habits(&mut bench, settings.on_resolve.as_ref(), None, &settings.callback_tokens, &[]);
     let callback_url = habits.proof.tokens.first().and_then(|token| callback_url(workshop, token));
     let task_name = bench.wording("task_name", settings.task_name.as_ref(), Escape::None);
     let what = what(&mut bench, settings);

@@ -29,7 +29,7 @@ struct Settings {
     reason_parameter: Text,
     marker: Text,
     on_resolve: Text,
-    webhook_tokens: Vec<At<Secret>>,
+    callback_tokens: Vec<At<Secret>>,
 }
 
 /// Builds a target, or says all that is wrong.
@@ -51,7 +51,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
         &mut bench,
         settings.on_resolve.as_ref(),
         settings.marker.as_ref(),
-        &settings.webhook_tokens,
+        &settings.callback_tokens,
         &[],
     );
     let (secrets, redactor) = (bench.secrets(), bench.redactor());

@@ -30,7 +30,7 @@ impl Proof {
     /// The refusal to answer with.
     pub fn check(&self, call: &Callback<'_>) -> Result<(), Refusal> {
         if self.tokens.is_empty() && self.keys.is_empty() {
-            return Err(Refusal::NotSetUp("webhook_tokens"));
+            return Err(Refusal::NotSetUp("callback_tokens"));
         }
         let token = token(call).unwrap_or_default();
         let plain = |secret: &Secret| secret.expose().as_bytes().to_vec();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::domain::exchange::{HttpRequest, Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::Signal;
 use crate::target::contract::{
@@ -26,6 +27,10 @@ use crate::template::view::View;
 pub const DEFAULTS: Defaults = Defaults {
     repeat: Repeat::Forbidden,
     rate: None,
+    digest: None,
+    // What starts nothing need not be told; and a reminder hours later must not start what could
+    // not be started in time.
+    reminders: Reminders::Never,
     retry_cap: Duration::from_secs(60),
     give_up_after: Duration::from_secs(15 * 60),
 };

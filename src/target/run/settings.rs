@@ -28,8 +28,8 @@ pub fn habits(
         }
     };
     let marker = marker.map(|at| name(bench, "marker", at));
-    let tokens = secrets(bench, "webhook_tokens", tokens);
-    let keys = secrets(bench, "webhook_secrets", keys);
+    let tokens = secrets(bench, "callback_tokens", tokens);
+    let keys = secrets(bench, "callback_secrets", keys);
     Habits { on_resolve, marker, proof: Proof { tokens, keys } }
 }
 
