@@ -252,7 +252,7 @@ impl Talk<'_> {
         if let Some(refused) = reply.header(REFUSED) {
             let refused = self.book.redactor.clean(refused);
             tracing::warn!(
-                target_name = %self.rule.name, delivery = %self.open.uid, %refused,
+                target_name = %self.rule.name, delivery = %self.message.id, %refused,
                 "the mail server refused some of the recipients; the others have the mail"
             );
         }
