@@ -2,9 +2,12 @@
 //!
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
+mod upkeep;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,20 +32,13 @@ use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
+use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
 use crate::server::state::{Reload, State};
-use crate::store::boundary::Retention;
 use crate::store::handle::{self, Store};
 use crate::store::schedule::Caps;
-
-/// Pause between rounds of forgetting what is past its retention.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// Rows of one step of forgetting; a step takes some ten milliseconds of the writer.
-const PRUNE_ROWS: u32 = 500;
-/// Closed lanes are remembered this long, so that a late peer cannot open them again.
-const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
 
 /// Time for the last commit when the relay stops.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
@@ -92,11 +88,16 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         handle::open_embedded(&base.store, Caps::default(), Arc::clone(&clock), on_commit).map_err(
             |error| failed(format!("the store in {} cannot be opened: {error}", base.store.display())),
         )?;
+    store.set_limits(base.store_wait, base.keep_free);
+    if let Err(error) = store.disk().look() {
+        tracing::warn!(%error, "the room on the disk is not known");
+    }
     if found.perhaps_sent > 0 {
         tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
     }
     let client = Client::new(ClientSettings::default()).map_err(failed)?;
     let (voice, ear) = Voice::new();
+    let own_voice = voice.clone();
     let courier = Courier { client, clock: Arc::clone(&clock), printer, voice };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
@@ -116,6 +117,8 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         beats: Mutex::default(),
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
+        budget: Budget::new(base.body_budget),
+        complained: AtomicI64::new(0),
         body_time: base.body_timeout,
         reload: Arc::clone(&reload),
         sources: Mutex::default(),
@@ -132,7 +135,9 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let mut doors = vec![open_door(first, listener, &app, limits, &stop)];
     doors.extend(admin_listener.map(|listener| open_door(Door::Admin, listener, &app, limits, &stop)));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
-    let pruning = tokio::spawn(prune(store.clone(), fleet.books().clone(), Arc::clone(&clock), stop.clone()));
+    let books = fleet.books().clone();
+    let pruning = tokio::spawn(upkeep::prune(store.clone(), books, Arc::clone(&clock), stop.clone()));
+    let watching = tokio::spawn(upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, stop.clone()));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
 
     wait_for_signals(reload).await.map_err(failed)?;
@@ -141,7 +146,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning] {
+    for task in [own, pruning, watching] {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;
@@ -252,32 +257,6 @@ fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn C
         tracing::info!("the configuration was reloaded");
         Ok(())
     })
-}
-
-async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let mut pause = PRUNE_EVERY;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        let now = clock.now();
-        let before = |age: Duration| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
-        let retention = Retention {
-            events_before: before(books.current().keep_events),
-            lanes_before: before(KEEP_LANES),
-            rows_max: PRUNE_ROWS,
-        };
-        pause = match store.prune(retention).await {
-            // There is more: go on soon, but let intake breathe between the steps.
-            Ok(rows) if rows >= PRUNE_ROWS => Duration::from_millis(100),
-            Ok(_) => PRUNE_EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "old events could not be removed; trying again");
-                PRUNE_EVERY
-            }
-        };
-    }
 }
 
 /// Dice of the operating system.

@@ -4,6 +4,8 @@
 //! Series of a source or target are made when its handle is, so that `rate()` sees them start at
 //! zero. Deliberately not here: label values out of alerts (their number has no bound), a clock.
 
+mod buckets;
+mod labels;
 pub mod table;
 
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +22,11 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::domain::delivery::State;
 
+use self::buckets::{call_buckets, commit_buckets, latency_buckets, operation_buckets};
+use self::labels::{
+    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetField, TargetOutcome, TargetReason,
+    TargetState, Version,
+};
 use self::table::{METRICS, PREFIX};
 
 /// `Content-Type` of [`Metrics::encode`].
@@ -72,6 +78,7 @@ struct Inner {
     events: Counters<SourceResult>,
     alerts: Counters<SourceStatus>,
     quarantined: Counters<OfSource>,
+    refusals: Counters<OfReason>,
     deliveries: Counters<TargetState>,
     attempts: Counters<TargetOutcome>,
     deferrals: Counters<TargetReason>,
@@ -82,6 +89,8 @@ struct Inner {
     oldest_age: Family<OfTarget, GaugeF64>,
     commit_duration: Histogram,
     commit_operations: Histogram,
+    disk_free: Gauge,
+    store_used: Gauge,
     connections: Gauge,
     requests: Counters<PathCode>,
     reload_successful: Gauge,
@@ -99,6 +108,7 @@ impl Metrics {
             events: register(r, "events_received_total", Family::default()),
             alerts: register(r, "alerts_received_total", Family::default()),
             quarantined: register(r, "quarantined_total", Family::default()),
+            refusals: register(r, "intake_refused_total", Family::default()),
             deliveries: register(r, "deliveries_total", Family::default()),
             attempts: register(r, "attempts_total", Family::default()),
             deferrals: register(r, "deferrals_total", Family::default()),
@@ -109,6 +119,8 @@ impl Metrics {
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
+            disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
+            store_used: register(r, "store_used_bytes", Gauge::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
@@ -116,6 +128,9 @@ impl Metrics {
             registry: Registry::default(),
         };
         inner.registry = registry;
+        for reason in REFUSALS {
+            inner.refusals.get_or_create_owned(&OfReason { reason });
+        }
         Metrics(Arc::new(inner))
     }
 
@@ -177,6 +192,18 @@ impl Metrics {
         self.0.commit_operations.observe(operations as f64);
     }
 
+    /// A call was answered with 503 for this reason: one of [`REFUSALS`].
+    pub fn intake_refused(&self, reason: &'static str) {
+        self.0.refusals.get_or_create(&OfReason { reason }).inc();
+    }
+
+    /// Bytes that are free on the disk of the store, and that its rows take.
+    pub fn disk_seen(&self, free: u64, used: u64) {
+        let whole = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.0.disk_free.set(whole(free));
+        self.0.store_used.set(whole(used));
+    }
+
     /// A connection came in; it counts until the guard is dropped.
     pub fn connection_opened(&self) -> OpenConnection {
         self.0.connections.inc();
@@ -226,6 +253,10 @@ impl SourceMetrics {
         self.quarantined.inc();
     }
 }
+
+/// Why calls are answered with 503: the store would take too long, the disk is low or full, bodies
+/// take all the memory that they may, the sender is too slow, the store has other trouble.
+pub const REFUSALS: [&str; 6] = ["busy", "disk_low", "disk_full", "memory", "slow", "store"];
 
 /// The words of `Outcome::word`.
 const OUTCOMES: [&str; 5] = ["delivered", "retry", "hold", "rejected", "unknown"];
@@ -291,69 +322,6 @@ impl Drop for OpenConnection {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Version {
-    version: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfSource {
-    source: Arc<str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceResult {
-    source: Arc<str>,
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceStatus {
-    source: Arc<str>,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTarget {
-    target: Arc<str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetState {
-    target: Arc<str>,
-    kind: &'static str,
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetOutcome {
-    target: Arc<str>,
-    kind: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetReason {
-    target: Arc<str>,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetField {
-    target: Arc<str>,
-    field: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PathCode {
-    path: &'static str,
-    code: u16,
-}
-
-fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {
-    TargetState { target: target.clone(), kind, state: state.as_str() }
-}
-
 /// Registers under the table's help. The library adds `_total` and the full stop itself.
 fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -> M {
     let row = METRICS
@@ -365,25 +333,10 @@ fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -
     metric
 }
 
+fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {
+    TargetState { target: target.clone(), kind, state: state.as_str() }
+}
+
 fn histograms<L: Clone + Eq + std::hash::Hash>(make: fn() -> Histogram) -> Histograms<L> {
     Family::new_with_constructor(make)
-}
-
-fn call_buckets() -> Histogram {
-    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
-}
-
-/// From the milliseconds of a clean run to the hours of an outage.
-fn latency_buckets() -> Histogram {
-    Histogram::new([
-        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0,
-    ])
-}
-
-fn commit_buckets() -> Histogram {
-    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
-}
-
-fn operation_buckets() -> Histogram {
-    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0])
 }

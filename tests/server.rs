@@ -79,6 +79,7 @@ fn limits() -> Limits {
     Limits {
         header_time: Duration::from_millis(300),
         header_bytes: 2048,
+        buffer_bytes: 8192,
         connections: 8,
         drain_time: Duration::from_millis(500),
     }

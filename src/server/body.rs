@@ -1,9 +1,11 @@
 //! Bodies: takes what is on the wire, gives the whole body decompressed, or why not. Bounded in
-//! bytes before and after decompression and in time.
+//! bytes before and after decompression, in memory over all connections (`budget.rs`), and in time:
+//! a sender must keep up a least speed, so that slow ones do not hold what others need.
 //!
 //! Deliberately not here: what the bytes mean (`source/`), encodings other than gzip.
 
 use std::io::Read;
+use std::pin::pin;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
@@ -13,6 +15,7 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 use crate::server::answer::ProblemDetails;
+use crate::server::budget::{Budget, Held, NoRoom, objects};
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +68,21 @@ pub enum BodyError {
         /// The limit that it passed, in bytes.
         limit: usize,
     },
-    /// It did not end in time.
-    #[error("the body did not arrive within {after:?}")]
+    /// More JSON objects than any honest sender puts into a body of this size.
+    #[error("the body holds more than {limit} JSON objects; send fewer alerts at once")]
+    TooMany {
+        /// The limit that it passed.
+        limit: usize,
+    },
+    /// It did not end in time, or came too slowly.
+    #[error("the body did not arrive in time: its sender had {after:?}")]
     TooSlow {
-        /// The time limit.
+        /// The time that it had, by how much had come.
         after: Duration,
     },
+    /// All bodies together take what they may take.
+    #[error("{0}; nothing was kept, please send it again")]
+    NoRoom(#[from] NoRoom),
     /// The connection or the framing broke.
     #[error("the body broke off or is framed wrongly")]
     Broken,
@@ -87,10 +99,21 @@ impl BodyError {
     /// time, and Alertmanager gives an alert up at any 4xx.
     pub fn status(self) -> StatusCode {
         match self {
-            BodyError::TooLarge { .. } | BodyError::TooLargeUnpacked { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::TooSlow { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            BodyError::TooLarge { .. } | BodyError::TooLargeUnpacked { .. } | BodyError::TooMany { .. } => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            BodyError::TooSlow { .. } | BodyError::NoRoom(_) => StatusCode::SERVICE_UNAVAILABLE,
             BodyError::Broken | BodyError::Unpackable => StatusCode::BAD_REQUEST,
             BodyError::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+
+    /// One of `metrics::REFUSALS`, when the same bytes may well be read next time.
+    pub fn own_trouble(self) -> Option<&'static str> {
+        match self {
+            BodyError::TooSlow { .. } => Some("slow"),
+            BodyError::NoRoom(_) => Some("memory"),
+            _ => None,
         }
     }
 
@@ -98,20 +121,37 @@ impl BodyError {
     pub fn problem(self) -> ProblemDetails {
         let problem = ProblemDetails::new(self.status(), self.to_string());
         match self {
-            BodyError::TooLarge { limit } | BodyError::TooLargeUnpacked { limit } => {
-                problem.with("limit", limit)
-            }
-            BodyError::TooSlow { .. } => problem.retry_after(Duration::from_secs(1)),
+            BodyError::TooLarge { limit }
+            | BodyError::TooLargeUnpacked { limit }
+            | BodyError::TooMany { limit } => problem.with("limit", limit),
+            BodyError::TooSlow { .. } | BodyError::NoRoom(_) => problem.retry_after(Duration::from_secs(1)),
             _ => problem,
         }
     }
 }
 
-/// Reads a body to its end. `limit` bounds the bytes on the wire and, again, the bytes unpacked.
+/// What one body may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes on the wire and, again, bytes unpacked.
+    pub bytes: usize,
+    /// Time from its beginning to its end.
+    pub time: Duration,
+}
+
+/// Time that every body has, however little of it has come.
+const GRACE: Duration = Duration::from_secs(5);
+/// Bytes a second that a body must come at after that.
+const LEAST_SPEED: u32 = 500;
+/// JSON objects of a body. Alerts with labels of their own need some 80 bytes for each object, so
+/// the largest bodies that are taken by default hold fewer; two bytes can stand for an alert, too,
+/// and becoming one it takes a hundred times the memory of an honest one.
+const OBJECTS_MAX: usize = 65_536;
+
+/// Reads a small body to its end, outside of any budget.
 ///
 /// # Errors
-/// [`BodyError`]; after [`BodyError::TooLarge`] some of the rest has been read and thrown away, so
-/// that the sender is likely to get to read the answer.
+/// As [`read_within`].
 pub async fn read_body<B>(
     body: B,
     encoding: Encoding,
@@ -121,43 +161,87 @@ pub async fn read_body<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let packed = tokio::time::timeout(deadline, collect(body, limit))
-        .await
-        .map_err(|_| BodyError::TooSlow { after: deadline })??;
-    match encoding {
-        Encoding::Identity => Ok(packed),
-        Encoding::Gzip => unpack(&packed, limit),
+    let bounds = Bounds { bytes: limit, time: deadline };
+    read_within(body, encoding, bounds, &mut Budget::new(usize::MAX).held()).await
+}
+
+/// Reads a body to its end. What it takes of the budget is in `held`, to be dropped with the body.
+///
+/// # Errors
+/// [`BodyError`]; after [`BodyError::TooLarge`] some of the rest has been read and thrown away, so
+/// that the sender is likely to get to read the answer.
+pub async fn read_within<B>(
+    body: B,
+    encoding: Encoding,
+    bounds: Bounds,
+    held: &mut Held,
+) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes>,
+{
+    let packed = collect(body, bounds, held).await?;
+    let plain = match encoding {
+        Encoding::Identity => packed,
+        Encoding::Gzip => unpack(&packed, bounds.bytes, held)?,
+    };
+    if plain.len() > 2 * OBJECTS_MAX && objects(&plain) > OBJECTS_MAX {
+        return Err(BodyError::TooMany { limit: OBJECTS_MAX });
     }
+    Ok(plain)
 }
 
 /// How much of a too large body is drained, as a multiple of the limit.
 const DRAIN_FACTOR: usize = 2;
 
-async fn collect<B: Body<Data = Bytes>>(body: B, limit: usize) -> Result<Bytes, BodyError> {
+async fn collect<B: Body<Data = Bytes>>(
+    body: B,
+    bounds: Bounds,
+    held: &mut Held,
+) -> Result<Bytes, BodyError> {
+    let limit = bounds.bytes;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let drain_limit = limit.saturating_mul(DRAIN_FACTOR);
     if announced > drain_limit {
         return Err(BodyError::TooLarge { limit });
     }
-    let mut body = std::pin::pin!(body);
+    let mut body = pin!(body);
     let mut seen = 0_usize;
     let mut first = Bytes::new();
     let mut all: Vec<u8> = Vec::new();
-    while let Some(frame) = body.frame().await {
+    let mut allowed = bounds.time.min(GRACE);
+    let mut timer = pin!(tokio::time::sleep(allowed));
+    let began = timer.deadline() - allowed;
+    loop {
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = timer.as_mut() => return Err(BodyError::TooSlow { after: allowed }),
+        };
+        let Some(frame) = frame else { break };
         let Ok(chunk) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         seen = seen.saturating_add(chunk.len());
         if seen > drain_limit {
             break;
         }
+        let earned = GRACE + Duration::from_secs(seen as u64) / LEAST_SPEED;
+        if allowed < bounds.time {
+            allowed = bounds.time.min(earned);
+            timer.as_mut().reset(began + allowed);
+        }
         if seen > limit {
             all = Vec::new();
-        } else if first.is_empty() && all.is_empty() {
+            held.shrink_to(0);
+            continue;
+        }
+        held.grow(chunk.len())?;
+        if first.is_empty() && all.is_empty() {
             // Most bodies come in one piece, which then is not copied.
             first = chunk;
         } else {
             if all.is_empty() {
                 all.reserve(announced.min(limit).max(first.len() + chunk.len()));
                 all.extend_from_slice(&first);
+                first = Bytes::new();
             }
             all.extend_from_slice(&chunk);
         }
@@ -168,13 +252,24 @@ async fn collect<B: Body<Data = Bytes>>(body: B, limit: usize) -> Result<Bytes, 
     Ok(if all.is_empty() { first } else { all.into() })
 }
 
-fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, BodyError> {
-    let mut plain = Vec::with_capacity(packed.len().saturating_mul(4).min(limit));
-    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(packed).take(bound).read_to_end(&mut plain).map_err(|_| BodyError::Unpackable)?;
-    if plain.len() > limit {
-        return Err(BodyError::TooLargeUnpacked { limit });
+/// How much is unpacked at a time.
+const STEP: u64 = 64 * 1024;
+
+fn unpack(packed: &[u8], limit: usize, held: &mut Held) -> Result<Bytes, BodyError> {
+    let mut plain = Vec::new();
+    let mut decoder = MultiGzDecoder::new(packed);
+    loop {
+        let step = (&mut decoder).take(STEP).read_to_end(&mut plain).map_err(|_| BodyError::Unpackable)?;
+        if step == 0 {
+            break;
+        }
+        if plain.len() > limit {
+            return Err(BodyError::TooLargeUnpacked { limit });
+        }
+        held.grow(step)?;
     }
+    // What was packed goes with the end of the reading.
+    held.shrink_to(plain.len());
     Ok(plain.into())
 }
 

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod app;
 pub mod beats;
 pub mod body;
+pub mod budget;
 pub mod expiry;
 pub mod intake;
 mod ordering;

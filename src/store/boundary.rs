@@ -27,9 +27,15 @@ pub enum StoreError {
     /// No room on the disk. The sender is told to come again; space that comes back is used at once.
     #[error("the disk is full")]
     DiskFull,
-    /// The writer takes no more for the moment.
-    #[error("the store is overloaded")]
-    Overloaded,
+    /// There is less room on the disk than is to be left free.
+    #[error("there is hardly any room left on the disk")]
+    DiskLow,
+    /// The writer is behind: one more would have to wait so long.
+    #[error("the store is busy: it would take {wait:.1?} until this is looked at")]
+    Busy {
+        /// The expected wait.
+        wait: Duration,
+    },
     /// The store is closing or its writer has ended.
     #[error("the store is closed")]
     Closed,
@@ -222,6 +228,18 @@ pub enum Op {
     Redriven(LaneId),
 }
 
+impl Op {
+    /// What a sender posted. On a full disk it is not tried again one by one; what is small, or
+    /// makes room, may still fit. What the relay says by itself has no body.
+    pub fn brings_a_body(&self) -> bool {
+        match self {
+            Op::Accept(event) => !event.body.is_empty(),
+            Op::Quarantine(_) => true,
+            Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => false,
+        }
+    }
+}
+
 /// Until when things are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -229,6 +247,10 @@ pub struct Retention {
     pub events_before: Timestamp,
     /// Closed lanes untouched since this may go.
     pub lanes_before: Timestamp,
+    /// What people ordered before this may go.
+    pub audit_before: Timestamp,
+    /// Bytes that all rows may take: beyond it the oldest that is over goes, whatever its age.
+    pub used_max: u64,
     /// Rows (events, their deliveries, lanes) per step, so that no step holds up intake.
     pub rows_max: u32,
 }
@@ -320,6 +342,9 @@ pub trait Reader: Send {
     /// Lanes of a target with a trigger that was given up, with the delivery; `still_firing` says
     /// whether what it was about goes on.
     fn given_up(&mut self, target: &str, limit: usize) -> Result<Vec<GivenUp>, StoreError>;
+
+    /// Bytes that the rows take.
+    fn used(&mut self) -> Result<u64, StoreError>;
 
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;

@@ -6,8 +6,10 @@
 //! lane by lane, with a cap; the rows are the truth and refill it.
 
 pub mod boundary;
+pub mod disk;
 pub mod handle;
 pub mod orders;
+mod pressure;
 pub mod queues;
 pub mod records;
 pub mod rows;

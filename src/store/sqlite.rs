@@ -154,6 +154,17 @@ fn applied(connection: &Connection) -> Result<u32, StoreError> {
         .map_err(engine)
 }
 
+/// Bytes of the pages in use. Those that pruning has freed are used again before the file grows.
+pub fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT (page_count - freelist_count) * page_size
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        )?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
+}
+
 /// Says an engine error in the words of the boundary.
 pub fn engine(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {

@@ -15,7 +15,7 @@ use crate::store::boundary::{
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
-use crate::store::sqlite::engine;
+use crate::store::sqlite::{engine, used};
 use crate::store::sqlite_search as search;
 
 /// A reader.
@@ -234,6 +234,10 @@ impl Reader for SqliteReader {
                 Ok(GivenUp { lane, open, still_firing })
             })
             .collect()
+    }
+
+    fn used(&mut self) -> Result<u64, StoreError> {
+        used(&self.connection).map_err(engine)
     }
 
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError> {

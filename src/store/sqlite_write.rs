@@ -11,6 +11,7 @@ use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
     Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
+use crate::store::disk::Disk;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
@@ -24,6 +25,8 @@ pub struct SqliteEngine {
     next: Ids,
     perhaps_sent: DeliveryId,
     prune: Round,
+    /// What gives way on a full disk.
+    disk: Option<Arc<Disk>>,
 }
 
 impl SqliteEngine {
@@ -42,7 +45,12 @@ impl SqliteEngine {
             delivery: next("SELECT first_delivery + deliveries FROM events ORDER BY id DESC LIMIT 1")?,
             lane: next("SELECT id + 1 FROM lanes ORDER BY id DESC LIMIT 1")?,
         };
-        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune: Round::default() })
+        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune: Round::default(), disk: None })
+    }
+
+    /// Uses the reserve of this disk when it is full.
+    pub fn with_reserve(self, disk: Arc<Disk>) -> SqliteEngine {
+        SqliteEngine { disk: Some(disk), ..self }
     }
 
     fn run(&mut self, batch: &[Op]) -> Result<Vec<Done>, StoreError> {
@@ -73,16 +81,14 @@ impl SqliteEngine {
     }
 
     fn alone(&mut self, op: &Op) -> Result<Done, StoreError> {
-        self.run(std::slice::from_ref(op)).and_then(|mut done| done.pop().ok_or(StoreError::Closed))
-    }
-}
-
-/// What brings whole bodies. On a full disk it is not tried again one by one; what is small, or
-/// makes room, may still fit.
-fn takes_room(op: &Op) -> bool {
-    match op {
-        Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => false,
+        let op = std::slice::from_ref(op);
+        let done = match self.run(op) {
+            Err(StoreError::DiskFull) if self.disk.as_ref().is_some_and(|disk| disk.give_up_reserve()) => {
+                self.run(op)
+            }
+            done => done,
+        };
+        done.and_then(|mut done| done.pop().ok_or(StoreError::Closed))
     }
 }
 
@@ -90,13 +96,13 @@ impl Engine for SqliteEngine {
     fn apply(&mut self, batch: &[Op]) -> Result<Vec<Result<Done, StoreError>>, StoreError> {
         match self.run(batch) {
             Ok(done) => Ok(done.into_iter().map(Ok).collect()),
-            Err(error) if batch.len() == 1 => Err(error),
+            Err(error) if batch.len() == 1 && !matches!(error, StoreError::DiskFull) => Err(error),
             // One operation must not fail its neighbours: each gets a transaction of its own.
             Err(error) => {
                 let full = matches!(error, StoreError::DiskFull);
                 Ok(batch
                     .iter()
-                    .map(|op| if full && takes_room(op) { Err(StoreError::DiskFull) } else { self.alone(op) })
+                    .map(|op| if full && op.brings_a_body() { Err(StoreError::DiskFull) } else { self.alone(op) })
                     .collect())
             }
         }
