@@ -37,9 +37,13 @@ use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
 use crate::server::state::{Reload, State};
-use crate::store::handle::{self, Store};
+use crate::store::boundary::StoreError;
+use crate::store::handle::{self, Closing, Store};
 use crate::store::schedule::Caps;
+use crate::store::sqlite::Found;
 
+/// Pause before a store on a full disk is tried again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Time for the last commit when the relay stops.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
 /// Events that are looked through at the start for alerts that inhibit others, and how old they
@@ -82,16 +86,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let listener = listen(base.listen).await?;
     let admin_listener = listen_for_admins(&base).await?;
-    let counted = metrics.clone();
-    let on_commit = Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
-    let (store, closing, found) =
-        handle::open_embedded(&base.store, Caps::default(), Arc::clone(&clock), on_commit).map_err(
-            |error| failed(format!("the store in {} cannot be opened: {error}", base.store.display())),
-        )?;
-    store.set_limits(base.store_wait, base.keep_free);
-    if let Err(error) = store.disk().look() {
-        tracing::warn!(%error, "the room on the disk is not known");
-    }
+    let (store, closing, found) = open_store(&base, &clock, &metrics).await?;
     if found.perhaps_sent > 0 {
         tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
     }
@@ -155,6 +150,40 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Opens the store. On a disk so full that not even that works it waits for room: senders wait at
+/// the door meanwhile, and come again.
+async fn open_store(
+    base: &Base,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> Result<(Store, Closing, Found), Failed> {
+    let mut told = false;
+    loop {
+        let counted = metrics.clone();
+        let on_commit =
+            Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
+        let folder = base.store.display();
+        match handle::open_embedded(&base.store, Caps::default(), Arc::clone(clock), on_commit) {
+            Ok((store, closing, found)) => {
+                store.set_limits(base.store_wait, base.keep_free);
+                if let Err(error) = store.disk().look() {
+                    tracing::warn!(%error, "the room on the disk is not known");
+                }
+                return Ok((store, closing, found));
+            }
+            Err(StoreError::DiskFull) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(
+                        "the store in {folder} cannot be opened, because its disk is full; nothing can be taken in or delivered before there is room"
+                    );
+                }
+                tokio::time::sleep(FULL_PAUSE).await;
+            }
+            Err(error) => return Err(failed(format!("the store in {folder} cannot be opened: {error}"))),
+        }
+    }
 }
 
 /// The alerts that inhibit others, and those that end by themselves, as the last run knew them.

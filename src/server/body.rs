@@ -15,7 +15,7 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 use crate::server::answer::ProblemDetails;
-use crate::server::budget::{Budget, Held, NoRoom, objects};
+use crate::server::budget::{Budget, Held, NoRoom, objects, values};
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +68,11 @@ pub enum BodyError {
         /// The limit that it passed, in bytes.
         limit: usize,
     },
-    /// More JSON objects than any honest sender puts into a body of this size.
-    #[error("the body holds more than {limit} JSON objects; send fewer alerts at once")]
+    /// More of something than any honest sender puts into the largest body that is taken.
+    #[error("the body holds more than {limit} {what}; send fewer alerts at once")]
     TooMany {
+        /// Of what.
+        what: &'static str,
         /// The limit that it passed.
         limit: usize,
     },
@@ -123,7 +125,7 @@ impl BodyError {
         match self {
             BodyError::TooLarge { limit }
             | BodyError::TooLargeUnpacked { limit }
-            | BodyError::TooMany { limit } => problem.with("limit", limit),
+            | BodyError::TooMany { limit, .. } => problem.with("limit", limit),
             BodyError::TooSlow { .. } | BodyError::NoRoom(_) => problem.retry_after(Duration::from_secs(1)),
             _ => problem,
         }
@@ -143,10 +145,11 @@ pub struct Bounds {
 const GRACE: Duration = Duration::from_secs(5);
 /// Bytes a second that a body must come at after that.
 const LEAST_SPEED: u32 = 500;
-/// JSON objects of a body. Alerts with labels of their own need some 80 bytes for each object, so
-/// the largest bodies that are taken by default hold fewer; two bytes can stand for an alert, too,
-/// and becoming one it takes a hundred times the memory of an honest one.
-const OBJECTS_MAX: usize = 65_536;
+/// Honest bodies have more bytes than this for each alert, JSON object and value that they hold. Three
+/// bytes can stand for an alert, too; once understood it takes several hundred times as much.
+const BYTES_AN_ALERT: usize = 400;
+const BYTES_AN_OBJECT: usize = 128;
+const BYTES_A_VALUE: usize = 8;
 
 /// Reads a small body to its end, outside of any budget.
 ///
@@ -184,10 +187,23 @@ where
         Encoding::Identity => packed,
         Encoding::Gzip => unpack(&packed, bounds.bytes, held)?,
     };
-    if plain.len() > 2 * OBJECTS_MAX && objects(&plain) > OBJECTS_MAX {
-        return Err(BodyError::TooMany { limit: OBJECTS_MAX });
-    }
+    at_most("JSON objects", objects(&plain), bounds.bytes / BYTES_AN_OBJECT)?;
+    at_most("JSON values", values(&plain), bounds.bytes / BYTES_A_VALUE)?;
     Ok(plain)
+}
+
+/// Refuses what turns out to hold more alerts than the largest honest body.
+///
+/// # Errors
+/// [`BodyError::TooMany`]
+pub fn alerts_in_bounds(alerts: usize, bytes_max: usize) -> Result<(), BodyError> {
+    at_most("alerts", alerts, bytes_max / BYTES_AN_ALERT)
+}
+
+fn at_most(what: &'static str, found: usize, limit: usize) -> Result<(), BodyError> {
+    // Small limits of a body are not meant to be limits of what it says.
+    let limit = limit.max(1000);
+    if found > limit { Err(BodyError::TooMany { what, limit }) } else { Ok(()) }
 }
 
 /// How much of a too large body is drained, as a multiple of the limit.

@@ -18,7 +18,7 @@ use crate::metrics::{Intake, SourceMetrics};
 use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::body::{BodyError, Bounds, Encoding, read_within};
+use crate::server::body::{BodyError, Bounds, Encoding, alerts_in_bounds, read_within};
 use crate::server::budget::{Held, Turn};
 use crate::server::state::{Head, State, unavailable_for};
 use crate::source::contract::{Arrival, Reading, Unreadable};
@@ -108,7 +108,11 @@ impl Call<'_> {
         let headers = plain(self.head.headers);
         let arrival = Arrival { source: self.name, headers: &headers, body: &body, at: self.head.now };
         match self.rule.source.read(&arrival) {
-            Ok(reading) => self.keep(reading, body).await,
+            Ok(reading) => {
+                let alerts = reading.groups.iter().map(|group| group.alerts.len()).sum();
+                alerts_in_bounds(alerts, self.book.body_limit).map_err(|error| self.not_read(error))?;
+                self.keep(reading, body).await
+            }
             Err(unreadable) => Err(self.set_aside(unreadable, body).await),
         }
     }

@@ -32,6 +32,14 @@ impl Disk {
         store
     }
 
+    /// Leaves about so much room.
+    pub fn leave(&self, mebibytes: u64) {
+        self.fill();
+        let ballast = File::options().write(true).open(self.ballast()).unwrap();
+        let length = ballast.metadata().unwrap().len();
+        ballast.set_len(length.saturating_sub(mebibytes << 20)).unwrap();
+    }
+
     /// Leaves no room.
     pub fn fill(&self) {
         let mut ballast = File::create(self.ballast()).unwrap();
