@@ -2,6 +2,7 @@
 //!
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
+mod descriptors;
 mod upkeep;
 
 use std::fmt;
@@ -110,6 +111,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         active: Mutex::new(active),
         expiries: Mutex::new(expiries),
         beats: Mutex::default(),
+        ahead: Default::default(),
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         budget: Budget::new(base.body_budget),
@@ -121,7 +123,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     });
     let limits = Limits {
         header_time: base.header_timeout,
-        connections: base.connections,
+        connections: descriptors::connections(base.connections),
         drain_time: base.drain,
         ..Limits::default()
     };
@@ -168,7 +170,7 @@ async fn open_store(
         match handle::open_embedded(&base.store, Caps::default(), Arc::clone(clock), on_commit) {
             Ok((store, closing, found)) => {
                 store.set_limits(base.store_wait, base.keep_free);
-                if let Err(error) = store.disk().look() {
+                if let Err(error) = store.disk().look(0) {
                     tracing::warn!(%error, "the room on the disk is not known");
                 }
                 return Ok((store, closing, found));

@@ -24,8 +24,8 @@ use crate::domain::delivery::State;
 
 use self::buckets::{call_buckets, commit_buckets, latency_buckets, operation_buckets};
 use self::labels::{
-    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetField, TargetOutcome, TargetReason,
-    TargetState, Version,
+    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetField, TargetOutcome,
+    TargetReason, TargetState, Version,
 };
 use self::table::{METRICS, PREFIX};
 

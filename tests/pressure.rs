@@ -33,7 +33,8 @@ fn alert(name: &str) -> String {
 
 async fn stage(server: &str) -> (PagerDuty, Relay) {
     let pagerduty = PagerDuty::start().await;
-    let config = relay::config(&pagerduty, "").replace("listen: LISTEN", &format!("listen: LISTEN, {server}"));
+    let config =
+        relay::config(&pagerduty, "").replace("listen: LISTEN", &format!("listen: LISTEN, {server}"));
     let relay = Relay::start(&config).await;
     (pagerduty, relay)
 }

@@ -216,7 +216,7 @@ async fn a_body_that_comes_too_slowly_is_to_be_sent_again() {
     let heard = relay.ask("POST /hooks/prod HTTP/1.1\r\nhost: relay\r\ncontent-length: 9\r\n\r\nabc").await;
     assert_eq!(status_of(&heard), "503", "{heard}");
     assert_eq!(header_of(&heard, "retry-after"), Some("1"));
-    assert_eq!(problem_of(&heard)["detail"], "the body did not arrive within 300ms");
+    assert_eq!(problem_of(&heard)["detail"], "the body did not arrive in time: its sender had 300ms");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What is looked after while the relay runs: the room on the disk, and what is past its retention.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::domain::own_alerts::Own;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::Rulebooks;
-use crate::store::boundary::Retention;
+use crate::store::boundary::{Extent, Retention};
 use crate::store::disk::Room;
 use crate::store::handle::Store;
 
@@ -30,20 +31,16 @@ const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
 pub async fn watch_disk(store: Store, metrics: Metrics, voice: Voice, stop: CancellationToken) {
     let mut low = false;
     loop {
-        let disk = Arc::clone(store.disk());
-        let looked = tokio::task::spawn_blocking(move || disk.look()).await;
-        match looked {
-            Ok(Ok(room)) => {
+        match look(&store).await {
+            Ok((extent, room)) => {
                 if room.low != low {
                     low = room.low;
                     log(&room);
                 }
-                let used = store.read(|reader| reader.used()).await.unwrap_or(0);
-                metrics.disk_seen(room.free, used);
+                metrics.disk_seen(room.free, extent.used);
                 voice.say(if low { Own::DiskLow { reason: reason(&room) } } else { Own::DiskFine });
             }
-            Ok(Err(error)) => tracing::warn!(%error, "the room on the disk is not known"),
-            Err(_) => {}
+            Err(error) => tracing::warn!(%error, "the room on the disk is not known"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -72,6 +69,14 @@ fn reason(room: &Room) -> String {
     )
 }
 
+/// What the rows take, and the room that is left.
+async fn look(store: &Store) -> io::Result<(Extent, Room)> {
+    let extent = store.read(|reader| reader.extent()).await.unwrap_or_default();
+    let disk = Arc::clone(store.disk());
+    let looked = tokio::task::spawn_blocking(move || disk.look(extent.reusable)).await;
+    Ok((extent, looked.map_err(io::Error::other)??))
+}
+
 /// Forgets what is past its retention, until `stop`, in small steps.
 pub async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut pause = PRUNE_EVERY;
@@ -81,16 +86,20 @@ pub async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: 
             () = tokio::time::sleep(pause) => {}
         }
         let (now, book) = (clock.now(), books.current());
+        let seen = look(&store).await.ok();
+        let is_tight = seen.is_some_and(|(_, room)| room.is_tight());
         let before = |age: Duration| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
         let retention = Retention {
             events_before: before(book.keep_events),
             lanes_before: before(KEEP_LANES),
             audit_before: before(book.keep_audit),
-            used_max: book.disk_limit,
+            used_max: seen.map_or(u64::MAX, |(extent, room)| room.used_max(extent.used)).min(book.disk_limit),
+            give_back: seen.is_some_and(|(_, room)| room.wants_back()),
             rows_max: PRUNE_ROWS,
         };
         pause = match store.prune(retention).await {
             Ok(rows) if rows >= PRUNE_ROWS => STEP_EVERY,
+            Ok(_) if is_tight => LOOK_EVERY,
             Ok(_) => PRUNE_EVERY,
             Err(error) => {
                 tracing::warn!(%error, "old events could not be removed; trying again");

@@ -75,7 +75,12 @@ pub const METRICS: &[MetricDoc] = &[
     row("alert_relay_store_commit_seconds", "histogram", &[], "How long a commit took, sync included"),
     row("alert_relay_store_commit_operations", "histogram", &[], "Operations made durable by one commit"),
     row("alert_relay_store_disk_free_bytes", "gauge", &[], "Room on the disk of the store"),
-    row("alert_relay_store_used_bytes", "gauge", &[], "What the rows of the store take; its file may be larger"),
+    row(
+        "alert_relay_store_used_bytes",
+        "gauge",
+        &[],
+        "What the rows of the store take; its file may be larger",
+    ),
     row("alert_relay_http_connections", "gauge", &[], "Open connections to the relay"),
     row(
         "alert_relay_http_requests_total",

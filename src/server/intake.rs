@@ -269,10 +269,9 @@ fn reason(error: &StoreError) -> &'static str {
         StoreError::DiskFull => "disk_full",
         StoreError::DiskLow => "disk_low",
         StoreError::Busy { .. } => "busy",
-        StoreError::Closed
-        | StoreError::SchemaNewer { .. }
-        | StoreError::InUse
-        | StoreError::Engine(_) => "store",
+        StoreError::Closed | StoreError::SchemaNewer { .. } | StoreError::InUse | StoreError::Engine(_) => {
+            "store"
+        }
     }
 }
 

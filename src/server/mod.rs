@@ -11,6 +11,7 @@ pub mod beats;
 pub mod body;
 pub mod budget;
 pub mod expiry;
+pub mod history;
 pub mod intake;
 mod ordering;
 pub mod own;

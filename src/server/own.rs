@@ -73,17 +73,11 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
 
 /// Keeps an alert of our own. On a disk that is full it waits in memory; what is over before it
 /// could be kept need not be told at all.
-async fn tell(
-    state: &State,
-    owed: &mut Owed,
-    group: AlertGroup,
-    receiver: Option<String>,
-    now: Timestamp,
-) {
+async fn tell(state: &State, owed: &mut Owed, group: AlertGroup, receiver: Option<String>, now: Timestamp) {
     let is_over = group.status() == Status::Resolved;
-    let waits = owed.iter().position(|(waiting, _)| {
-        waiting.source == group.source && waiting.group_key == group.group_key
-    });
+    let waits = owed
+        .iter()
+        .position(|(waiting, _)| waiting.source == group.source && waiting.group_key == group.group_key);
     if let Some(place) = waits.filter(|_| is_over) {
         owed.remove(place);
         return;

@@ -22,6 +22,7 @@ use crate::server::answer::{Answer, ProblemDetails};
 use crate::server::beats::Beats;
 use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
+use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
 use crate::store::handle::Store;
 
@@ -46,6 +47,8 @@ pub struct State {
     pub beats: Mutex<Beats>,
     /// Alerts that are believed until a certain time.
     pub expiries: Mutex<Expiries>,
+    /// What a replay knows of what is to come.
+    pub ahead: tokio::sync::Mutex<Ahead>,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
     /// Who may use the admin interface.

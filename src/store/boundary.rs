@@ -251,8 +251,19 @@ pub struct Retention {
     pub audit_before: Timestamp,
     /// Bytes that all rows may take: beyond it the oldest that is over goes, whatever its age.
     pub used_max: u64,
+    /// What the store holds and does not use goes back to the disk.
+    pub give_back: bool,
     /// Rows (events, their deliveries, lanes) per step, so that no step holds up intake.
     pub rows_max: u32,
+}
+
+/// What the rows take of the disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Held by rows.
+    pub used: u64,
+    /// Held by nothing any more: used again before more of the disk is taken.
+    pub reusable: u64,
 }
 
 /// What an operation came to.
@@ -343,8 +354,8 @@ pub trait Reader: Send {
     /// whether what it was about goes on.
     fn given_up(&mut self, target: &str, limit: usize) -> Result<Vec<GivenUp>, StoreError>;
 
-    /// Bytes that the rows take.
-    fn used(&mut self) -> Result<u64, StoreError>;
+    /// What the rows take.
+    fn extent(&mut self) -> Result<Extent, StoreError>;
 
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;

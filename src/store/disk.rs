@@ -17,8 +17,34 @@ const FILE: &str = "reserve";
 /// Size of the reserve: the write-ahead log at its largest, and attempts of some ten thousand
 /// deliveries. Where less is to be left free, that much.
 const RESERVE: u64 = 16 << 20;
+/// Of what is to be left free, one part in so many is left free outside of the store.
+const FOR_LOG: u64 = 4;
 /// With less than this a disk is full.
 const NOTHING: u64 = 256 << 10;
+
+impl Room {
+    /// Bytes that rows may take, `used` being taken now, so that twice of what is to be left free is
+    /// left over: history gives way before calls are turned away. A store that is no larger than some
+    /// times that is not what fills the disk.
+    pub fn used_max(&self, used: u64) -> u64 {
+        const TIMES: u64 = 4;
+        if self.keep_free == 0 {
+            return u64::MAX;
+        }
+        let all = used.saturating_add(self.reusable).saturating_add(self.free);
+        all.saturating_sub(self.keep_free.saturating_mul(2)).max(self.keep_free.saturating_mul(TIMES))
+    }
+
+    /// So little is left that it is to be watched.
+    pub fn is_tight(&self) -> bool {
+        self.free.saturating_add(self.reusable) < self.keep_free.saturating_mul(4)
+    }
+
+    /// The disk could do with what the store does not use.
+    pub fn wants_back(&self) -> bool {
+        self.reusable > 0 && self.free < self.keep_free.saturating_mul(2)
+    }
+}
 
 /// The disk of one store.
 #[derive(Debug)]
@@ -30,10 +56,12 @@ pub struct Disk {
 }
 
 /// What a look at the disk showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Room {
-    /// Bytes that the relay can still use, without the reserve.
+    /// Bytes that are free on the disk, without the reserve.
     pub free: u64,
+    /// Bytes that the store holds and does not use.
+    pub reusable: u64,
     /// Bytes that are to be left free.
     pub keep_free: u64,
     /// Too little to take calls in.
@@ -66,24 +94,27 @@ impl Disk {
         self.free().is_ok_and(|free| free < NOTHING)
     }
 
-    /// Looks how much is free. Puts the reserve back where there is room for it.
+    /// Looks how much room there is, beside what the store holds and does not use. Puts the reserve
+    /// back where there is room for it.
     ///
     /// # Errors
     /// The system's, when it cannot say; then things stay as they are.
-    pub fn look(&self) -> io::Result<Room> {
+    pub fn look(&self, reusable: u64) -> io::Result<Room> {
         let keep_free = self.keep_free.load(Ordering::Relaxed);
         let reserve = RESERVE.min(keep_free);
         let free = self.free()?;
         let missing = if self.reserved.load(Ordering::Relaxed) { 0 } else { reserve };
-        let low = free < keep_free.saturating_add(missing);
-        if !low && missing > 0 {
+        // Even with all the room in the world inside of the store its log needs some outside of it.
+        let outside = keep_free / FOR_LOG;
+        let low = free < outside || free.saturating_add(reusable) < keep_free.saturating_add(missing);
+        if !low && missing > 0 && free >= outside.saturating_add(missing) {
             match self.put_back(reserve) {
                 Ok(()) => self.reserved.store(true, Ordering::Relaxed),
                 Err(error) => tracing::warn!(%error, "no reserve could be set aside for a full disk"),
             }
         }
         self.low.store(low, Ordering::Relaxed);
-        Ok(Room { free, keep_free, low })
+        Ok(Room { free, reusable, keep_free, low })
     }
 
     /// Gives the reserve up to what must be written; false when there is none. From then on calls
@@ -119,7 +150,7 @@ impl Disk {
 }
 
 fn write_out(mut file: File, bytes: u64) -> io::Result<()> {
-    const PIECE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
+    static PIECE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
     let mut left = bytes;
     while left > 0 {
         let now = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE.len());
@@ -138,16 +169,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let length = || std::fs::metadata(folder.path().join(FILE)).map(|file| file.len()).ok();
         let disk = Disk::of(folder.path());
-        disk.look().unwrap();
+        disk.look(0).unwrap();
         assert_eq!(length(), None, "nothing is to be kept free");
         disk.keep_free(1 << 20);
-        let room = disk.look().unwrap();
+        let room = disk.look(0).unwrap();
         assert!(!room.low && room.free > 1 << 20);
         assert_eq!(length(), Some(1 << 20));
         assert!(Disk::of(folder.path()).give_up_reserve(), "one of an earlier run counts");
         assert!(disk.is_low() || !disk.give_up_reserve());
         assert_eq!(length(), None);
-        disk.look().unwrap();
+        disk.look(0).unwrap();
         assert_eq!(length(), Some(1 << 20));
     }
 
@@ -156,9 +187,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::of(folder.path());
         disk.keep_free(u64::MAX / 2);
-        assert!(disk.look().unwrap().low && disk.is_low());
+        assert!(disk.look(0).unwrap().low && disk.is_low());
+        assert!(disk.look(u64::MAX).unwrap().low, "not all of it may be inside of the store");
         assert!(!folder.path().join(FILE).exists());
         assert!(!disk.is_full());
+    }
+
+    #[test]
+    fn history_gives_way_before_calls_are_turned_away_unless_that_is_in_vain() {
+        let room = |free, reusable| Room { free, reusable, keep_free: 64, low: false };
+        assert_eq!(room(10_000, 0).used_max(1000), 10_872, "there is room to grow");
+        assert_eq!(room(100, 0).used_max(1000), 972, "28 have to go");
+        assert_eq!(room(100, 28).used_max(972), 972, "and then no more");
+        assert_eq!(room(0, 0).used_max(200), 256, "somebody else has filled the disk");
+        assert_eq!(Room { keep_free: 0, ..room(0, 0) }.used_max(1000), u64::MAX);
+        assert!(room(100, 28).wants_back() && !room(128, 28).wants_back() && !room(100, 0).wants_back());
     }
 
     #[test]

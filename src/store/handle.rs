@@ -117,7 +117,11 @@ fn open_on_full_disk(place: &Place, disk: &Disk) -> Result<(Connection, Found), 
     match place.writer() {
         Err(StoreError::SchemaNewer { found, known }) => Err(StoreError::SchemaNewer { found, known }),
         Err(_) if disk.is_full() => {
-            if disk.give_up_reserve() { place.writer() } else { Err(StoreError::DiskFull) }
+            if disk.give_up_reserve() {
+                place.writer()
+            } else {
+                Err(StoreError::DiskFull)
+            }
         }
         opened => opened,
     }
@@ -138,9 +142,7 @@ impl Store {
         let now = self.clock.now();
         match self.pressure.too_long(commits, now) {
             Some(wait) => Err(StoreError::Busy { wait }),
-            None if places <= FOR_OWN => {
-                Err(StoreError::Busy { wait: self.pressure.expected(commits, now) })
-            }
+            None if places <= FOR_OWN => Err(StoreError::Busy { wait: self.pressure.expected(commits, now) }),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 
 use crate::store::boundary::{Done, LaneId, Retention};
 use crate::store::rows::millis;
-use crate::store::sqlite::used;
+use crate::store::sqlite::extent;
 
 /// Where the round of forgetting has got to: each step goes on where the last one stopped, so
 /// that no index on time is needed on the busy path.
@@ -18,6 +18,9 @@ pub struct Round {
 
 /// Bytes of bodies in one step: many pages are touched for a large one.
 const STEP_BYTES: u64 = 8 << 20;
+
+/// Pages that one step gives back: most of them are moved first.
+const GIVEN_BACK_PAGES: u32 = 200;
 
 /// What one step may still do.
 struct Step {
@@ -44,7 +47,7 @@ pub fn prune(
     retention: &Retention,
     round: &mut Round,
 ) -> rusqlite::Result<Done> {
-    let excess = used(transaction)?.saturating_sub(retention.used_max);
+    let excess = extent(transaction)?.used.saturating_sub(retention.used_max);
     let mut step = Step { rows: retention.rows_max, bytes: STEP_BYTES };
     let mut before = millis(retention.events_before);
     if excess > 0 {
@@ -55,8 +58,12 @@ pub fn prune(
     if !step.is_over() {
         prune_events(transaction, before, &mut step, &mut round.event)?;
     }
-    if step.bytes == 0 && excess > STEP_BYTES {
+    if (retention.give_back && give_back(transaction)?) || (step.bytes == 0 && excess > STEP_BYTES) {
         return Ok(Done::Pruned(retention.rows_max));
+    }
+    if excess > 0 {
+        // A round of its own: what is small has time.
+        return Ok(Done::Pruned(retention.rows_max - step.rows));
     }
     let looked = prune_lanes(transaction, retention, step.rows, &mut round.lane)?;
     step.took(looked.into(), 0);
@@ -67,6 +74,22 @@ pub fn prune(
         .execute(params![millis(retention.audit_before), step.rows])?;
     step.took(i64::try_from(forgotten).unwrap_or(i64::MAX), 0);
     Ok(Done::Pruned(retention.rows_max - step.rows))
+}
+
+/// Shortens the file by some of the pages that hold nothing; true when there may be more.
+fn give_back(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+    let mut shorten =
+        transaction.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})"))?;
+    let mut pages = shorten.query([])?;
+    let mut given = 0;
+    // Each step gives one page back.
+    while pages.next()?.is_some() {
+        given += 1;
+    }
+    drop(pages);
+    let left: u32 =
+        transaction.query_row("SELECT freelist_count FROM pragma_freelist_count", [], |row| row.get(0))?;
+    Ok(left > 0 && given > 0)
 }
 
 /// Bytes that nobody could read are the first to go.

@@ -10,12 +10,12 @@ use uuid::Uuid;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
+    DeliveryId, DueLane, Extent, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
 };
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
-use crate::store::sqlite::{engine, used};
+use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_search as search;
 
 /// A reader.
@@ -236,8 +236,8 @@ impl Reader for SqliteReader {
             .collect()
     }
 
-    fn used(&mut self) -> Result<u64, StoreError> {
-        used(&self.connection).map_err(engine)
+    fn extent(&mut self) -> Result<Extent, StoreError> {
+        extent(&self.connection).map_err(engine)
     }
 
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError> {

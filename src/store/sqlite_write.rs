@@ -45,7 +45,13 @@ impl SqliteEngine {
             delivery: next("SELECT first_delivery + deliveries FROM events ORDER BY id DESC LIMIT 1")?,
             lane: next("SELECT id + 1 FROM lanes ORDER BY id DESC LIMIT 1")?,
         };
-        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune: Round::default(), disk: None })
+        Ok(SqliteEngine {
+            connection,
+            next,
+            perhaps_sent: found.perhaps_sent,
+            prune: Round::default(),
+            disk: None,
+        })
     }
 
     /// Uses the reserve of this disk when it is full.
@@ -102,7 +108,15 @@ impl Engine for SqliteEngine {
                 let full = matches!(error, StoreError::DiskFull);
                 Ok(batch
                     .iter()
-                    .map(|op| if full && op.brings_a_body() { Err(StoreError::DiskFull) } else { self.alone(op) })
+                    .map(
+                        |op| {
+                            if full && op.brings_a_body() {
+                                Err(StoreError::DiskFull)
+                            } else {
+                                self.alone(op)
+                            }
+                        },
+                    )
                     .collect())
             }
         }

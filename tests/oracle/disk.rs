@@ -1,5 +1,6 @@
 //! A small file system of its own (tmpfs) that can be filled up and emptied: the store's disk. It is
 //! unmounted at the end. Needs root or `sudo -n`.
+#![allow(dead_code, reason = "each test program uses its part of this")]
 
 use std::fs::File;
 use std::io::Write;
