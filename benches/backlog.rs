@@ -13,7 +13,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alert_relay::deliver::engine::{Engine, Step, Terms, Tried};
+use alert_relay::deliver::engine::{Engine, Step, Terms};
+use alert_relay::deliver::resolution::Tried;
 use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use alert_relay::domain::delivery::RetryPolicy;
 use alert_relay::domain::lane::{AlertClock, Told};
@@ -153,7 +154,7 @@ async fn fail(store: &Store, engine: &mut Engine, first: Claimed, at: &mut Times
         let mut writes = tokio::task::JoinSet::new();
         for claimed in claimed.drain(..) {
             let outcome = Outcome::Retry { reason: "HTTP 503".into(), after: None, whole_target: false };
-            let tried = Tried { outcome, at: *at, took: Duration::ZERO, status: 503, excerpt: String::new() };
+            let tried = Tried { outcome, status: 503, ..Tried::nothing(*at) };
             let end = engine.tried(&claimed, tried, &terms(), *at);
             let store = store.clone();
             writes.spawn(async move {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use alert_relay::assemble::assemble;
 use alert_relay::auth::signature::{Hmac, STANDARD_HEADER, TOLERANCE};
+use alert_relay::auth::sns::{Certificate, Sns};
 use alert_relay::config::secrets::World;
 use alert_relay::document::node::At;
 use alert_relay::domain::alert::AlertGroup;
@@ -17,7 +18,8 @@ use alert_relay::domain::exchange::Reply;
 use alert_relay::domain::message::{Action, DedupKey, Message};
 use alert_relay::route::matcher::{Braced, parse_matchers};
 use alert_relay::server::body::{Encoding, read_body};
-use alert_relay::source::contract::{Arrival, Source as _};
+use alert_relay::source::cloudevents::CloudEvents;
+use alert_relay::source::contract::{Arrival, Reading, Source as _};
 use alert_relay::source::json::{JsonPaths, JsonSource};
 use alert_relay::target::verdict::{WAIT_MAX, retry_after};
 use alert_relay::template::escape::Escape;
@@ -43,6 +45,13 @@ pub const ENTRIES: &[Entry] = &[
     Entry { name: "guance", run: |bytes| source("guance", bytes) },
     Entry { name: "grafana", run: |bytes| source("grafana", bytes) },
     Entry { name: "push", run: |bytes| source("prometheus", bytes) },
+    Entry { name: "datadog", run: |bytes| source("datadog", bytes) },
+    Entry { name: "newrelic", run: |bytes| source("newrelic", bytes) },
+    Entry { name: "zabbix", run: |bytes| source("zabbix", bytes) },
+    Entry { name: "tencent", run: |bytes| source("tencent", bytes) },
+    Entry { name: "alibaba", run: |bytes| source("alibaba", bytes) },
+    Entry { name: "cloudevents", run: cloudevents },
+    Entry { name: "sns", run: sns },
     Entry { name: "json_paths", run: json_paths },
     Entry { name: "matchers", run: matchers },
     Entry { name: "config_yaml", run: config_yaml },
@@ -74,6 +83,40 @@ fn source(kind: &str, bytes: &[u8]) {
     let source = (kind.build)();
     let read = source.read(&arrival(bytes));
     assert!(read == source.read(&arrival(bytes)), "the same body was read in two ways");
+}
+
+/// Both modes: the body alone, and with the lines before a blank one as attributes in headers. What
+/// would be recorded of the latter says the same without them.
+fn cloudevents(bytes: &[u8]) {
+    source("cloudevents", bytes);
+    let split = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap_or(bytes.len());
+    let (head, body) = bytes.split_at(split);
+    let head = String::from_utf8_lossy(head);
+    let attribute =
+        |line: &str| line.split_once(':').map(|(name, value)| (format!("ce-{name}"), value.to_owned()));
+    let headers: Vec<_> = head.lines().filter_map(attribute).collect();
+    let read = CloudEvents.read(&Arrival { headers: &headers, ..arrival(body) });
+    if let Ok(Reading { whole: Some(whole), .. }) = read {
+        assert!(CloudEvents.read(&arrival(&whole)).is_ok(), "what is recorded cannot be read again");
+    }
+}
+
+/// A message, with and without the header of raw delivery, and the proof of one. Nobody can sign
+/// with a key he does not know; no wish leads anywhere but to SNS.
+fn sns(bytes: &[u8]) {
+    source("sns", bytes);
+    let topic = "arn:aws:sns:eu-west-1:123456789012:alarms".to_owned();
+    let headers = [("x-amz-sns-topic-arn".to_owned(), topic.clone())];
+    let read = alert_relay::source::sns::Sns.read(&Arrival { headers: &headers, ..arrival(bytes) });
+    if let Ok(Reading { confirm: Some(wish), .. }) = read {
+        let host = wish.url.host_str().unwrap_or_default();
+        assert!(host.starts_with("sns.") && host.contains(".amazonaws.com"), "a wish to call {host}");
+    }
+    if let Ok(signed) = (Sns { topics: vec![topic] }).signed(bytes, AT) {
+        let host = signed.certificate_url.host_str().unwrap_or_default();
+        assert!(host.starts_with("sns.") && host.contains(".amazonaws.com"), "a certificate at {host}");
+    }
+    let _ = Certificate::read(bytes);
 }
 
 /// Paths as JSON, a line of `---`, a body.
@@ -133,6 +176,7 @@ static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
         dedup_key: DedupKey::hash(&["fuzz"]),
         group: Arc::new(group),
         remote: None,
+        may_exist: false,
         note: None,
         accepted_at: AT,
     };

@@ -9,6 +9,7 @@ mod address;
 mod fault;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct ClientSettings {
     pub extra_roots: Option<String>,
     /// Addresses that are never called, checked after the name is resolved.
     pub denied_addresses: Vec<IpNet>,
+    /// Names whose addresses are not asked of the resolver, as in a hosts file.
+    pub hosts: Vec<(String, SocketAddr)>,
 }
 
 impl Default for ClientSettings {
@@ -58,6 +61,7 @@ impl Default for ClientSettings {
             idle_timeout: Duration::from_secs(20),
             extra_roots: None,
             denied_addresses: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -113,6 +117,9 @@ impl Client {
         }
         if !settings.denied_addresses.is_empty() {
             builder = builder.dns_resolver(Guard::new(settings.denied_addresses.clone()));
+        }
+        for (name, address) in &settings.hosts {
+            builder = builder.resolve(name, *address);
         }
         let http = builder.build().map_err(|error| {
             let what = error.without_url();

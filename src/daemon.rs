@@ -37,6 +37,7 @@ use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
+use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
 use crate::store::boundary::StoreError;
 use crate::store::handle::{self, Closing, Store};
@@ -45,6 +46,8 @@ use crate::store::sqlite::Found;
 
 /// Pause before a store on a full disk is tried again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
+/// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
+const NOTARY_TIME: Duration = Duration::from_secs(7);
 /// Time for the last commit when the relay stops.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
 /// Events that are looked through at the start for alerts that inhibit others, and how old they
@@ -82,6 +85,14 @@ fn failed(what: impl fmt::Display) -> Failed {
 /// # Errors
 /// The configuration has errors, the store cannot be opened, or the address cannot be listened on.
 pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
+    serve_with(config, printer, ClientSettings::default()).await
+}
+
+/// The same, with calls made in another way than usual: a test stands in for the world outside.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) -> Result<(), Failed> {
     let (rulebook, base) = read_config(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
@@ -91,7 +102,8 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     if found.perhaps_sent > 0 {
         tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
     }
-    let client = Client::new(ClientSettings::default()).map_err(failed)?;
+    let client = Client::new(calls).map_err(failed)?;
+    let notary = Notary::new(client.with_timeout(NOTARY_TIME).map_err(failed)?);
     let (voice, ear) = Voice::new();
     let own_voice = voice.clone();
     let courier = Courier { client, clock: Arc::clone(&clock), printer, voice };
@@ -112,6 +124,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         expiries: Mutex::new(expiries),
         beats: Mutex::default(),
         ahead: Default::default(),
+        notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         budget: Budget::new(base.body_budget),
@@ -121,12 +134,7 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
         sources: Mutex::default(),
         paths: App::paths().map_err(failed)?,
     });
-    let limits = Limits {
-        header_time: base.header_timeout,
-        connections: descriptors::connections(base.connections),
-        drain_time: base.drain,
-        ..Limits::default()
-    };
+    let limits = limits(&base);
     let address = listener.local_addr().map_err(failed)?;
     let first = if admin_listener.is_some() { Door::Senders } else { Door::Whole };
     let mut doors = vec![open_door(first, listener, &app, limits, &stop)];
@@ -152,6 +160,15 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn limits(base: &Base) -> Limits {
+    Limits {
+        header_time: base.header_timeout,
+        connections: descriptors::connections(base.connections),
+        drain_time: base.drain,
+        ..Limits::default()
+    }
 }
 
 /// Opens the store. On a disk so full that not even that works it waits for room: senders wait at

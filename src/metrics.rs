@@ -4,8 +4,7 @@
 //! Series of a source or target are made when its handle is, so that `rate()` sees them start at
 //! zero. Deliberately not here: label values out of alerts (their number has no bound), a clock.
 
-mod buckets;
-mod labels;
+mod series;
 pub mod table;
 
 use std::sync::Arc;
@@ -21,11 +20,12 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::domain::delivery::State;
+use crate::domain::signal::Event;
 
-use self::buckets::{call_buckets, commit_buckets, latency_buckets, operation_buckets};
-use self::labels::{
-    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetField, TargetOutcome,
-    TargetReason, TargetState, Version,
+use self::series::{
+    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
+    TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets,
+    operation_buckets, target_state,
 };
 use self::table::{METRICS, PREFIX};
 
@@ -83,6 +83,7 @@ struct Inner {
     attempts: Counters<TargetOutcome>,
     deferrals: Counters<TargetReason>,
     template_faults: Counters<TargetField>,
+    signals: Counters<TargetEvent>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -113,6 +114,7 @@ impl Metrics {
             attempts: register(r, "attempts_total", Family::default()),
             deferrals: register(r, "deferrals_total", Family::default()),
             template_faults: register(r, "template_faults_total", Family::default()),
+            signals: register(r, "signals_total", Family::default()),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -214,6 +216,12 @@ impl Metrics {
     /// may hold a token); `""` for no route.
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
+    }
+
+    /// A service told us something.
+    pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
+        let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
+        self.0.signals.get_or_create(&labels).inc();
     }
 
     /// A configuration is in force since `now`.
@@ -331,10 +339,6 @@ fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -
     let bare = name.strip_suffix("_total").unwrap_or(name);
     registry.register(bare, help, metric.clone());
     metric
-}
-
-fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {
-    TargetState { target: target.clone(), kind, state: state.as_str() }
 }
 
 fn histograms<L: Clone + Eq + std::hash::Hash>(make: fn() -> Histogram) -> Histograms<L> {

@@ -268,6 +268,7 @@ fn key_of(
             Arc::new(group.part(&places))
         },
         remote: None,
+        may_exist: false,
         note: None,
         accepted_at: now,
     };

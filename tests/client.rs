@@ -30,7 +30,7 @@ fn settings() -> ClientSettings {
 }
 
 fn request(url: &str) -> HttpRequest {
-    let mut request = HttpRequest::post_json(url, &serde_json::json!({ "say": "hello" }));
+    let mut request = HttpRequest::new(Method::Post, url).json(&serde_json::json!({ "say": "hello" }));
     request.headers.push(("Authorization".into(), HeaderText::Hidden(Secret::new(KEY))));
     request
 }

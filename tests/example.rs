@@ -85,7 +85,7 @@ store: { zzz: 1 }
 templates: { zzz: 1 }
 retention: { zzz: 1 }
 sources:
-  - { name: a, kind: json, zzz: 1, auth: { zzz: 1, basic: { username: u, password: p, zzz: 1 }, hmac: { header: h, secret: s, zzz: 1 } }, json: { zzz: 1 } }
+  - { name: a, kind: json, zzz: 1, auth: { zzz: 1, basic: { username: u, password: p, zzz: 1 }, hmac: { header: h, secret: s, zzz: 1 }, sns: { zzz: 1 } }, json: { zzz: 1 } }
 enrich:
   - { zzz: 1 }
   - { lookup: { file: f, key: k, zzz: 1 } }

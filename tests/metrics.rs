@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::outcome::Outcome;
+use alert_relay::domain::signal::Event;
 use alert_relay::metrics::table::METRICS;
 use alert_relay::metrics::{Intake, Metrics};
 
@@ -29,6 +30,7 @@ fn busy() -> Metrics {
     target.deferred("rate");
     target.template_failed("summary");
     target.backlog(4, Duration::from_millis(1500));
+    metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
     metrics.committed(17, Duration::from_micros(300));
     metrics.request_answered("/hooks/{source}", 202);
     metrics.config_loaded("2026-01-02T03:04:05.5Z".parse().unwrap());

@@ -1,7 +1,7 @@
 //! Intake under pressure, from outside: whatever is posted, the memory of the real binary stays
 //! bounded, slow senders are cut, a store that does not keep up is told to senders in time, and
 //! never as a 4xx.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
+#![expect(clippy::unwrap_used, reason = "a test may fall over")]
 #![expect(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 #![expect(clippy::disallowed_macros, reason = "what a run measured is worth a line, shown when it fails")]
 

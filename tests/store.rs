@@ -17,6 +17,8 @@ mod orders;
 mod pruning;
 #[path = "store/settling.rs"]
 mod settling;
+#[path = "store/upgrade.rs"]
+mod upgrade;
 
 use std::path::Path;
 use std::sync::Arc;

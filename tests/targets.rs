@@ -2,7 +2,11 @@
 //! and what comes of them: `request.txt` (secrets starred, faults below) and, for some,
 //! `replies.yaml` with outcomes. Settings that are refused have `problems.txt` instead.
 //!
-//! `UPDATE_GOLDEN=1` rewrites `request.txt` and `problems.txt`; read them before you commit them.
+//! Where a try may take several calls, `dialogues.yaml` plays the service, reply after reply, and
+//! `dialogues.txt` holds what is sent in between and how it ends. What the service posts by itself
+//! stands in `callbacks.yaml`, what is heard of it in `callbacks.txt`.
+//!
+//! `UPDATE_GOLDEN=1` rewrites the `.txt` files; read them before you commit them.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is read from the environment")]
 
@@ -20,6 +24,10 @@ use alert_relay::template::library::Language;
 use alert_relay::template::view::View;
 use samples::{Sample, build, sample, shown, text};
 
+#[path = "targets/callbacks.rs"]
+mod callbacks;
+#[path = "targets/dialogues.rs"]
+mod dialogues;
 #[allow(dead_code, reason = "shared with the other drivers")]
 mod samples;
 
@@ -71,6 +79,8 @@ fn run(kind: &Kind, case: &Path, wrong: &mut Vec<String>) {
             got.push_str(&shown(&*made.target, &made.target.request(&message, &view)));
             compare(&case.join("request.txt"), &got, wrong);
             judge(&*made.target, &message, case, wrong);
+            dialogues::compare_all(&*made.target, &message, &view, case, wrong);
+            callbacks::compare_all(&*made.target, case, wrong);
         }
         Err(problems) => {
             let got: String = problems.iter().map(|problem| format!("{problem}\n")).collect();

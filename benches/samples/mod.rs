@@ -132,6 +132,7 @@ pub fn message(alerts: usize) -> Message {
         dedup_key: DedupKey::hash(&["a", "b"]),
         group: Arc::new(groups(1, alerts).remove(0)),
         remote: None,
+        may_exist: false,
         note: None,
         accepted_at: now(),
     }

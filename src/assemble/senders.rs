@@ -7,13 +7,15 @@ use std::path::Path;
 use crate::assemble::{Names, parted};
 use crate::auth::check::Auth;
 use crate::auth::signature::Hmac;
+use crate::auth::sns::Sns;
 use crate::config::secrets::World;
 use crate::config::sources::{AuthFile, EnrichFile, LookupFile, SourceFile};
 use crate::document::nearest;
 use crate::document::node::{At, Value};
 use crate::document::parse::parse;
 use crate::document::read::read;
-use crate::domain::problem::Problem;
+use crate::domain::aws::is_topic;
+use crate::domain::problem::{Place, Problem};
 use crate::domain::secret::{Redactor, Secret};
 use crate::route::enrich::{Enrichment, Lookup, TableFault};
 use crate::rulebook::SourceRule;
@@ -22,6 +24,7 @@ use crate::source::json::{JsonPaths, JsonSource};
 use crate::source::{SOURCES, find};
 
 const JSON: &str = "json";
+const SNS: &str = "sns";
 
 pub(super) fn sources(files: &[SourceFile], problems: &mut Vec<Problem>) -> BTreeMap<String, SourceRule> {
     let mut names = Names::new("source");
@@ -113,9 +116,10 @@ fn auth(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Auth {
     let auth = auth_of(value);
     if auth.is_open() && !value.none {
         let what = "names no way to prove anything, so everybody may post";
-        let cure = "add bearer, basic, path_token, hmac or addresses, or write auth: none";
+        let cure = "add bearer, basic, path_token, hmac, addresses or sns, or write auth: none";
         problems.push(Problem::error(&path, *place, what, cure));
     }
+    topics(file, &path, *place, problems);
     for secret in auth.secrets() {
         if secret.expose().chars().count() < Redactor::CHARS_MIN {
             let what = format!(
@@ -133,6 +137,31 @@ fn auth(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Auth {
     auth
 }
 
+/// Whether the topics of SNS are topics, and the source is one of SNS.
+fn topics(file: &SourceFile, path: &str, place: Place, problems: &mut Vec<Problem>) {
+    let Some(sns) = file.auth.as_ref().and_then(|auth| auth.value.ways.sns.as_ref()) else { return };
+    let path = format!("{path}.sns");
+    let kind = file.kind.value.as_str();
+    if kind != SNS && find(kind).is_some() {
+        let what = format!("is the signature of AWS SNS, which no sender of kind `{kind}` has");
+        problems.push(Problem::error(&path, place, what, "write `kind: sns`, or remove it"));
+    }
+    if sns.topics.is_empty() {
+        let cure = "name the ARN of each topic: topics: [\"arn:aws:sns:eu-west-1:123456789012:alarms\"]";
+        problems.push(Problem::error(
+            format!("{path}.topics"),
+            place,
+            "holds none, so nobody may send",
+            cure,
+        ));
+    }
+    for (index, topic) in sns.topics.iter().enumerate().filter(|(_, topic)| !is_topic(&topic.value)) {
+        let what = "is not the ARN of a topic";
+        let cure = "copy it from the console: arn:aws:sns:<region>:<account>:<name>";
+        problems.push(Problem::error(format!("{path}.topics[{index}]"), topic.place, what, cure));
+    }
+}
+
 fn auth_of(file: &AuthFile) -> Auth {
     let ways = &file.ways;
     let bearer =
@@ -145,6 +174,10 @@ fn auth_of(file: &AuthFile) -> Auth {
             timestamp_header: hmac.timestamp_header.as_ref().map(|header| header.value.clone()),
             ..Hmac::hex(hmac.header.value.clone(), Secret::clone(&hmac.secret.value))
         }),
+        sns: ways
+            .sns
+            .as_ref()
+            .map(|sns| Sns { topics: sns.topics.iter().map(|topic| topic.value.clone()).collect() }),
         addresses: ways.addresses.iter().flatten().map(|network| network.value.0).collect(),
     }
 }

@@ -5,7 +5,7 @@
 //! Bearer token, basic login and path token are alternatives of one credential: any one of those
 //! configured will do, so that a sender can be moved from one to the other. Nothing configured
 //! lets everybody in; `check` warns of that. Deliberately not here: client certificates,
-//! `X-Forwarded-For` (whoever sends it could write it), and the memory of seen signatures (a
+//! `X-Forwarded-For` (whoever sends it could write it), the certificates of SNS, and the memory of seen signatures (a
 //! replayed body is a duplicate for the store).
 
 use std::net::IpAddr;
@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::auth::signature::Hmac;
+use crate::auth::sns::Sns;
 use crate::domain::secret::Secret;
 
 /// The proofs that one source (or the admin interface) asks for. An empty secret matches nothing.
@@ -35,6 +36,8 @@ pub struct Auth {
     pub hmac: Option<Hmac>,
     /// Networks that the connection may come from.
     pub addresses: Vec<IpNet>,
+    /// Signature of AWS SNS. It takes a certificate to check it, so the server does (`server/sns.rs`).
+    pub sns: Option<Sns>,
 }
 
 /// Why not.
@@ -58,7 +61,7 @@ impl Auth {
 
     /// Nothing is asked for.
     pub fn is_open(&self) -> bool {
-        !self.asks_credential() && self.hmac.is_none() && self.addresses.is_empty()
+        !self.asks_credential() && self.hmac.is_none() && self.addresses.is_empty() && self.sns.is_none()
     }
 
     /// Checks what the head of a request tells, before its body is read. `path_token` is the one

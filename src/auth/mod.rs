@@ -2,4 +2,6 @@
 //! in, leave or a refusal goes out. Sources, callbacks and the admin interface share it.
 
 pub mod check;
+pub mod proof;
 pub mod signature;
+pub mod sns;

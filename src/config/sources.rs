@@ -32,7 +32,7 @@ pub struct SourceFile {
 }
 
 /// `auth` of a source: the word `none`, or one or several ways. A sender must satisfy
-/// `addresses` and `hmac` where given, and one of `bearer`, `basic` and `path_token`.
+/// `addresses`, `hmac` and `sns` where given, and one of `bearer`, `basic` and `path_token`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AuthFile {
     /// `auth: none`: everybody may send.
@@ -55,6 +55,8 @@ pub struct AuthWays {
     pub hmac: Option<HmacFile>,
     /// Networks or addresses that may send, as in `10.0.0.0/8`.
     pub addresses: Option<Vec<At<Network>>>,
+    /// A signature of AWS SNS.
+    pub sns: Option<SnsFile>,
 }
 
 /// `auth.basic`
@@ -65,6 +67,14 @@ pub struct BasicFile {
     pub username: String,
     /// Password.
     pub password: At<Secret>,
+}
+
+/// `auth.sns`
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnsFile {
+    /// ARNs of the topics that may send, and whose subscriptions are confirmed.
+    pub topics: Vec<At<String>>,
 }
 
 /// `auth.hmac`

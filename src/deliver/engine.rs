@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::deliver::resolution::{
+    Health, Resolution, Tried, folded_away, lane_after, left_unsaid, record_text,
+};
 use crate::domain::delivery::{self, Next, RetryPolicy, State};
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::pace::backoff;
 use crate::pace::breaker::{Breaker, BreakerPolicy, Verdict};
 use crate::pace::bucket::{Bucket, Pace};
-use crate::store::boundary::{AttemptRow, DeliveryId, LaneId, LaneState, Settled, Settlement};
+use crate::store::boundary::{AttemptRow, DeliveryId, LaneId, Settled, Settlement};
 use crate::store::schedule::{Claim, Claimed, Schedule};
 use crate::target::contract::Repeat;
 
@@ -63,49 +66,6 @@ pub enum Step {
         /// One word for metrics: `rate`, `rest`, `breaker`.
         why: &'static str,
     },
-}
-
-/// How a target is, when that changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It cannot be reached, or refuses us.
-    Sick {
-        /// One sentence.
-        reason: String,
-    },
-    /// It takes messages.
-    Well {
-        /// It was sick before, and not only unknown since the start.
-        again: bool,
-    },
-}
-
-/// What one try came to, with what the record shows of it.
-#[derive(Debug, Clone)]
-pub struct Tried {
-    /// The judgement.
-    pub outcome: Outcome,
-    /// When it began.
-    pub at: Timestamp,
-    /// How long it took.
-    pub took: Duration,
-    /// HTTP status; 0 when no reply came.
-    pub status: u16,
-    /// Start of the reply, secrets starred; may be empty.
-    pub excerpt: String,
-}
-
-/// What to write, and how to release the lane once it is written.
-#[derive(Debug, Clone)]
-pub struct Resolution {
-    /// For the store.
-    pub settlement: Settlement,
-    /// Deliveries that are open no more.
-    pub done: Vec<DeliveryId>,
-    /// The delivery that stays open, with its attempts.
-    pub tried: Option<(DeliveryId, u32)>,
-    /// The target turned out to be sick, or well again.
-    pub health: Option<Health>,
 }
 
 /// The deciding part of a target's loop.
@@ -210,7 +170,7 @@ impl Engine {
             self.resting_until = Some(self.resting_until.map_or(until, |already| already.max(until)));
         }
         let health = self.diagnose(&tried, terms, now);
-        let after = lane_after(&claimed.state, head.action, &tried.outcome);
+        let after = lane_after(&claimed.state, head.action, &tried);
         let outcome = match tried.outcome {
             // A held delivery is tried again by itself, which is what must not happen here.
             Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
@@ -317,76 +277,6 @@ fn whole_millis(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
-fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
-    let settled = superseded(claimed);
-    let done = settled.iter().map(|delivery| delivery.id).collect();
-    let after = claimed.state.clone();
-    Resolution {
-        settlement: Settlement {
-            epoch: 0,
-            lane: claimed.lane,
-            settled,
-            due: now,
-            after,
-            now,
-            fall_now: false,
-            given_up: None,
-        },
-        done,
-        tried: None,
-        health: None,
-    }
-}
-
 fn unwanted(action: Action, terms: &Terms) -> bool {
     action == Action::Resolve && !terms.send_resolved
-}
-
-/// A resolve that the target does not want: the lane is closed without a word.
-fn left_unsaid(claimed: &Claimed, now: Timestamp) -> Resolution {
-    let mut resolution = folded_away(claimed, now);
-    if let Some(head) = &claimed.head {
-        let reason = "the target has send_resolved: false".to_owned();
-        let settled = Settled { id: head.id, state: State::Expired, reason, by: None, attempt: None };
-        resolution.settlement.settled.push(settled);
-        resolution.done.push(head.id);
-    }
-    resolution.settlement.after = LaneState::default();
-    resolution
-}
-
-fn superseded(claimed: &Claimed) -> Vec<Settled> {
-    let one = |gone: &crate::domain::fold::Superseded| {
-        let reason =
-            if gone.by == gone.id { "over before it was sent" } else { "a later one says it better" };
-        Settled {
-            id: gone.id,
-            state: State::Superseded,
-            reason: reason.into(),
-            by: Some(gone.by),
-            attempt: None,
-        }
-    };
-    claimed.superseded.iter().map(one).collect()
-}
-
-/// What the lane knows after this outcome. Whatever may have opened something at the target is
-/// remembered as seen, so that its resolve will be sent.
-fn lane_after(before: &LaneState, action: Action, outcome: &Outcome) -> LaneState {
-    match (action, outcome) {
-        (Action::Trigger, Outcome::Delivered { remote }) => {
-            LaneState { seen: true, remote: remote.clone().or_else(|| before.remote.clone()) }
-        }
-        (Action::Trigger, Outcome::Unknown { .. }) => LaneState { seen: true, remote: before.remote.clone() },
-        (Action::Resolve, Outcome::Delivered { .. }) => LaneState::default(),
-        _ => before.clone(),
-    }
-}
-
-fn record_text(reason: &str, excerpt: &str) -> String {
-    match (reason.is_empty(), excerpt.is_empty() || reason.contains(excerpt)) {
-        (true, _) => excerpt.to_owned(),
-        (false, true) => reason.to_owned(),
-        (false, false) => format!("{reason}: {excerpt}"),
-    }
 }

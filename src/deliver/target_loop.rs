@@ -12,8 +12,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
-use crate::deliver::engine::{Engine, Health, Resolution, Step, Terms, Tried};
+use crate::deliver::engine::{Engine, Step, Terms};
 use crate::deliver::rescue::Rescue;
+use crate::deliver::resolution::{Health, Resolution, Tried};
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
@@ -386,11 +387,6 @@ fn terms_of(rule: &TargetRule) -> Terms {
 }
 
 fn panicked(now: Timestamp) -> Tried {
-    Tried {
-        outcome: Outcome::Unknown { reason: "the attempt panicked: this is a bug of the relay".into() },
-        at: now,
-        took: Duration::ZERO,
-        status: 0,
-        excerpt: String::new(),
-    }
+    let reason = "the attempt panicked: this is a bug of the relay".into();
+    Tried { outcome: Outcome::Unknown { reason }, ..Tried::nothing(now) }
 }

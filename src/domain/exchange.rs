@@ -92,14 +92,37 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// A POST of a JSON value.
-    pub fn post_json(url: impl Into<Secret>, body: &serde_json::Value) -> HttpRequest {
-        HttpRequest {
-            method: Method::Post,
-            url: url.into(),
-            headers: vec![("Content-Type".into(), HeaderText::Plain("application/json".into()))],
-            body: body.to_string().into_bytes(),
-        }
+    /// A request with nothing in it yet.
+    pub fn new(method: Method, url: impl Into<Secret>) -> HttpRequest {
+        HttpRequest { method, url: url.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// With one header more.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: HeaderText) -> HttpRequest {
+        self.headers.push((name.to_owned(), value));
+        self
+    }
+
+    /// With a JSON value as its body.
+    #[must_use]
+    pub fn json(self, body: &serde_json::Value) -> HttpRequest {
+        self.typed("application/json", body.to_string().into_bytes())
+    }
+
+    /// With a form as its body (`application/x-www-form-urlencoded`).
+    #[must_use]
+    pub fn form<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> HttpRequest {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.typed("application/x-www-form-urlencoded", body.into_bytes())
+    }
+
+    /// With these bytes as its body.
+    #[must_use]
+    pub fn typed(mut self, content_type: &str, body: Vec<u8>) -> HttpRequest {
+        self.headers.push(("Content-Type".into(), HeaderText::Plain(content_type.into())));
+        self.body = body;
+        self
     }
 
     /// The request as text, one line a header, for `explain` and golden cases. Secret headers are

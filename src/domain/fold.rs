@@ -25,48 +25,65 @@ pub struct Superseded {
 /// What is left to send of a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Folded {
-    /// To be sent, in order: at most a resolve and a trigger after it (and acknowledgements).
+    /// To be sent, in order; at most [`KEPT_MAX`].
     pub keep: Vec<i64>,
     /// Not to be sent.
     pub superseded: Vec<Superseded>,
 }
 
-/// Deliveries that folding leaves: a resolve that is still owed, and a trigger after it.
-pub const KEPT_MAX: usize = 2;
+/// Deliveries that folding leaves: a resolve that is still owed, and behind it a trigger, an
+/// acknowledgement and one more trigger.
+pub const KEPT_MAX: usize = 4;
+
+/// What is left of the story behind the last resolve.
+#[derive(Debug, Default)]
+struct Episode {
+    trigger: Option<i64>,
+    /// Somebody took it. What the target has not been told before stands before it.
+    acknowledge: Option<i64>,
+    /// News after that.
+    later: Option<i64>,
+}
 
 /// Folds the unsent deliveries of an idle lane, oldest first.
 ///
-/// A newer trigger supersedes an unsent older one. A resolve supersedes an unsent trigger, and
-/// itself with it, unless the target may have seen an earlier trigger (`seen`): then the resolve
-/// is still owed.
+/// A newer trigger supersedes an unsent older one, but for an acknowledgement in between: a person
+/// has taken what the older one opens. A resolve supersedes all that is unsent, and itself with it,
+/// unless the target may have seen an earlier trigger (`seen`): then the resolve is still owed.
 pub fn fold(unsent: &[Unsent], seen: bool) -> Folded {
-    let mut kept: Vec<Unsent> = Vec::new();
+    let mut resolve: Option<i64> = None;
+    let mut episode = Episode::default();
     let mut superseded: Vec<Superseded> = Vec::new();
+    let mut replace = |slot: &mut Option<i64>, id: i64| {
+        superseded.extend(slot.replace(id).map(|old| Superseded { id: old, by: id }));
+    };
     for item in unsent {
-        let mut drop_last_triggers = |kept: &mut Vec<Unsent>| {
-            while kept.last().is_some_and(|last| last.action != Action::Resolve) {
-                if let Some(last) = kept.pop() {
-                    superseded.push(Superseded { id: last.id, by: item.id });
-                }
-            }
-        };
         match item.action {
-            Action::Trigger => {
-                drop_last_triggers(&mut kept);
-                kept.push(*item);
+            Action::Trigger if episode.acknowledge.is_some() => replace(&mut episode.later, item.id),
+            Action::Trigger => replace(&mut episode.trigger, item.id),
+            Action::Acknowledge => {
+                if let Some(later) = episode.later.take() {
+                    replace(&mut episode.trigger, later);
+                }
+                replace(&mut episode.acknowledge, item.id);
             }
-            Action::Acknowledge => kept.push(*item),
             Action::Resolve => {
-                drop_last_triggers(&mut kept);
-                match kept.last() {
-                    Some(earlier) => superseded.push(Superseded { id: item.id, by: earlier.id }),
-                    None if seen => kept.push(*item),
-                    None => superseded.push(Superseded { id: item.id, by: item.id }),
+                let Episode { trigger, acknowledge, later } = std::mem::take(&mut episode);
+                for mut gone in [trigger, acknowledge, later] {
+                    if gone.is_some() {
+                        replace(&mut gone, item.id);
+                    }
+                }
+                match resolve {
+                    Some(earlier) => replace(&mut Some(item.id), earlier),
+                    None if seen => resolve = Some(item.id),
+                    None => replace(&mut Some(item.id), item.id),
                 }
             }
         }
     }
-    Folded { keep: kept.iter().map(|item| item.id).collect(), superseded }
+    let Episode { trigger, acknowledge, later } = episode;
+    Folded { keep: [resolve, trigger, acknowledge, later].into_iter().flatten().collect(), superseded }
 }
 
 #[cfg(test)]
@@ -76,7 +93,11 @@ mod tests {
     use super::*;
 
     fn unsent(actions: &str) -> Vec<Unsent> {
-        let action = |letter| if letter == 'T' { Action::Trigger } else { Action::Resolve };
+        let action = |letter| match letter {
+            'T' => Action::Trigger,
+            'A' => Action::Acknowledge,
+            _ => Action::Resolve,
+        };
         actions.chars().zip(1..).map(|(letter, id)| Unsent { id, action: action(letter) }).collect()
     }
 
@@ -94,6 +115,15 @@ mod tests {
             ("RTR", true, vec![1]),
             ("TRT", false, vec![3]),
             ("TRTRT", true, vec![2, 5]),
+            ("TA", false, vec![1, 2]),
+            ("TTA", false, vec![2, 3]),
+            ("TAT", false, vec![1, 2, 3]),
+            ("TATT", false, vec![1, 2, 4]),
+            ("TATA", false, vec![3, 4]),
+            ("TATR", false, vec![]),
+            ("AR", true, vec![2]),
+            ("A", true, vec![1]),
+            ("RTATRTAT", true, vec![1, 6, 7, 8]),
         ] {
             assert_eq!(fold(&unsent(actions), seen).keep, keep, "{actions} seen={seen}");
         }
@@ -101,17 +131,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_loses_nothing_and_ends_in_the_same_state(actions in "[TR]{0,12}", seen: bool) {
+        fn folding_loses_nothing_and_ends_in_the_same_state(actions in "[TAR]{0,12}", seen: bool) {
             let items = unsent(&actions);
             let folded = fold(&items, seen);
             let mut all: Vec<i64> = folded.keep.iter().copied().chain(folded.superseded.iter().map(|s| s.id)).collect();
             all.sort_unstable();
             prop_assert_eq!(all, items.iter().map(|i| i.id).collect::<Vec<_>>(), "each is kept or superseded, once");
-            prop_assert!(folded.keep.len() <= KEPT_MAX, "a lane never holds more than two");
+            prop_assert!(folded.keep.len() <= KEPT_MAX, "what is kept is bounded");
             prop_assert!(folded.keep.is_sorted(), "order is kept");
-            let open_after = |ids: &[i64]| ids.last().map_or(seen, |id| items[*id as usize - 1].action == Action::Trigger);
+            let of = |id: &i64| items[*id as usize - 1].action;
+            let open_after = |ids: &[i64]| {
+                let mut last = ids.iter().rev().map(of).filter(|action| *action != Action::Acknowledge);
+                last.next().map_or(seen, |action| action == Action::Trigger)
+            };
+            let taken_after = |ids: &[i64]| {
+                ids.iter().rev().map(of).take_while(|action| *action != Action::Resolve).any(|action| action == Action::Acknowledge)
+            };
             let every: Vec<i64> = items.iter().map(|i| i.id).collect();
             prop_assert_eq!(open_after(&folded.keep), open_after(&every), "open or closed as if all had been sent");
+            prop_assert_eq!(taken_after(&folded.keep), taken_after(&every), "taken or not as if all had been sent");
         }
     }
 }

@@ -54,7 +54,9 @@ impl DedupKey {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part.as_bytes());
         }
-        DedupKey(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        let hash: [u8; 32] = hasher.finalize().into();
+        let (halves, _) = hash.as_chunks::<16>();
+        DedupKey(halves.iter().map(|half| format!("{:032x}", u128::from_be_bytes(*half))).collect())
     }
 
     /// A key that the operator's template wrote. Blank is no key; one too long for any target is
@@ -81,8 +83,9 @@ impl fmt::Display for DedupKey {
 }
 
 /// What a target gave back for a trigger, or what must be remembered until its resolve: ticket
-/// id, Slack channel and ts, name of the credential used. Its form belongs to the kind; it never
-/// holds a secret, because it is stored.
+/// id, Slack channel and ts, name of the credential used. Its form belongs to the kind, but its
+/// first word (up to a blank) is what the service calls the thing by in callbacks. It never holds a
+/// secret, because it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemoteRef(pub String);
 
@@ -101,6 +104,9 @@ pub struct Message {
     pub group: Arc<AlertGroup>,
     /// What the target gave back earlier in this lane.
     pub remote: Option<RemoteRef>,
+    /// An earlier message of this lane may have opened something there that no resolve has closed.
+    /// Without a `remote`, a kind that can must look it up before it creates anything.
+    pub may_exist: bool,
     /// A sentence to add to the text, such as why this message comes by a fallback.
     pub note: Option<String>,
     /// When the relay accepted the alert.

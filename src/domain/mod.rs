@@ -5,6 +5,7 @@
 //! renamed field here can never break a stored row or a template of an operator.
 
 pub mod alert;
+pub mod aws;
 pub mod delivery;
 pub mod exchange;
 pub mod fold;
@@ -13,4 +14,6 @@ pub mod message;
 pub mod outcome;
 pub mod own_alerts;
 pub mod problem;
+pub mod response;
 pub mod secret;
+pub mod signal;

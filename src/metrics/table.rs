@@ -58,6 +58,12 @@ pub const METRICS: &[MetricDoc] = &[
         &["target", "field"],
         "Templates that failed, so that the built-in wording went out",
     ),
+    row(
+        "alert_relay_signals_total",
+        "counter",
+        &["target", "event"],
+        "What services told us by callbacks: acknowledged, resolved, commented, missed and so on",
+    ),
     row("alert_relay_attempt_duration_seconds", "histogram", &["target"], "How long one attempt took"),
     row(
         "alert_relay_delivery_latency_seconds",

@@ -11,7 +11,7 @@ use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, intake};
+use crate::server::{admin, callbacks, intake};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -67,6 +67,9 @@ impl App {
             Endpoint::HookWithToken => {
                 intake::hook(&self.0, &about, found.param("source"), Some(found.param("token")), body).await
             }
+            Endpoint::Callback => {
+                callbacks::answer(&self.0, &about, found.param("target"), &head.uri, body).await
+            }
             Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
             Endpoint::Healthy => probes::healthy(),
             Endpoint::Ready => probes::ready(&readiness(&self.0)),
@@ -83,6 +86,7 @@ impl App {
             | Endpoint::Orphans
             | Endpoint::ResolveOrphan
             | Endpoint::Replay
+            | Endpoint::Signals
             | Endpoint::Audit => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 queue::answer(&self.0, &about, &found, asked).await

@@ -20,8 +20,9 @@ use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Bounds, Encoding, alerts_in_bounds, read_within};
 use crate::server::budget::{Held, Turn};
-use crate::server::state::{Head, State, unavailable_for};
-use crate::source::contract::{Arrival, Reading, Unreadable};
+use crate::server::sns::Denied;
+use crate::server::state::{Head, State, unavailable, unavailable_for};
+use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
 
 /// Alertmanager's push interface belongs to sources of this kind.
@@ -108,10 +109,12 @@ impl Call<'_> {
         let headers = plain(self.head.headers);
         let arrival = Arrival { source: self.name, headers: &headers, body: &body, at: self.head.now };
         match self.rule.source.read(&arrival) {
-            Ok(reading) => {
+            Ok(mut reading) => {
                 let alerts = reading.groups.iter().map(|group| group.alerts.len()).sum();
                 alerts_in_bounds(alerts, self.book.body_limit).map_err(|error| self.not_read(error))?;
-                self.keep(reading, body).await
+                let unconfirmed = self.confirmed(&mut reading).await.err();
+                let kept = self.keep(reading, body).await?;
+                unconfirmed.map_or(Ok(kept), |why| Err(Box::new(unavailable(why))))
             }
             Err(unreadable) => Err(self.set_aside(unreadable, body).await),
         }
@@ -142,6 +145,19 @@ impl Call<'_> {
             tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
             refuse(refused.into())
         })?;
+        if let Some(sns) = &auth.sns {
+            let checked = self.app.notary.check(sns, &body, head.now).await;
+            checked.map_err(|denied| {
+                tracing::warn!(source = self.name, peer = %head.peer.addr, ?denied, "a message of SNS was not taken");
+                match denied {
+                    Denied::Refused(refused) => refuse(refused.into()),
+                    Denied::Unavailable(why) => {
+                        self.metrics.event_received(Intake::Unavailable);
+                        Box::new(unavailable(why))
+                    }
+                }
+            })?;
+        }
         let turn = self.app.budget.turn(&body).await.map_err(|error| self.not_read(error.into()))?;
         // It may have taken a while.
         self.app.store.takes_calls().map_err(|error| self.turned_away(&error))?;
@@ -161,10 +177,41 @@ impl Call<'_> {
         Box::new(error.problem().into_answer())
     }
 
+    /// Confirms a subscription that asks for it, if SNS is proven to ask; else leaves that to the
+    /// operator. What was done is noted with the event.
+    ///
+    /// # Errors
+    /// It was not confirmed and should be asked for again.
+    async fn confirmed(&self, reading: &mut Reading) -> Result<(), String> {
+        let Some(Confirm { topic, url }) = reading.confirm.take() else { return Ok(()) };
+        if self.rule.auth.sns.is_none() {
+            tracing::warn!(source = self.name, %topic, %url, "a subscription asks to be confirmed; open the address once if you want it, or list its topic under auth.sns.topics");
+            let note = format!(
+                "not confirmed, because the source lists no topics under auth.sns; \
+                 list it there, or open this address once if you want it: {url}"
+            );
+            reading.notes.push(note);
+            return Ok(());
+        }
+        let done = self.app.notary.confirm(&url).await;
+        match &done {
+            Ok(()) => {
+                tracing::info!(source = self.name, %topic, "the subscription was confirmed");
+                reading.notes.push("confirmed".to_owned());
+            }
+            Err(why) => {
+                tracing::error!(source = self.name, %topic, %url, why, "the subscription could not be confirmed");
+                reading.notes.push(format!("not confirmed: {why}; SNS asks again, or open {url}"));
+            }
+        }
+        done.map_err(|why| format!("the subscription could not be confirmed: {why}; please send it again"))
+    }
+
     /// Saved, then answered.
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
-        let Reading { groups, notes, invalid } = reading;
+        let Reading { groups, notes, invalid, whole, .. } = reading;
+        let body = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
             let groups = enriched(self.book, groups);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +228,7 @@ impl Call<'_> {
             uid: self.app.fresh_id(now),
             source: self.name.to_owned(),
             received_at: now,
-            body: body.into(),
+            body,
             window: self.book.dedup_window,
             groups: groups.clone(),
             parts: plan.parts,

@@ -1,7 +1,7 @@
 //! The side that faces senders: connections, paths, who may, bodies, answers, probes.
 //!
 //! The walk: `accept` gives a request, `app` finds its endpoint by `paths`, `auth/` lets it pass,
-//! `body` reads it, `intake`, `admin` or `queue` decides, `answer` words the reply.
+//! `body` reads it, `intake`, `callbacks`, `admin` or `queue` decides, `answer` words the reply.
 
 pub mod accept;
 pub mod admin;
@@ -10,6 +10,7 @@ pub mod app;
 pub mod beats;
 pub mod body;
 pub mod budget;
+mod callbacks;
 pub mod expiry;
 pub mod history;
 pub mod intake;
@@ -20,4 +21,5 @@ pub mod probes;
 mod query;
 mod queue;
 mod replay;
+pub mod sns;
 pub mod state;

@@ -27,6 +27,8 @@ pub enum Endpoint {
     Hook,
     /// The same with the token in the path, for senders that cannot set a header.
     HookWithToken,
+    /// What services post back.
+    Callback,
     /// Alertmanager's push interface.
     PushAlerts,
     /// Is the process alive?
@@ -53,6 +55,8 @@ pub enum Endpoint {
     ResolveOrphan,
     /// Send recorded events through the routing again.
     Replay,
+    /// What services told us.
+    Signals,
     /// What people changed.
     Audit,
 }
@@ -72,7 +76,10 @@ impl Door {
     /// Whether this endpoint is behind it.
     pub fn leads_to(self, endpoint: Endpoint) -> bool {
         let for_all = matches!(endpoint, Endpoint::Healthy | Endpoint::Ready | Endpoint::Metrics);
-        let for_senders = matches!(endpoint, Endpoint::Hook | Endpoint::HookWithToken | Endpoint::PushAlerts);
+        let for_senders = matches!(
+            endpoint,
+            Endpoint::Hook | Endpoint::HookWithToken | Endpoint::PushAlerts | Endpoint::Callback
+        );
         for_all || self == Door::Whole || for_senders == (self == Door::Senders)
     }
 }
@@ -82,6 +89,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/hooks/{source}", endpoint: Endpoint::Hook },
     Row { method: Method::POST, pattern: "/hooks/{source}/{token}", endpoint: Endpoint::HookWithToken },
     Row { method: Method::POST, pattern: "/api/v2/alerts", endpoint: Endpoint::PushAlerts },
+    Row { method: Method::POST, pattern: "/callbacks/{target}", endpoint: Endpoint::Callback },
     Row { method: Method::GET, pattern: "/-/healthy", endpoint: Endpoint::Healthy },
     Row { method: Method::GET, pattern: "/-/ready", endpoint: Endpoint::Ready },
     Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
@@ -98,6 +106,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
         endpoint: Endpoint::ResolveOrphan,
     },
     Row { method: Method::POST, pattern: "/api/v1/replay", endpoint: Endpoint::Replay },
+    Row { method: Method::GET, pattern: "/api/v1/signals", endpoint: Endpoint::Signals },
     Row { method: Method::GET, pattern: "/api/v1/audit", endpoint: Endpoint::Audit },
 ];
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::domain::delivery::State as DeliveryState;
 use crate::server::admin::{admitted, delivery_json};
 use crate::server::answer::{self, Answer, ProblemDetails};
+use crate::server::callbacks;
 use crate::server::ordering::{carry_out, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
@@ -58,6 +59,7 @@ pub(super) async fn answer(
             Ok(wanted) => replay::run(app, head, wanted).await,
             Err(refused) => Err(refused),
         },
+        Endpoint::Signals => callbacks::signals(app, asked.query).await,
         Endpoint::Audit => audit(app, asked.query).await,
         _ => Err(wrong("this is not a matter of the queue")),
     };

@@ -24,6 +24,7 @@ use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
+use crate::server::sns::Notary;
 use crate::store::handle::Store;
 
 /// Reads the configuration again; on any problem the old one stays.
@@ -49,6 +50,8 @@ pub struct State {
     pub expiries: Mutex<Expiries>,
     /// What a replay knows of what is to come.
     pub ahead: tokio::sync::Mutex<Ahead>,
+    /// Certificates and confirmations of AWS SNS.
+    pub notary: Notary,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
     /// Who may use the admin interface.

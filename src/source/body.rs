@@ -69,6 +69,27 @@ pub fn object(body: &[u8], notes: &mut Notes) -> Result<Map<String, Value>, Unre
     }
 }
 
+/// The body as a map of fields: a JSON object, or a form (`application/x-www-form-urlencoded`).
+/// Which of the two is seen from the text: senders get the content type wrong, and a recorded body
+/// has none. Of a field that a form repeats, the last counts.
+///
+/// # Errors
+/// Those of [`object`].
+pub fn fields(body: &[u8], notes: &mut Notes) -> Result<Map<String, Value>, Unreadable> {
+    let text = text(body, notes)?;
+    let name = text.trim_start().split('=').next().unwrap_or_default();
+    let is_name = |c: char| c.is_alphanumeric() || "-_.%+[]$".contains(c);
+    let is_form = name.len() < text.trim_start().len() && !name.starts_with('[') && name.chars().all(is_name);
+    if is_form {
+        let pairs = url::form_urlencoded::parse(text.trim().as_bytes());
+        return Ok(pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect());
+    }
+    match parse(&text)? {
+        Value::Object(map) => Ok(map),
+        other => Err(whole(&format!("the body is {} where an object is expected", kind_of(&other)))),
+    }
+}
+
 /// Opens a JSON object or list that a sender put into a string; `None` when the string is none,
 /// or nested so deep that the whole could not be stored.
 pub fn unfold(text: &str) -> Option<Value> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use url::Url;
 
 use crate::domain::alert::AlertGroup;
 
@@ -37,6 +38,21 @@ pub struct Reading {
     /// Alerts that the sender must mend, by index (push API only). The groups beside them are
     /// taken all the same; the sender is answered 400 with these sentences.
     pub invalid: Vec<String>,
+    /// A subscription that the sender wants confirmed (SNS). The reader only says so: whether it is
+    /// done is for the server, which knows whether the call was proven to be the sender's.
+    pub confirm: Option<Confirm>,
+    /// The same call as a body that needs no headers, where a part of it came in headers: this is
+    /// what is recorded, since headers are not.
+    pub whole: Option<Vec<u8>>,
+}
+
+/// A wish to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirm {
+    /// What is subscribed to, as the sender names it.
+    pub topic: String,
+    /// Calling this confirms it: an address of the sender's own service, checked by the reader.
+    pub url: Url,
 }
 
 /// Why a body can never be read. The sender gets it as a 400, the body goes to quarantine.

@@ -7,15 +7,13 @@
 //! `severity` is the status while it fires and left out once it is over. Annotations:
 //! [`ANNOTATIONS`]. `event` is the whole body, its JSON strings opened.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
-use crate::source::body;
+use crate::domain::alert::{AlertGroup, Labels, Status};
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
-use crate::source::fields;
+use crate::source::event::{Single, add_tags, first, names, taken, time, word};
 use crate::source::notes::{At, Notes, kind_of};
-use crate::source::{times, webhook};
+use crate::source::{body, fields, webhook};
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +107,7 @@ enum Standing {
 }
 
 fn standing(event: &Map<String, Value>) -> Standing {
-    let word = |name| first(event, &[name]).trim().to_ascii_lowercase();
+    let word = |name| word(event, &[name]);
     let (status, sub, fault) = (word("df_status"), word("df_sub_status"), word("df_fault_status"));
     let closes = |word: &String| CLOSING.contains(&word.as_str());
     if closes(&status) || closes(&sub) {
@@ -145,26 +143,21 @@ fn group(
     };
     let mut labels = taken(&event, LABELS);
     labels.insert("severity".to_owned(), severity);
-    labels.retain(|_, value| !value.is_empty());
-    for (name, value) in &tags {
-        let ours = LABELS.iter().any(|(label, _)| label == name);
-        labels.insert(if ours { format!("tag_{name}") } else { name.clone() }, value.clone());
-    }
-    let annotations = taken(&event, ANNOTATIONS);
+    let ours = names(LABELS);
+    add_tags(&mut labels, &ours, &tags);
     let now = time(&event, &["timestamp", "date"], notes);
-    let group_key = identity(&event, &tags);
-    let alert = Alert {
+    let single = Single {
+        group_key: identity(&event, &tags),
         status,
         labels,
-        annotations,
+        annotations: taken(&event, ANNOTATIONS),
+        group_labels: tags,
         starts_at: time(&event, &["df_fault_start_time", "df_issue_start_time"], notes).or(now),
-        ends_at: now.filter(|_| status == Status::Resolved),
-        generator_url: first(&event, LINK),
-        fingerprint: Fingerprint::of(&Labels::from([("group_key".to_owned(), group_key.clone())])),
-        extra: Map::new(),
+        ends_at: now,
+        url: first(&event, LINK),
+        event: Value::Object(event),
     };
-    let event = Value::Object(event);
-    AlertGroup { group_labels: tags, event, ..AlertGroup::of_one(source, group_key, alert) }
+    single.group(source)
 }
 
 /// What fire and recovery share: the event ref, which Guance computes from checker and tags; else
@@ -245,33 +238,4 @@ fn unfold(event: &mut Map<String, Value>) {
     if !tags.is_object() {
         *tags = Value::Object(Map::new());
     }
-}
-
-fn taken(event: &Map<String, Value>, table: &[(&str, &[&str])]) -> Labels {
-    let pairs = table.iter().map(|(name, from)| ((*name).to_owned(), first(event, from)));
-    pairs.filter(|(_, value)| !value.is_empty()).collect()
-}
-
-/// The first of these fields that says something, as text; lists are joined by commas.
-fn first(event: &Map<String, Value>, names: &[&str]) -> String {
-    let values = names.iter().filter_map(|name| event.get(*name));
-    values.map(shown).find(|text| !text.trim().is_empty()).unwrap_or_default()
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
-}
-
-fn time(event: &Map<String, Value>, names: &[&str], notes: &mut Notes) -> Option<Timestamp> {
-    names.iter().find_map(|name| {
-        times::read(event.get(*name)?).unwrap_or_else(|what| {
-            notes.add(At::Key(&At::Body, name), what);
-            None
-        })
-    })
 }

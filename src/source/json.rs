@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
+use crate::domain::alert::{AlertGroup, Labels, Status};
 use crate::source::body;
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
+use crate::source::event::Single;
 use crate::source::fields;
 use crate::source::notes::{At, Notes, kind_of};
 use crate::source::path::Path;
@@ -194,18 +195,18 @@ impl JsonSource {
             notes.add(spot.at, "its status neither opens nor closes, left out");
             return Ok(None);
         };
-        let alert = Alert {
+        let single = Single {
+            group_key,
             status,
             labels,
             annotations,
+            group_labels: Labels::new(),
             starts_at: spot.time(self.starts_at.as_ref(), notes),
-            ends_at: ends_at.filter(|_| status == Status::Resolved),
-            generator_url: self.url.as_ref().and_then(|path| spot.text(path)).unwrap_or_default(),
-            fingerprint: Fingerprint::of(&Labels::from([("group_key".to_owned(), group_key.clone())])),
-            extra: Map::new(),
+            ends_at,
+            url: self.url.as_ref().and_then(|path| spot.text(path)).unwrap_or_default(),
+            event: spot.alert.clone(),
         };
-        let event = spot.alert.clone();
-        Ok(Some(AlertGroup { event, ..AlertGroup::of_one(arrival.source, group_key, alert) }))
+        Ok(Some(single.group(arrival.source)))
     }
 
     /// `None` for a word that is in neither of the user's two lists.

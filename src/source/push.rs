@@ -47,7 +47,7 @@ impl Push {
                 Err(why) => invalid.add(at, &why),
             }
         }
-        Reading { groups, notes: notes.into_lines(), invalid: invalid.into_lines() }
+        Reading { groups, notes: notes.into_lines(), invalid: invalid.into_lines(), ..Reading::default() }
     }
 
     fn alert(&self, now: Timestamp, at: At<'_>, item: Value) -> Result<Alert, String> {

@@ -11,6 +11,7 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
@@ -222,6 +223,8 @@ pub enum Op {
     Prune(Retention),
     /// Do what a person ordered, and write down that it was ordered.
     Manage(Box<Order>),
+    /// Keep what a service told us, with what follows from it.
+    Hear(Box<Hearing>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
@@ -235,7 +238,9 @@ impl Op {
         match self {
             Op::Accept(event) => !event.body.is_empty(),
             Op::Quarantine(_) => true,
-            Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) => false,
+            Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) | Op::Hear(_) => {
+                false
+            }
         }
     }
 }
@@ -276,6 +281,8 @@ pub enum Done {
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
     Pruned(u32),
+    /// Answer to `Hear`, and what the schedule must learn.
+    Heard(Heard, Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
 }
@@ -376,6 +383,8 @@ pub trait Reader: Send {
     /// Open incidents that nothing is going to close.
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError>;
 
+    /// What services told us, newest first.
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError>;
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

@@ -14,9 +14,11 @@ use crate::store::boundary::{
     Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
 };
 use crate::store::disk::Disk;
+use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
+use crate::store::reserved::Reserved;
 use crate::store::schedule::Caps;
 use crate::store::sqlite::{Found, Place};
 use crate::store::sqlite_read::SqliteReader;
@@ -84,7 +86,7 @@ pub fn open_embedded(
     let place = Arc::new(Place::take(folder)?);
     let disk = Arc::new(Disk::of(folder));
     let (connection, found) = open_on_full_disk(&place, &disk)?;
-    let engine = Box::new(SqliteEngine::new(connection, found)?.with_reserve(Arc::clone(&disk)));
+    let engine = Box::new(Reserved::new(SqliteEngine::new(connection, found)?, Arc::clone(&disk)));
     let queues = Arc::new(Queues::new(caps));
     let (asks, inbox) = mpsc::channel(WAITING_MAX);
     let for_readers = Arc::clone(&place);
@@ -165,7 +167,7 @@ impl Store {
     pub async fn accept(&self, event: NewEvent) -> Result<Accepted, StoreError> {
         match self.ask(Op::Accept(Box::new(event))).await? {
             Done::Accepted(accepted, _) => Ok(accepted),
-            Done::Kept | Done::Pruned(_) | Done::Managed(..) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -177,6 +179,14 @@ impl Store {
     /// Keeps unreadable bytes.
     pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
+    }
+
+    /// Keeps what a service told us. Returns only when it is on disk, with what follows from it.
+    pub async fn hear(&self, hearing: Hearing) -> Result<Heard, StoreError> {
+        match self.ask(Op::Hear(Box::new(hearing))).await? {
+            Done::Heard(heard, _) => Ok(heard),
+            _ => Err(mixed_up()),
+        }
     }
 
     /// Notes that the fallback targets of a lane have been told.
@@ -193,7 +203,7 @@ impl Store {
     pub async fn prune(&self, retention: Retention) -> Result<u32, StoreError> {
         match self.ask(Op::Prune(retention)).await? {
             Done::Pruned(rows) => Ok(rows),
-            Done::Kept | Done::Accepted(..) | Done::Managed(..) => Ok(0),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -206,7 +216,7 @@ impl Store {
         }
         match self.ask(Op::Manage(Box::new(order))).await? {
             Done::Managed(ordered, _) => Ok(ordered),
-            Done::Kept | Done::Accepted(..) | Done::Pruned(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 

@@ -12,11 +12,13 @@ use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
     DeliveryId, DueLane, Extent, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
 };
+use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_search as search;
+use crate::store::sqlite_signals;
 
 /// A reader.
 #[derive(Debug)]
@@ -309,6 +311,10 @@ impl Reader for SqliteReader {
 
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError> {
         search::orphans(&self.connection, filter)
+    }
+
+    fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError> {
+        sqlite_signals::signals(&self.connection, filter).map_err(engine)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

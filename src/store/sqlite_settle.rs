@@ -43,7 +43,7 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
         .prepare_cached(
             "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, touched_at = ?6,
                     fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
-                    dead = coalesce(?8, dead)
+                    dead = coalesce(?8, dead), acked_at = CASE WHEN ?4 THEN acked_at END
              WHERE id = ?1",
         )?
         .execute(params![

@@ -11,12 +11,12 @@ use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
     Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
-use crate::store::disk::Disk;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
 use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
+use crate::store::sqlite_signals::hear;
 
 /// The engine.
 #[derive(Debug)]
@@ -25,8 +25,6 @@ pub struct SqliteEngine {
     next: Ids,
     perhaps_sent: DeliveryId,
     prune: Round,
-    /// What gives way on a full disk.
-    disk: Option<Arc<Disk>>,
 }
 
 impl SqliteEngine {
@@ -45,18 +43,7 @@ impl SqliteEngine {
             delivery: next("SELECT first_delivery + deliveries FROM events ORDER BY id DESC LIMIT 1")?,
             lane: next("SELECT id + 1 FROM lanes ORDER BY id DESC LIMIT 1")?,
         };
-        Ok(SqliteEngine {
-            connection,
-            next,
-            perhaps_sent: found.perhaps_sent,
-            prune: Round::default(),
-            disk: None,
-        })
-    }
-
-    /// Uses the reserve of this disk when it is full.
-    pub fn with_reserve(self, disk: Arc<Disk>) -> SqliteEngine {
-        SqliteEngine { disk: Some(disk), ..self }
+        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune: Round::default() })
     }
 
     fn run(&mut self, batch: &[Op]) -> Result<Vec<Done>, StoreError> {
@@ -75,6 +62,7 @@ impl SqliteEngine {
                 Op::Manage(order) => {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
+                Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
             });
@@ -87,14 +75,7 @@ impl SqliteEngine {
     }
 
     fn alone(&mut self, op: &Op) -> Result<Done, StoreError> {
-        let op = std::slice::from_ref(op);
-        let done = match self.run(op) {
-            Err(StoreError::DiskFull) if self.disk.as_ref().is_some_and(|disk| disk.give_up_reserve()) => {
-                self.run(op)
-            }
-            done => done,
-        };
-        done.and_then(|mut done| done.pop().ok_or(StoreError::Closed))
+        self.run(std::slice::from_ref(op)).and_then(|mut done| done.pop().ok_or(StoreError::Closed))
     }
 }
 
@@ -102,7 +83,7 @@ impl Engine for SqliteEngine {
     fn apply(&mut self, batch: &[Op]) -> Result<Vec<Result<Done, StoreError>>, StoreError> {
         match self.run(batch) {
             Ok(done) => Ok(done.into_iter().map(Ok).collect()),
-            Err(error) if batch.len() == 1 && !matches!(error, StoreError::DiskFull) => Err(error),
+            Err(error) if batch.len() == 1 => Err(error),
             // One operation must not fail its neighbours: each gets a transaction of its own.
             Err(error) => {
                 let full = matches!(error, StoreError::DiskFull);

@@ -119,6 +119,10 @@ fn answer_each(
                 fresh.extend(made);
                 Ok(Done::Accepted(accepted, Vec::new()))
             }
+            Ok(Done::Heard(heard, made)) => {
+                fresh.extend(made);
+                Ok(Done::Heard(heard, Vec::new()))
+            }
             Ok(Done::Managed(ordered, made)) => {
                 fresh.extend(made);
                 Ok(Done::Managed(ordered, Vec::new()))

@@ -1,15 +1,22 @@
 //! What a kind of target must be able to do. Pure and sync: no clock, no socket, no log and no
-//! retry count is reachable from here. One delivery is one request.
+//! retry count is reachable from here.
+//!
+//! A try begins with one request, which for most kinds is all of it. Where the service needs more
+//! (look up before creating, then comment), [`Target::follow`] reads the replies so far and says
+//! whether the try is over or what comes next.
 
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::document::node::Node;
 use crate::domain::exchange::{Reply, Request};
-use crate::domain::message::Message;
+use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Secret;
+use crate::domain::signal::Signal;
 use crate::template::library::{Builtin, Fault, Library};
 use crate::template::view::View;
 
@@ -25,6 +32,35 @@ pub trait Target: Send + Sync + fmt::Debug {
 
     /// Judges what came back. Every status code has an outcome.
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome;
+
+    /// What the replies of this try lead to, the latest last; there is at least one. Steps that may
+    /// be repeated without harm come first, so that a try that breaks off can be made again whole.
+    fn follow(&self, message: &Message, _view: &View, replies: &[Reply]) -> Turn {
+        match replies.last() {
+            Some(reply) => Turn::Over(self.judge(message, reply)),
+            None => Turn::Over(Outcome::Unknown { reason: "nothing came back".into() }),
+        }
+    }
+
+    /// Whether the service has a word for this action. What it has none for is not queued.
+    fn says(&self, _action: Action) -> bool {
+        true
+    }
+
+    /// Whether this target shows a state that a person set right there (a Slack message that is to
+    /// read "acknowledged by …"), so that it must hear of it too.
+    fn mirrors(&self) -> bool {
+        false
+    }
+
+    /// Reads what the service posts to `/callbacks/{target}`, after checking that it is the service
+    /// that speaks.
+    ///
+    /// # Errors
+    /// [`Refusal`]; by default that this kind listens to nothing.
+    fn callback(&self, _call: &Callback<'_>) -> Result<Heard, Refusal> {
+        Err(Refusal::NotSpoken)
+    }
 
     /// Secrets that this target may put on the wire, for the redactor.
     fn secrets(&self) -> Vec<&Secret>;
@@ -43,6 +79,91 @@ pub struct Worded {
     pub request: Request,
     /// Templates that failed; the request carries the built-in wording in their place.
     pub faults: Vec<Fault>,
+}
+
+/// What comes after a reply.
+#[derive(Debug)]
+pub enum Turn {
+    /// The try is over.
+    Over(Outcome),
+    /// One more call belongs to it.
+    Call(Box<Step>),
+}
+
+impl Turn {
+    /// One more call at once, with nothing to keep.
+    pub fn call(worded: Worded) -> Turn {
+        Turn::Call(Box::new(Step { worded, keep: None, wait: Duration::ZERO }))
+    }
+}
+
+/// A further call of a try. At most [`Step::MAX`] are made.
+#[derive(Debug)]
+pub struct Step {
+    /// What to send.
+    pub worded: Worded,
+    /// What has been achieved so far, to be remembered if this call fails: the next try finds it in
+    /// [`Message::remote`] and goes on from there.
+    pub keep: Option<RemoteRef>,
+    /// Pause before it, for services that answer before they have worked.
+    pub wait: Duration,
+}
+
+impl Step {
+    /// Calls of one try after the first.
+    pub const MAX: usize = 24;
+}
+
+/// What a service posted to `/callbacks/{target}`.
+#[derive(Debug, Clone, Copy)]
+pub struct Callback<'a> {
+    /// The address as the service knows it: `server.external_url`, path and query. Some sign it.
+    pub url: &'a str,
+    /// Names in lower case.
+    pub headers: &'a [(String, String)],
+    /// As it came.
+    pub body: &'a [u8],
+    /// For checks of age.
+    pub now: Timestamp,
+}
+
+impl<'a> Callback<'a> {
+    /// First value of a header; `name` in lower case.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a callback said, and what the service is to be answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// In order; none for a mere handshake.
+    pub signals: Vec<Signal>,
+    /// Sent with 200 once the signals are on disk.
+    pub answer: Answer,
+}
+
+/// The body of an answer to a callback.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// `Content-Type`; empty when there is no body.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: String,
+}
+
+/// Why a callback is not listened to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// This kind, or this target as it is set up, listens to nothing (404); the sentence says what
+    /// setting is missing, if one is.
+    NotSpoken,
+    /// It is set up without what proves who speaks (404): the sentence names the setting.
+    NotSetUp(&'static str),
+    /// It cannot be shown to come from the service, or is too old (401).
+    Forged(&'static str),
+    /// It cannot be read (400).
+    Unreadable(String),
 }
 
 /// Why there is nothing to send.

@@ -8,7 +8,7 @@ use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 
 use crate::template::helpers;
-use crate::template::view::NAMES;
+use crate::template::view::{NAMES, OF_THE_WHOLE};
 
 /// Why a text is no template. Line and column count from 1 and stand in the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,61 @@ fn inspect_name(parameter: &Parameter) -> Result<(), Wrong> {
     let cure =
         "labels are in `commonLabels`, annotations in `commonAnnotations`, both also in each of `alerts`";
     Err(unknown("value", first, NAMES.into_iter(), cure))
+}
+
+/// A part of a template that has no calls and no blocks.
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// Stands as it is.
+    Text(String),
+    /// A value of the top level, to be escaped.
+    Value(String),
+}
+
+/// The parts, if there is nothing else in it.
+pub fn pieces(template: &Template) -> Option<Vec<Piece>> {
+    let piece = |element: &TemplateElement| match element {
+        TemplateElement::RawString(text) => Some(Piece::Text(text.clone())),
+        TemplateElement::Expression(call) if call.params.is_empty() && call.hash.is_empty() => {
+            let name = text_of(&call.name).filter(|name| NAMES.contains(name))?;
+            let is_helper = helpers::names().any(|known| known == name);
+            (!is_helper).then(|| Piece::Value(name.to_owned()))
+        }
+        _ => None,
+    };
+    template.elements.iter().map(piece).collect()
+}
+
+/// Whether it may show the message as a whole, or a part that only the whole has.
+pub fn wants_whole(template: &Template) -> bool {
+    template.elements.iter().any(|element| match element {
+        TemplateElement::RawString(_) | TemplateElement::Comment(_) => false,
+        TemplateElement::Expression(call)
+        | TemplateElement::HtmlExpression(call)
+        | TemplateElement::HelperBlock(call) => {
+            let parts = call.template.iter().chain(&call.inverse);
+            call_wants_whole(call) || parts.into_iter().any(wants_whole)
+        }
+        _ => true,
+    })
+}
+
+fn call_wants_whole(call: &HelperTemplate) -> bool {
+    let shows = |parameter: &Parameter| match parameter {
+        Parameter::Path(Path::Relative((parts, _))) => match parts.first() {
+            Some(PathSeg::Named(name)) => OF_THE_WHOLE.contains(&name.as_str()),
+            // `this`, `../` and `@root` may be all of it.
+            _ => true,
+        },
+        Parameter::Name(name) => OF_THE_WHOLE.contains(&name.as_str()),
+        Parameter::Subexpression(inner) => match inner.as_element() {
+            TemplateElement::Expression(inner) => call_wants_whole(inner),
+            _ => true,
+        },
+        Parameter::Path(Path::Local(_)) | Parameter::Literal(_) => false,
+        _ => true,
+    };
+    shows(&call.name) || call.params.iter().chain(call.hash.values()).any(shows)
 }
 
 fn unknown(sort: &str, name: &str, all: impl Iterator<Item = &'static str>, cure: &str) -> Wrong {

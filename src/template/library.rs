@@ -175,7 +175,7 @@ impl Wording {
     /// Renders. The operator's template first; ours when that fails; a plain sentence when even
     /// that does.
     pub fn say(&self, view: &View) -> Said {
-        match self.chosen.as_ref().map(|chosen| chosen.render(view.context())) {
+        match self.chosen.as_ref().map(|chosen| chosen.render(view)) {
             Some(Ok(text)) => Said { text, fault: None },
             Some(Err(what)) => self.instead(view, what),
             None => self.ours(view, None),
@@ -188,7 +188,7 @@ impl Wording {
     }
 
     fn ours(&self, view: &View, fault: Option<Fault>) -> Said {
-        match self.ours.render(view.context()) {
+        match self.ours.render(view) {
             Ok(text) => Said { text, fault },
             Err(what) => Said {
                 text: self.escape.apply(&view.plain()).into_owned(),
@@ -211,7 +211,7 @@ impl Template {
     /// # Errors
     /// A fault that names the field; the caller decides what to do without the text.
     pub fn render(&self, view: &View) -> Result<String, Fault> {
-        self.compiled.render(view.context()).map_err(|what| self.fault(what))
+        self.compiled.render(view).map_err(|what| self.fault(what))
     }
 
     /// A fault of this field.

@@ -1,10 +1,10 @@
 //! What a template sees of a message: Alertmanager's data under its names, and what the relay adds.
 //!
-//! Takes a message, the relay's address and the time; built once and shared by all fields of a
-//! target. Alert text goes in as data and is never compiled. The full list of names stands in
+//! Takes a message, the relay's address and the time; shared by all fields of a target. Alert text goes in as data and is never compiled. The full list of names stands in
 //! [`View::of`]; a name that is not in it is an error in a template (strict mode).
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use handlebars::Context;
 use jiff::Timestamp;
@@ -60,11 +60,20 @@ const PLACES_MAX: usize = 3;
 /// Labels that may say how bad it is.
 const SEVERITY_LABELS: [&str; 3] = ["severity", "level", "priority"];
 
-/// The data of one message, built once and shared by all fields.
+/// Names of [`NAMES`] that are left out where nobody asks for them: they say again what `firing` and
+/// `resolved` say, or are as large as the sender makes them.
+pub(super) const OF_THE_WHOLE: [&str; 2] = ["alerts", "event"];
+
+/// The data of one message, shared by all fields. Built when first asked for, as far as it is asked
+/// for.
 pub struct View {
-    context: Context,
+    message: Message,
+    external_url: String,
     severity: Severity,
     now: Timestamp,
+    /// All but [`OF_THE_WHOLE`].
+    lean: OnceLock<Context>,
+    whole: OnceLock<Context>,
 }
 
 impl View {
@@ -80,26 +89,40 @@ impl View {
     /// `where`, `link`. What is unknown is an empty text. An alert without a start began when it
     /// was accepted, at the latest.
     pub fn of(message: &Message, external_url: &str, now: Timestamp) -> View {
+        View {
+            severity: worst(&message.group).0,
+            message: message.clone(),
+            external_url: external_url.to_owned(),
+            now,
+            lean: OnceLock::new(),
+            whole: OnceLock::new(),
+        }
+    }
+
+    /// What handlebars renders, with or without [`OF_THE_WHOLE`].
+    pub(super) fn context(&self, whole: bool) -> &Context {
+        let made = if whole { &self.whole } else { self.whole.get().map_or(&self.lean, |_| &self.whole) };
+        made.get_or_init(|| Context::from(self.shown(whole)))
+    }
+
+    fn shown(&self, whole: bool) -> Value {
+        let View { message, external_url, now, .. } = self;
         let group = &*message.group;
-        let (severity, severity_raw) = worst(group);
-        let alerts: Vec<Value> = group.alerts.iter().map(|alert| shown(alert, message.accepted_at)).collect();
-        let of_status = |status: Status| -> Vec<Value> {
-            let pairs = group.alerts.iter().zip(&alerts).filter(|(alert, _)| alert.status == status);
-            pairs.map(|(_, value)| value.clone()).collect()
+        let alerts = |status: Option<Status>| -> Vec<Value> {
+            let wanted =
+                group.alerts.iter().filter(|alert| status.is_none_or(|status| alert.status == status));
+            wanted.map(|alert| shown(alert, message.accepted_at)).collect()
         };
-        let (firing, resolved) = (of_status(Status::Firing), of_status(Status::Resolved));
+        let (firing, resolved) = (alerts(Some(Status::Firing)), alerts(Some(Status::Resolved)));
         let mut data = json!({
             "version": "4",
             "receiver": group.receiver,
             "status": group.status().as_str(),
-            "groupLabels": group.group_labels,
-            "commonLabels": group.common_labels,
-            "commonAnnotations": group.common_annotations,
             "externalURL": group.external_url,
             "groupKey": group.group_key,
             "truncatedAlerts": group.truncated,
             "notification_reason": group.reason,
-            "counts": { "firing": firing.len(), "resolved": resolved.len(), "total": alerts.len() },
+            "counts": { "firing": firing.len(), "resolved": resolved.len(), "total": group.alerts.len() },
             "source": group.source,
             "action": message.action.as_str(),
             "dedupKey": message.dedup_key.as_str(),
@@ -110,37 +133,42 @@ impl View {
             "acceptedAt": message.accepted_at.to_string(),
             "startedAt": started(group).unwrap_or(message.accepted_at).to_string(),
             "now": now.to_string(),
-            "severity": severity.as_str(),
-            "severityRaw": severity_raw,
+            "severity": self.severity.as_str(),
+            "severityRaw": worst(group).1,
             "title": title(group),
             "where": place(group),
             "link": link(group, external_url),
         });
         // Moved in, not serialised again: these can be large.
         for (name, value) in [
-            ("alerts", Value::Array(alerts)),
+            ("groupLabels", set(&group.group_labels)),
+            ("commonLabels", set(&group.common_labels)),
+            ("commonAnnotations", set(&group.common_annotations)),
             ("firing", Value::Array(firing)),
             ("resolved", Value::Array(resolved)),
-            ("event", group.event.clone()),
         ] {
             data[name] = value;
         }
-        View { context: Context::from(data), severity, now }
-    }
-
-    /// What handlebars renders.
-    pub(super) fn context(&self) -> &Context {
-        &self.context
+        if whole {
+            data["alerts"] = Value::Array(alerts(None));
+            data["event"] = group.event.clone();
+        }
+        data
     }
 
     /// The whole of it, for targets that pass values on as they are.
     pub fn data(&self) -> &Value {
-        self.context.data()
+        self.context(true).data()
+    }
+
+    /// A value of the top level; `Null` when there is none of this name.
+    pub fn value(&self, name: &str) -> &Value {
+        &self.context(OF_THE_WHOLE.contains(&name)).data()[name]
     }
 
     /// A text of the top level (`title`, `link`, `startedAt` …); empty when it is something else.
     pub fn text(&self, name: &str) -> &str {
-        self.data().get(name).and_then(Value::as_str).unwrap_or_default()
+        self.value(name).as_str().unwrap_or_default()
     }
 
     /// The most severe firing alert's severity; of all alerts when none fires.
@@ -155,7 +183,7 @@ impl View {
 
     /// A sentence that needs no template: `[firing:2] DiskFull on db-1`.
     pub fn plain(&self) -> String {
-        let count = &self.data()["counts"][self.text("status")];
+        let count = &self.value("counts")[self.text("status")];
         format!("[{}:{count}] {}", self.text("status"), self.text("title"))
     }
 }

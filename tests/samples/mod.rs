@@ -46,6 +46,7 @@ pub fn sample(path: &Path) -> Sample {
         dedup_key: DedupKey::written(&word("dedup_key", "sample-dedup-key")).expect("a dedup key"),
         group: Arc::new(group(&json["group"])),
         remote: json["remote"].as_str().map(|text| RemoteRef(text.into())),
+        may_exist: json["may_exist"].as_bool().unwrap_or(json["remote"].is_string()),
         note: json["note"].as_str().map(str::to_owned),
         accepted_at: word("accepted_at", "2026-03-02T03:04:10Z").parse().expect("a time"),
     };

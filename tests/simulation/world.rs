@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alert_relay::deliver::engine::{Engine, Resolution, Step, Terms, Tried};
+use alert_relay::deliver::engine::{Engine, Step, Terms};
+use alert_relay::deliver::resolution::{Resolution, Tried};
 use alert_relay::domain::delivery::RetryPolicy;
 use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::Pace;
@@ -252,13 +253,7 @@ impl<'a> World<'a> {
             call.calls_before_heard = calls_made;
             let (_, claimed) = alive.calls.remove(place);
             let took = std::time::Duration::from_millis((call.answered - call.at).unsigned_abs());
-            let tried = Tried {
-                outcome: call.outcome.clone(),
-                at: at(call.at),
-                took,
-                status: 0,
-                excerpt: String::new(),
-            };
+            let tried = Tried { outcome: call.outcome.clone(), took, ..Tried::nothing(at(call.at)) };
             written.push(alive.target.tried(&claimed, tried, &self.terms, now));
         }
         if !written.is_empty() {

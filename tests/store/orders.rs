@@ -9,13 +9,12 @@ use alert_relay::store::handle::Store;
 use alert_relay::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Refused, What,
 };
-use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::ground::{at, news};
 use crate::{open, settlement, waiting, work};
 
-fn order(what: What) -> Order {
+pub fn order(what: What) -> Order {
     Order { who: "alice".into(), at: at(50), uid: Uuid::from_u128(77), what, still: None }
 }
 
@@ -26,7 +25,7 @@ async fn refusal(store: &Store, what: What) -> String {
     }
 }
 
-async fn audit(store: &Store) -> Vec<AuditRecord> {
+pub async fn audit(store: &Store) -> Vec<AuditRecord> {
     store.read(|reader| reader.audit(9)).await.unwrap()
 }
 
@@ -234,19 +233,4 @@ async fn what_people_and_replays_made_is_not_replayed() {
     assert_eq!(found.iter().map(|event| event.uid).collect::<Vec<_>>(), [Uuid::from_u128(1)]);
     let recent = store.read(|reader| reader.recent(at(0), 9)).await.unwrap();
     assert_eq!(recent.len(), 2, "a retry tells old news");
-}
-
-#[tokio::test]
-async fn a_store_of_the_first_schema_is_brought_up_to_date() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, closing, _) = open(folder.path()).unwrap();
-    store.accept(news(1, 0, "pager", "disk", 0, None)).await.unwrap();
-    drop(store);
-    closing.wait(Duration::from_secs(9));
-    let raw = Connection::open(folder.path().join("alert-relay.db")).unwrap();
-    raw.execute_batch("DROP TABLE audit; DELETE FROM refinery_schema_history WHERE version > 1;").unwrap();
-    drop(raw);
-    let (store, _closing, _) = open(folder.path()).unwrap();
-    store.manage(order(What::Drop(1, String::new()))).await.unwrap().unwrap();
-    assert_eq!(audit(&store).await.len(), 1);
 }

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 
 pub mod alertmanager;
+pub mod fake;
+pub mod kinds;
 pub mod ports;
 pub mod relay;
 pub mod vendor;

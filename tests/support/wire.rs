@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// One step of a scripted server, taken for each connection after its request was read.
@@ -88,7 +88,7 @@ async fn follow(mut stream: TcpStream, script: Vec<Step>, heard: Arc<Mutex<Vec<S
 }
 
 /// Reads one message with its body (`Content-Length` only) or what comes until the end.
-pub async fn read_message(stream: &mut TcpStream) -> String {
+pub async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0_u8; 4096];
     loop {

@@ -273,6 +273,7 @@ fn delivery(
         dedup_key: part.key.clone(),
         group: told(group, &alerts),
         remote: None,
+        may_exist: false,
         note: None,
         accepted_at: at,
     };

@@ -73,6 +73,9 @@ pub enum QueueCommand {
     /// says what each event asks for: that is the most that would be sent.
     Replay(ReplayArgs),
 
+    /// Show what services told us by callbacks, newest first: who acknowledged what, and where
+    Signals(SignalsArgs),
+
     /// Show what people changed, newest first
     Audit(AuditArgs),
 }
@@ -237,6 +240,26 @@ pub struct ReplayArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+
+    /// Which relay.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+/// `queue signals`
+#[derive(Debug, Args)]
+pub struct SignalsArgs {
+    /// From this target
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+
+    /// About this dedup key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
 
     /// Which relay.
     #[command(flatten)]

@@ -48,6 +48,14 @@ fn done(command: &QueueCommand) -> Result<Answer, String> {
             })
         }
         QueueCommand::Replay(args) => replay(args),
+        QueueCommand::Signals(args) => {
+            let limit = args.limit.to_string();
+            let mut query = vec![("limit", limit.as_str())];
+            let filters = [("target", &args.target), ("key", &args.key)];
+            query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+            let found = Relay::at(&args.reach)?.get(&format!("{API}/signals"), &query)?;
+            Ok(shown(&args.reach, &found, show::signals))
+        }
         QueueCommand::Audit(args) => {
             let limit = args.limit.to_string();
             let found = Relay::at(&args.reach)?.get(&format!("{API}/audit"), &[("limit", &limit)])?;

@@ -98,6 +98,26 @@ pub fn orphans(answer: &Value) -> String {
     table(&["LANE", "TARGET", "KEY", "DELIVERY", "LAST TOUCHED", "WHY"], rows)
 }
 
+/// `signals`
+pub fn signals(answer: &Value) -> String {
+    let rows = list(answer, "signals").iter().map(|row| {
+        let known = if row["echo"] == true { " (known already)" } else { "" };
+        vec![
+            time(row, "heard_at"),
+            text(row, "target"),
+            text(row, "event") + known,
+            text(row, "who"),
+            cut(&text(row, "dedup_key"), KEY_CHARS),
+            cut(&text(row, "text"), REASON_CHARS),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return "no service has told us anything\n".to_owned();
+    }
+    table(&["HEARD", "TARGET", "WHAT", "WHO", "KEY", "TEXT"], rows)
+}
+
 /// `audit`
 pub fn audit(answer: &Value) -> String {
     let names = ["at", "who", "what", "about", "detail"];

@@ -126,17 +126,17 @@ impl Words {
     }
 
     fn details(&self, view: &View, faults: &mut Vec<Fault>) -> Map<String, Value> {
-        let data = view.data();
+        let counts = view.value("counts");
         let mut details = Map::new();
         for (name, wording) in [("firing", &self.firing), ("resolved", &self.resolved)] {
             details.insert(name.to_owned(), wording.say(view).noting(faults).trim().into());
         }
         for (name, value) in [
-            ("num_firing", &data["counts"]["firing"]),
-            ("num_resolved", &data["counts"]["resolved"]),
-            ("labels", &data["commonLabels"]),
-            ("annotations", &data["commonAnnotations"]),
-            ("note", &data["note"]),
+            ("num_firing", &counts["firing"]),
+            ("num_resolved", &counts["resolved"]),
+            ("labels", view.value("commonLabels")),
+            ("annotations", view.value("commonAnnotations")),
+            ("note", view.value("note")),
         ] {
             details.insert(name.to_owned(), value.clone());
         }
@@ -170,7 +170,7 @@ impl Words {
     fn usual_links(&self, view: &View) -> Vec<Value> {
         let mut shown = Vec::new();
         for (annotation, en, zh) in LINKS {
-            let href = view.data()["commonAnnotations"][annotation].as_str().unwrap_or_default().trim();
+            let href = view.value("commonAnnotations")[annotation].as_str().unwrap_or_default().trim();
             let text = match self.language {
                 Language::En => en,
                 Language::Zh => zh,

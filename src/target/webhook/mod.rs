@@ -9,12 +9,13 @@ use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
-use crate::target::contract::{Defaults, Kind, Repeat, Target, Unsayable, Worded};
+use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
 use crate::target::verdict::{by_status, cleaned};
 use crate::target::webhook::sign::Signer;
 use crate::template::library::{Builtin, Wording, builtin};
 use crate::template::view::View;
 
+mod callback;
 mod settings;
 mod sign;
 
@@ -45,7 +46,9 @@ struct Webhook {
     /// The body has to parse as JSON.
     is_json: bool,
     signer: Option<Signer>,
-    /// Everything to be starred, beside the signing secrets.
+    /// Who may call back.
+    callback_tokens: Vec<Secret>,
+    /// Everything to be starred.
     secrets: Vec<Secret>,
     redactor: Redactor,
 }
@@ -75,8 +78,11 @@ impl Target for Webhook {
         by_status(&cleaned(reply, &self.redactor))
     }
 
+    fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
+        callback::read(call, &self.callback_tokens)
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
-        let signing = self.signer.iter().flat_map(Signer::secrets);
-        self.secrets.iter().chain(signing).collect()
+        self.secrets.iter().collect()
     }
 }

@@ -7,12 +7,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use crate::document::node::{At, path_to_key};
-use crate::document::read::read;
 use crate::domain::exchange::{HeaderText, Method};
-use crate::domain::problem::Problem;
-use crate::domain::secret::{Redactor, Secret};
-use crate::target::address;
-use crate::target::contract::{Built, Made, Workshop};
+use crate::domain::secret::Secret;
+use crate::target::bench::Bench;
+use crate::target::contract::{Built, Workshop};
 use crate::target::webhook::sign::Signer;
 use crate::target::webhook::{WORDINGS, Webhook};
 use crate::template::escape::Escape;
@@ -51,6 +49,7 @@ struct Settings {
     bearer: Option<At<Secret>>,
     basic: Option<Basic>,
     sign: Option<Sign>,
+    callback_tokens: Vec<At<Secret>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,40 +68,48 @@ struct Sign {
 
 /// Builds a target, or says all that is wrong.
 pub fn build(workshop: &Workshop<'_>) -> Built {
-    let read = read::<Settings>(workshop.settings, workshop.path);
-    let mut bench = Bench { workshop, problems: read.problems, secrets: Vec::new() };
-    let Some(settings) = read.value else { return Err(bench.problems) };
-    let url = bench.url(settings.url);
-    let method = bench.method(settings.method.as_ref());
-    let content_type = bench.content_type(settings.content_type.as_ref());
+    let mut bench = Bench::new(workshop, &WORDINGS);
+    let Some(settings) = bench.settings::<Settings>() else { return bench.finish(None::<Webhook>) };
+    let url = bench.secret_url("url", settings.url.as_ref());
+    let method = method(&mut bench, settings.method.as_ref());
+    let content_type = content_type(&mut bench, settings.content_type.as_ref());
     let (is_json, escape) = escape_of(&content_type);
-    let body = workshop.templates.wording(&WORDINGS[0], settings.body.as_ref(), escape);
-    let body = body.map_err(|problem| {
-        bench.problems.push(Problem { path: format!("{}.body", workshop.path), ..problem });
-    });
+    let body = bench.wording("body", settings.body.as_ref(), escape);
     let mut headers = Vec::new();
     if method != Method::Get {
         headers.push(("Content-Type".to_owned(), HeaderText::Plain(content_type)));
     }
-    bench.authorization(settings.bearer, settings.basic, &mut headers);
+    authorization(&mut bench, settings.bearer, settings.basic, &mut headers);
     for (name, at) in settings.headers {
         let lower = name.to_ascii_lowercase();
         let is_secret = SECRET_NAMES.iter().any(|word| lower.contains(word));
-        bench.header(path_to_key("headers", &name), name, at, is_secret, &mut headers);
+        header(&mut bench, &path_to_key("headers", &name), name, at, is_secret, &mut headers);
     }
     for (name, at) in settings.secret_headers {
-        bench.header(path_to_key("secret_headers", &name), name, at, true, &mut headers);
+        header(&mut bench, &path_to_key("secret_headers", &name), name, at, true, &mut headers);
     }
-    let signer = bench.signer(settings.sign);
-    match (url, body) {
-        (Some(url), Ok(body)) if bench.problems.is_empty() => {
-            let secrets = bench.secrets;
-            let redactor = Redactor::new(secrets.iter().chain(signer.iter().flat_map(Signer::secrets)));
-            let target = Webhook { url, method, headers, body, is_json, signer, secrets, redactor };
-            Ok(Made { target: Box::new(target), warnings: Vec::new() })
-        }
-        _ => Err(bench.problems),
+    let signer = signer(&mut bench, settings.sign);
+    for secret in signer.iter().flat_map(Signer::secrets) {
+        bench.remember(secret.clone());
     }
+    let mut callback_tokens = Vec::new();
+    for (index, at) in settings.callback_tokens.iter().enumerate() {
+        let cure = "write a long random word, as `openssl rand -hex 16` gives";
+        callback_tokens.extend(bench.secret(&format!("callback_tokens[{index}]"), Some(at), cure));
+    }
+    let (secrets, redactor) = (bench.secrets(), bench.redactor());
+    let target = url.zip(body).map(|(url, body)| Webhook {
+        url,
+        method,
+        headers,
+        body,
+        is_json,
+        signer,
+        callback_tokens,
+        secrets,
+        redactor,
+    });
+    bench.finish(target)
 }
 
 /// Whether the body is JSON, and how values in it are to be escaped.
@@ -116,132 +123,103 @@ fn escape_of(content_type: &str) -> (bool, Escape) {
     }
 }
 
-/// Where the parts are made, and their problems and secrets gathered.
-struct Bench<'a> {
-    workshop: &'a Workshop<'a>,
-    problems: Vec<Problem>,
-    secrets: Vec<Secret>,
+fn method(bench: &mut Bench<'_>, method: Option<&At<String>>) -> Method {
+    let Some(at) = method else { return Method::Post };
+    Method::parse(&at.value).unwrap_or_else(|| {
+        bench.wrong(
+            "method",
+            at,
+            &format!("there is no method {:?}", at.value),
+            "use POST, PUT, PATCH, GET or DELETE",
+        );
+        Method::Post
+    })
 }
 
-impl Bench<'_> {
-    fn wrong<T>(&mut self, field: &str, at: &At<T>, what: &str, cure: &str) {
-        self.problems.push(Problem::error(format!("{}.{field}", self.workshop.path), at.place, what, cure));
+fn content_type(bench: &mut Bench<'_>, content_type: Option<&At<String>>) -> String {
+    let Some(at) = content_type else { return JSON.to_owned() };
+    if !at.value.contains('/') || !at.value.chars().all(|c| (' '..='~').contains(&c)) {
+        bench.wrong("content_type", at, "this is no content type", "write it as in application/json");
     }
+    at.value.trim().to_owned()
+}
 
-    fn url(&mut self, url: Option<At<Secret>>) -> Option<Secret> {
-        let at = url.unwrap_or_else(|| At { value: Secret::default(), place: self.workshop.settings.place });
-        match address::endpoint(&at, &format!("{}.url", self.workshop.path)) {
-            Ok(url) => {
-                self.secrets.push(url.clone());
-                self.secrets.extend(address::tokens(&url));
-                Some(url)
-            }
-            Err(problem) => {
-                self.problems.push(problem);
-                None
-            }
+fn authorization(
+    bench: &mut Bench<'_>,
+    bearer: Option<At<Secret>>,
+    basic: Option<Basic>,
+    headers: &mut Vec<(String, HeaderText)>,
+) {
+    if let (Some(at), Some(_)) = (&bearer, &basic) {
+        bench.wrong("bearer", at, "there can be one Authorization only", "keep `bearer` or `basic`");
+    }
+    let name = "Authorization".to_owned();
+    if let Some(at) = bearer {
+        let value = Secret::new(format!("Bearer {}", at.value.expose().trim()));
+        header(bench, "bearer", name, At { value, place: at.place }, true, headers);
+        bench.remember(Secret::new(at.value.expose().trim()));
+    } else if let Some(Basic { username, password }) = basic {
+        if username.value.contains(':') {
+            bench.wrong("basic.username", &username, "a user name holds no colon", "take it out");
         }
+        let couple = format!("{}:{}", username.value, password.value.expose());
+        let coded = Secret::new(BASE64.encode(couple));
+        let value = Secret::new(format!("Basic {}", coded.expose()));
+        bench.remember(coded);
+        header(bench, "basic", name, At { value, place: password.place }, true, headers);
+        bench.remember(password.value);
     }
+}
 
-    fn method(&mut self, method: Option<&At<String>>) -> Method {
-        let Some(at) = method else { return Method::Post };
-        Method::parse(&at.value).unwrap_or_else(|| {
-            self.wrong(
-                "method",
-                at,
-                &format!("there is no method {:?}", at.value),
-                "use POST, PUT, PATCH, GET or DELETE",
+fn header(
+    bench: &mut Bench<'_>,
+    field: &str,
+    name: String,
+    at: At<Secret>,
+    is_secret: bool,
+    headers: &mut Vec<(String, HeaderText)>,
+) {
+    const TOKEN: &str = "!#$%&'*+-.^_`|~";
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || TOKEN.contains(c)) {
+        bench.wrong(field, &at, &format!("{name:?} is no header name"), "use letters, digits and dashes");
+    }
+    if let Some((_, cure)) = REFUSED.iter().find(|(refused, _)| *refused == lower) {
+        bench.wrong(field, &at, &format!("the header {name} cannot be set"), cure);
+    } else if headers.iter().any(|(have, _)| have.eq_ignore_ascii_case(&name)) {
+        bench.wrong(field, &at, &format!("the header {name} is set twice"), "keep one");
+    }
+    if !at.value.expose().chars().all(|c| (' '..='~').contains(&c) || c == '\t') {
+        let cure = "use one line of ASCII; texts of alerts belong into the body";
+        bench.wrong(field, &at, &format!("the value of {name} cannot be sent in a header"), cure);
+    }
+    let value = if is_secret {
+        bench.remember(at.value.clone());
+        HeaderText::Hidden(at.value)
+    } else {
+        HeaderText::Plain(at.value.expose().to_owned())
+    };
+    headers.push((name, value));
+}
+
+fn signer(bench: &mut Bench<'_>, sign: Option<Sign>) -> Option<Signer> {
+    let Sign { secret, secrets } = sign?;
+    let given: Vec<At<Secret>> = secret.into_iter().chain(secrets).collect();
+    if given.is_empty() {
+        bench.missing("sign", "there is no secret to sign with", "add `secret` or `secrets`");
+        return None;
+    }
+    match Signer::new(given.iter().map(|at| at.value.clone()).collect()) {
+        Ok(signer) => Some(signer),
+        Err(index) => {
+            let cure = "use the secret as the receiver shows it: whsec_ and Base64, or any plain text";
+            bench.wrong(
+                "sign",
+                &given[index],
+                &format!("signing secret {} is empty or not Base64", index + 1),
+                cure,
             );
-            Method::Post
-        })
-    }
-
-    fn content_type(&mut self, content_type: Option<&At<String>>) -> String {
-        let Some(at) = content_type else { return JSON.to_owned() };
-        if !at.value.contains('/') || !at.value.chars().all(|c| (' '..='~').contains(&c)) {
-            self.wrong("content_type", at, "this is no content type", "write it as in application/json");
-        }
-        at.value.trim().to_owned()
-    }
-
-    fn authorization(
-        &mut self,
-        bearer: Option<At<Secret>>,
-        basic: Option<Basic>,
-        headers: &mut Vec<(String, HeaderText)>,
-    ) {
-        if let (Some(at), Some(_)) = (&bearer, &basic) {
-            self.wrong("bearer", at, "there can be one Authorization only", "keep `bearer` or `basic`");
-        }
-        let name = "Authorization".to_owned();
-        if let Some(at) = bearer {
-            let value = Secret::new(format!("Bearer {}", at.value.expose().trim()));
-            self.header("bearer".to_owned(), name, At { value, place: at.place }, true, headers);
-            self.secrets.push(Secret::new(at.value.expose().trim()));
-        } else if let Some(Basic { username, password }) = basic {
-            if username.value.contains(':') {
-                self.wrong("basic.username", &username, "a user name holds no colon", "take it out");
-            }
-            let couple = format!("{}:{}", username.value, password.value.expose());
-            let coded = Secret::new(BASE64.encode(couple));
-            let value = Secret::new(format!("Basic {}", coded.expose()));
-            self.secrets.push(coded);
-            self.header("basic".to_owned(), name, At { value, place: password.place }, true, headers);
-            self.secrets.push(password.value);
-        }
-    }
-
-    fn header(
-        &mut self,
-        field: String,
-        name: String,
-        at: At<Secret>,
-        is_secret: bool,
-        headers: &mut Vec<(String, HeaderText)>,
-    ) {
-        const TOKEN: &str = "!#$%&'*+-.^_`|~";
-        let lower = name.to_ascii_lowercase();
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || TOKEN.contains(c)) {
-            self.wrong(&field, &at, &format!("{name:?} is no header name"), "use letters, digits and dashes");
-        }
-        if let Some((_, cure)) = REFUSED.iter().find(|(refused, _)| *refused == lower) {
-            self.wrong(&field, &at, &format!("the header {name} cannot be set"), cure);
-        } else if headers.iter().any(|(have, _)| have.eq_ignore_ascii_case(&name)) {
-            self.wrong(&field, &at, &format!("the header {name} is set twice"), "keep one");
-        }
-        if !at.value.expose().chars().all(|c| (' '..='~').contains(&c) || c == '\t') {
-            let cure = "use one line of ASCII; texts of alerts belong into the body";
-            self.wrong(&field, &at, &format!("the value of {name} cannot be sent in a header"), cure);
-        }
-        let value = if is_secret {
-            self.secrets.push(at.value.clone());
-            HeaderText::Hidden(at.value)
-        } else {
-            HeaderText::Plain(at.value.expose().to_owned())
-        };
-        headers.push((name, value));
-    }
-
-    fn signer(&mut self, sign: Option<Sign>) -> Option<Signer> {
-        let Sign { secret, secrets } = sign?;
-        let given: Vec<At<Secret>> = secret.into_iter().chain(secrets).collect();
-        if given.is_empty() {
-            let nowhere = At { value: (), place: self.workshop.settings.place };
-            self.wrong("sign", &nowhere, "there is no secret to sign with", "add `secret` or `secrets`");
-            return None;
-        }
-        match Signer::new(given.iter().map(|at| at.value.clone()).collect()) {
-            Ok(signer) => Some(signer),
-            Err(index) => {
-                let cure = "use the secret as the receiver shows it: whsec_ and Base64, or any plain text";
-                self.wrong(
-                    "sign",
-                    &given[index],
-                    &format!("signing secret {} is empty or not Base64", index + 1),
-                    cure,
-                );
-                None
-            }
+            None
         }
     }
 }

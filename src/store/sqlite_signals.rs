@@ -1,0 +1,195 @@
+//! Signals as statements of the writer's transaction: each is kept once, together with what follows
+//! from it or not at all.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::domain::message::Action;
+use crate::domain::response::{Standing, respond};
+use crate::domain::signal::{Event, Signal, Subject};
+use crate::store::boundary::{Done, Fresh, StoreError};
+use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
+use crate::store::rows::{self, millis};
+use crate::store::sqlite::{Ids, engine};
+use crate::store::sqlite_telling::{Occasion, Teller, Telling, over};
+
+/// Keeps the signals of one callback.
+pub fn hear(transaction: &Transaction<'_>, hearing: &Hearing, next: &mut Ids) -> Result<Done, StoreError> {
+    let mut ear = Ear { rows: Teller { transaction, next }, hearing, heard: Heard::default() };
+    let mut fresh = Vec::new();
+    for (uid, signal) in &hearing.signals {
+        fresh.extend(ear.signal(*uid, signal)?);
+    }
+    ear.heard.deliveries = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
+    Ok(Done::Heard(ear.heard, fresh))
+}
+
+struct Ear<'a> {
+    rows: Teller<'a>,
+    hearing: &'a Hearing,
+    heard: Heard,
+}
+
+impl Ear<'_> {
+    fn signal(&mut self, uid: uuid::Uuid, signal: &Signal) -> Result<Vec<Fresh>, StoreError> {
+        let key = self.key_of(&signal.about)?;
+        let standings = key.as_deref().map_or(Ok(Vec::new()), |key| self.standings(key))?;
+        let response = respond(signal.event, &self.hearing.target, &standings, &*self.hearing.cast);
+        if !self.keep(signal, key.as_deref().unwrap_or_default(), response.is_echo)? {
+            return Ok(Vec::new());
+        }
+        self.heard.kept += 1;
+        self.heard.echoes += u32::from(response.is_echo && key.is_some());
+        let Some(key) = key else {
+            self.heard.unknown += 1;
+            return Ok(Vec::new());
+        };
+        if let Some(is_taken) = response.acknowledged {
+            let at = is_taken.then(|| millis(self.hearing.at));
+            self.rows.change(
+                "UPDATE lanes SET acked_at = ?2 WHERE key = ?1 AND (seen OR waiting > 0)",
+                params![key, at],
+            )?;
+        }
+        if response.tell.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.follow(uid, signal, &response.tell)
+    }
+
+    /// What follows, as one event.
+    fn follow(
+        &mut self,
+        uid: uuid::Uuid,
+        signal: &Signal,
+        tell: &[(i64, Action)],
+    ) -> Result<Vec<Fresh>, StoreError> {
+        let note = sentence(signal, &self.hearing.target);
+        let mut tellings = Vec::with_capacity(tell.len());
+        for (id, action) in tell {
+            let Some(lane) = self.rows.lane(*id)? else { continue };
+            let told_last = self.rows.last_told(&lane)?;
+            let group = match (action, told_last) {
+                (Action::Trigger | Action::Acknowledge, Some(group)) => group,
+                // Past its retention: the key is all there is.
+                (_, told_last) => over(told_last.as_deref(), &lane.key, self.hearing.at).into(),
+            };
+            tellings.push((*id, lane, Telling { action: *action, group, note: Some(note.clone()) }));
+        }
+        let source = tellings.first().map(|(_, _, telling)| telling.group.source.clone()).unwrap_or_default();
+        let occasion = Occasion { uid, at: self.hearing.at, source: &source, note: &note, reason: &note };
+        self.rows.tell(occasion, tellings)
+    }
+
+    /// False when this signal was kept before.
+    fn keep(&self, signal: &Signal, key: &str, is_echo: bool) -> Result<bool, StoreError> {
+        self.rows
+            .transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO signals(target, sid, key, event, who, text, at, heard_at, echo)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    &*self.hearing.target,
+                    signal.id,
+                    key,
+                    signal.event.as_str(),
+                    signal.who,
+                    signal.text,
+                    millis(signal.at),
+                    millis(self.hearing.at),
+                    is_echo,
+                ])
+            })
+            .map(|changed| changed > 0)
+            .map_err(engine)
+    }
+
+    /// The dedup key that the signal speaks of, if a lane of this target has it.
+    fn key_of(&self, about: &Subject) -> Result<Option<String>, StoreError> {
+        let target = &*self.hearing.target;
+        let transaction = self.rows.transaction;
+        let found = match about {
+            Subject::Key(key) => transaction
+                .prepare_cached("SELECT key FROM lanes WHERE key = ?1 AND target = ?2")
+                .and_then(|mut query| query.query_row([key.as_str(), target], |row| row.get(0)).optional()),
+            // The first word of what the target gave back: `!` follows the blank in ASCII.
+            Subject::Remote(name) => transaction
+                .prepare_cached(
+                    "SELECT key FROM lanes WHERE target = ?2
+                     AND (remote = ?1 OR (remote > ?1 || ' ' AND remote < ?1 || '!'))
+                     ORDER BY touched_at DESC LIMIT 1",
+                )
+                .and_then(|mut query| query.query_row([name.as_str(), target], |row| row.get(0)).optional()),
+        };
+        found.map_err(engine)
+    }
+
+    fn standings(&self, key: &str) -> Result<Vec<Standing>, StoreError> {
+        let mut query = self
+            .rows
+            .transaction
+            .prepare_cached(
+                "SELECT id, target, seen OR waiting > 0, acked_at IS NOT NULL FROM lanes WHERE key = ?1 ORDER BY id",
+            )
+            .map_err(engine)?;
+        let standing = |row: &rusqlite::Row<'_>| {
+            Ok(Standing {
+                lane: row.get(0)?,
+                target: row.get(1)?,
+                is_open: row.get(2)?,
+                is_acknowledged: row.get(3)?,
+            })
+        };
+        let found = query.query_map([key], standing).and_then(Iterator::collect);
+        found.map_err(engine)
+    }
+}
+
+/// `Acknowledged by alice (slack-ops)`, for the text of what follows and for the record.
+fn sentence(signal: &Signal, target: &str) -> String {
+    let who = if signal.who.is_empty() { "somebody" } else { signal.who.as_str() };
+    match signal.event {
+        Event::Missed if signal.text.is_empty() => format!("{who} was not reached ({target})"),
+        Event::Missed => format!("{who} was not reached: {} ({target})", signal.text),
+        event => {
+            let word = event.as_str();
+            let (first, rest) = word.split_at(1);
+            format!("{}{rest} by {who} ({target})", first.to_uppercase())
+        }
+    }
+}
+
+/// Signals, newest first.
+pub fn signals(connection: &Connection, filter: &SignalFilter) -> rusqlite::Result<Vec<SignalRecord>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, target, key, event, who, text, at, heard_at, echo FROM signals
+         WHERE (?1 IS NULL OR target = ?1) AND (?2 IS NULL OR key = ?2) AND (?3 IS NULL OR id < ?3)
+         ORDER BY id DESC LIMIT ?4",
+    )?;
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let record = |row: &rusqlite::Row<'_>| {
+        Ok(SignalRecord {
+            id: row.get(0)?,
+            target: row.get(1)?,
+            key: row.get(2)?,
+            event: row.get(3)?,
+            who: row.get(4)?,
+            text: row.get(5)?,
+            at: rows::time(row.get(6)?),
+            heard_at: rows::time(row.get(7)?),
+            echo: row.get(8)?,
+        })
+    };
+    query.query_map(params![filter.target, filter.key, filter.before, limit], record)?.collect()
+}
+
+/// Forgets old signals; returns how many went.
+pub fn prune(transaction: &Transaction<'_>, before: i64, limit: u32) -> rusqlite::Result<u32> {
+    let gone = transaction
+        .prepare_cached(
+            "DELETE FROM signals WHERE id IN (SELECT id FROM signals WHERE heard_at < ?1 ORDER BY id LIMIT ?2)",
+        )?
+        .execute(params![before, limit])?;
+    Ok(u32::try_from(gone).unwrap_or(u32::MAX))
+}

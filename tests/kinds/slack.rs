@@ -1,0 +1,175 @@
+//! Kind `slack`: one message, changed in place, told in its thread, by a Slack that checks what the
+//! real one checks and answers 200 to everything it understands.
+
+use serde_json::{Value, json};
+
+use crate::support::fake::{Answer, Fake, Heard};
+use crate::support::kinds::{config, tell, webhook};
+use crate::support::relay::Relay;
+
+const TOKEN: &str = "xoxb-0000000000-flow";
+const TS: &str = "1772420700.000240";
+
+fn no(word: &str) -> Answer {
+    Answer::json(200, &json!({ "ok": false, "error": word }))
+}
+
+/// The checks of `chat.postMessage` and `chat.update`.
+fn slack(heard: &Heard) -> Answer {
+    let body = heard.json();
+    let is_json = heard.header("content-type").starts_with("application/json");
+    match () {
+        () if heard.method != "POST" || !is_json => no("invalid_post_type"),
+        () if heard.header("authorization") != format!("Bearer {TOKEN}") => no("invalid_auth"),
+        () if body["text"].as_str().is_none_or(str::is_empty) => no("no_text"),
+        () if !well_formed(&body) => no("invalid_blocks"),
+        () => done(heard, &body),
+    }
+}
+
+fn done(heard: &Heard, body: &Value) -> Answer {
+    match (heard.path.as_str(), body["channel"].as_str(), body["ts"].as_str()) {
+        ("/api/chat.postMessage", Some("#ops"), _) => said(TS),
+        ("/api/chat.postMessage", Some("C024BE91L"), _) if body["thread_ts"] == TS => {
+            said("1772420701.000100")
+        }
+        ("/api/chat.update", Some("C024BE91L"), Some(TS)) => said(TS),
+        ("/api/chat.update", Some("C024BE91L"), _) => no("message_not_found"),
+        ("/api/chat.postMessage" | "/api/chat.update", ..) => no("channel_not_found"),
+        _ => no("unknown_method"),
+    }
+}
+
+fn said(ts: &str) -> Answer {
+    Answer::json(200, &json!({ "ok": true, "channel": "C024BE91L", "ts": ts }))
+}
+
+fn well_formed(body: &Value) -> bool {
+    let attached = body["attachments"].as_array().into_iter().flatten().map(|one| &one["blocks"]);
+    let lists = std::iter::once(&body["blocks"]).chain(attached);
+    let blocks: Vec<&Value> = lists.filter_map(Value::as_array).flatten().collect();
+    let fits = |text: &Value, max: usize| {
+        let chars = text["text"].as_str().map_or(0, |text| text.chars().count());
+        (1..=max).contains(&chars)
+    };
+    let each = |list: &Value, fits: &dyn Fn(&Value) -> bool| {
+        list.as_array().is_none_or(|list| !list.is_empty() && list.iter().all(fits))
+    };
+    blocks.len() <= 50
+        && blocks.iter().all(|block| match block["type"].as_str() {
+            Some("header") => fits(&block["text"], 150),
+            Some("section") if block["text"].is_object() => fits(&block["text"], 3000),
+            Some("section") => each(&block["fields"], &|field| fits(field, 2000)),
+            Some("context") => each(&block["elements"], &|text| fits(text, 3000)),
+            Some("actions") => each(&block["elements"], &|button| fits(&button["text"], 75)),
+            _ => false,
+        })
+}
+
+async fn relay(fake: &Fake) -> Relay {
+    let url = fake.url();
+    let more = r##"channel: "#ops", signing_secret: "8f742231b10e8888abcd99yyyzzz85a5""##;
+    Relay::start(&config(&format!(r#"slack: {{ base_url: "{url}/api", bot_token: "{TOKEN}", {more} }}"#)))
+        .await
+}
+
+fn calls(heard: &[Heard]) -> Vec<String> {
+    let name = |heard: &Heard| heard.path.trim_start_matches("/api/").to_owned();
+    let thread = |heard: &Heard| if heard.json()["thread_ts"] == TS { " in the thread" } else { "" };
+    heard.iter().map(|heard| name(heard) + thread(heard)).collect()
+}
+
+#[tokio::test]
+async fn a_message_is_posted_changed_and_closed_with_its_thread() {
+    let fake = Fake::start(slack);
+    let relay = relay(&fake).await;
+    tell(&relay, "DiskFull", true).await;
+    let first = fake.has_heard(1).await[0].json();
+    assert_eq!(first["blocks"][0]["text"]["text"], "🔴 磁盘 92% full on db-1");
+    assert!(first["attachments"].to_string().contains("alert_relay.acknowledge"), "{first}");
+
+    // A second alert joins the group.
+    let mut worse = webhook("DiskFull", true);
+    let mut second = worse["alerts"][0].clone();
+    second["labels"]["instance"] = "db-2:9100".into();
+    second["fingerprint"] = "b0d1c2e3f4a59688".into();
+    worse["alerts"].as_array_mut().unwrap().push(second);
+    let (status, answer) = relay.post("/hooks/alertmanager", worse.to_string()).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    fake.has_heard(3).await;
+
+    tell(&relay, "DiskFull", false).await;
+    let heard = fake.has_heard(4).await;
+    assert_eq!(
+        calls(&heard)[..3],
+        ["chat.postMessage", "chat.update", "chat.postMessage in the thread"],
+        "{}",
+        heard[2].text()
+    );
+    assert!(heard[2].text().contains("2 firing"), "{}", heard[2].text());
+}
+
+#[tokio::test]
+async fn over_is_shown_in_the_message_itself() {
+    let fake = Fake::start(slack);
+    let relay = relay(&fake).await;
+    tell(&relay, "DiskFull", true).await;
+    fake.has_heard(1).await;
+    tell(&relay, "DiskFull", false).await;
+    let heard = fake.has_heard(3).await;
+    assert_eq!(calls(&heard), ["chat.postMessage", "chat.update", "chat.postMessage in the thread"]);
+    assert_eq!(heard[1].json()["ts"], TS);
+    assert!(heard[1].text().contains("✅ Resolved"), "{}", heard[1].text());
+    assert!(!heard[1].text().contains("alert_relay.resolve"), "a button for what is over");
+    assert!(heard[2].text().contains("✅ Resolved after"), "{}", heard[2].text());
+}
+
+/// Slack says no in a 200, then asks for rest, then cuts the line behind a change of the message.
+#[tokio::test]
+async fn a_bad_day_ends_with_one_message() {
+    let nth = std::sync::atomic::AtomicUsize::new(0);
+    let fake = Fake::start(move |heard| match nth.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 => no("internal_error"),
+        1 => Answer::text(429, "").with("retry-after", "1"),
+        3 => Answer::cut(),
+        _ => slack(heard),
+    });
+    let relay = relay(&fake).await;
+    tell(&relay, "DiskFull", true).await;
+    fake.has_heard(3).await;
+    tell(&relay, "DiskFull", false).await;
+    let heard = fake.has_heard(6).await;
+    assert_eq!(
+        calls(&heard),
+        [
+            "chat.postMessage",
+            "chat.postMessage",
+            "chat.postMessage",
+            "chat.update",
+            "chat.update",
+            "chat.postMessage in the thread"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_far_too_long_passes_at_the_first_try() {
+    let fake = Fake::start(slack);
+    let relay = relay(&fake).await;
+    let mut huge = webhook("DiskFull", true);
+    let mut alert = huge["alerts"][0].clone();
+    alert["annotations"] =
+        json!({ "summary": "磁<&>".repeat(2000), "description": "a <line> & more\n".repeat(900) });
+    let alerts = (0..60).map(|n| {
+        let mut one = alert.clone();
+        one["labels"]["instance"] = format!("db-{n}").into();
+        one["fingerprint"] = format!("{n:016x}").into();
+        one
+    });
+    huge["alerts"] = alerts.collect();
+    let (status, answer) = relay.post("/hooks/alertmanager", huge.to_string()).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    fake.has_heard(1).await;
+    tell(&relay, "DiskFull", false).await;
+    assert_eq!(calls(&fake.has_heard(2).await), ["chat.postMessage", "chat.update"]);
+}
