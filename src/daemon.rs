@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Base, assemble};
 use crate::auth::check::Auth;
-use crate::client::{Client, ClientSettings};
+use crate::client::{Client, ClientSettings, TimeLimits};
 use crate::config::secrets::ThisMachine;
 use crate::config::show::show;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
+use crate::deliver::purse::Purse;
 use crate::domain::problem::{Problem, Severity};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
@@ -42,7 +43,6 @@ use crate::server::state::{Reload, State};
 use crate::store::boundary::StoreError;
 use crate::store::handle::{self, Closing, Store};
 use crate::store::schedule::Caps;
-use crate::store::sqlite::Found;
 
 /// Pause before a store on a full disk is tried again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
@@ -98,15 +98,13 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let listener = listen(base.listen).await?;
     let admin_listener = listen_for_admins(&base).await?;
-    let (store, closing, found) = open_store(&base, &clock, &metrics).await?;
-    if found.perhaps_sent > 0 {
-        tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
-    }
+    let (store, closing) = open_store(&base, &clock, &metrics).await?;
     let client = Client::new(calls).map_err(failed)?;
-    let notary = Notary::new(client.with_timeout(NOTARY_TIME).map_err(failed)?);
+    let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(failed)?);
     let (voice, ear) = Voice::new();
     let own_voice = voice.clone();
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice };
+    let purse = Purse::new(store.clone());
+    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice, purse };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -177,7 +175,7 @@ async fn open_store(
     base: &Base,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
-) -> Result<(Store, Closing, Found), Failed> {
+) -> Result<(Store, Closing), Failed> {
     let mut told = false;
     loop {
         let counted = metrics.clone();
@@ -190,7 +188,12 @@ async fn open_store(
                 if let Err(error) = store.disk().look(0) {
                     tracing::warn!(%error, "the room on the disk is not known");
                 }
-                return Ok((store, closing, found));
+                if found.perhaps_sent > 0 {
+                    tracing::warn!(
+                        "the last run did not end cleanly: what was being sent then counts as perhaps sent"
+                    );
+                }
+                return Ok((store, closing));
             }
             Err(StoreError::DiskFull) => {
                 if !std::mem::replace(&mut told, true) {

@@ -12,8 +12,8 @@ use crate::domain::own_alerts::Own;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::Rulebooks;
-use crate::store::boundary::{Extent, Retention};
-use crate::store::disk::Room;
+use crate::store::boundary::Retention;
+use crate::store::disk::{Extent, Room};
 use crate::store::handle::Store;
 
 /// How often the disk is looked at.

@@ -11,6 +11,9 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::domain::reminders::Reminders;
+use crate::store::charge::{Charge, Charged};
+use crate::store::disk::Extent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
@@ -90,10 +93,13 @@ pub struct NewPart {
     pub group: u32,
     /// The alerts of this part.
     pub alerts: Vec<Told>,
-    /// Hash over labels, annotations and status of these alerts.
+    /// Hash over labels, annotations and status of these alerts; 0: the same story told again, which
+    /// is always told.
     pub content: i64,
     /// The sender left alerts out.
     pub truncated: bool,
+    /// What this target hears of what goes on unchanged.
+    pub reminders: Reminders,
     /// How long this may wait before the fallback targets are told, if there are any.
     pub fall_after: Option<Duration>,
     /// A sentence for its text.
@@ -154,6 +160,9 @@ pub struct LaneState {
     pub seen: bool,
     /// What the target gave back.
     pub remote: Option<RemoteRef>,
+    /// Outside id of a delivery whose sending was announced ([`Op::Begin`]) and of which nobody
+    /// knows how it ended.
+    pub begun: Option<String>,
 }
 
 /// One try, for the record.
@@ -223,26 +232,18 @@ pub enum Op {
     Prune(Retention),
     /// Do what a person ordered, and write down that it was ordered.
     Manage(Box<Order>),
+    /// A delivery of this lane (named by its outside id) is about to be sent to a target that must
+    /// never be told twice. Stays until a settlement of the lane says otherwise; one that is there
+    /// already stays.
+    Begin(LaneId, String),
+    /// Count a call that costs money, before it is made.
+    Charge(Box<Charge>),
     /// Keep what a service told us, with what follows from it.
     Hear(Box<Hearing>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
-}
-
-impl Op {
-    /// What a sender posted. On a full disk it is not tried again one by one; what is small, or
-    /// makes room, may still fit. What the relay says by itself has no body.
-    pub fn brings_a_body(&self) -> bool {
-        match self {
-            Op::Accept(event) => !event.body.is_empty(),
-            Op::Quarantine(_) => true,
-            Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) | Op::Hear(_) => {
-                false
-            }
-        }
-    }
 }
 
 /// Until when things are kept.
@@ -262,25 +263,18 @@ pub struct Retention {
     pub rows_max: u32,
 }
 
-/// What the rows take of the disk, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Extent {
-    /// Held by rows.
-    pub used: u64,
-    /// Held by nothing any more: used again before more of the disk is taken.
-    pub reusable: u64,
-}
-
 /// What an operation came to.
 #[derive(Debug, Clone)]
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle`, `Quarantine`, `Fallen` and `Redriven`.
+    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen` and `Redriven`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
     Pruned(u32),
+    /// Answer to `Charge`.
+    Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.

@@ -55,6 +55,15 @@ pub struct Disk {
     reserved: AtomicBool,
 }
 
+/// What the rows take of the disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Held by rows.
+    pub used: u64,
+    /// Held by nothing any more: used again before more of the disk is taken.
+    pub reusable: u64,
+}
+
 /// What a look at the disk showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Room {

@@ -31,7 +31,7 @@ impl<E: Engine> Engine for Reserved<E> {
             Err(StoreError::DiskFull) => batch.iter().map(|_| Err(StoreError::DiskFull)).collect(),
             results => results?,
         };
-        let missed = |(op, result): (&Op, &Result<Done, StoreError>)| !op.brings_a_body() && is_full(result);
+        let missed = |(op, result): (&Op, &Result<Done, StoreError>)| !brings_a_body(op) && is_full(result);
         if batch.iter().zip(&results).any(missed) && self.disk.give_up_reserve() {
             for (op, result) in batch.iter().zip(&mut results) {
                 if missed((op, &*result)) {
@@ -49,4 +49,15 @@ impl<E: Engine> Engine for Reserved<E> {
 
 fn is_full(result: &Result<Done, StoreError>) -> bool {
     matches!(result, Err(StoreError::DiskFull))
+}
+
+/// What a sender posted. On a full disk it is not tried again one by one; what is small, or makes
+/// room, may still fit. What the relay says by itself has no body.
+pub fn brings_a_body(op: &Op) -> bool {
+    match op {
+        Op::Accept(event) => !event.body.is_empty(),
+        Op::Quarantine(_) => true,
+        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
+        Op::Manage(_) | Op::Hear(_) | Op::Charge(_) | Op::Begin(..) => false,
+    }
 }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
-use crate::store::boundary::{DeliveryId, Extent, LaneId, StoreError};
+use crate::store::boundary::{DeliveryId, LaneId, StoreError};
+use crate::store::disk::Extent;
 
 mod migrations {
     refinery::embed_migrations!("src/store/migrations");

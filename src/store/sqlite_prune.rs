@@ -7,6 +7,7 @@ use rusqlite::{Transaction, params};
 use crate::store::boundary::{Done, LaneId, Retention};
 use crate::store::rows::millis;
 use crate::store::sqlite::extent;
+use crate::store::sqlite_quota;
 use crate::store::sqlite_signals;
 
 /// Where the round of forgetting has got to: each step goes on where the last one stopped, so
@@ -74,6 +75,8 @@ pub fn prune(
         )?
         .execute(params![millis(retention.audit_before), step.rows])?;
     step.took(i64::try_from(forgotten).unwrap_or(i64::MAX), 0);
+    let quotas = sqlite_quota::forget(transaction, retention.lanes_before, step.rows)?;
+    step.took(quotas.into(), 0);
     let signals = sqlite_signals::prune(transaction, millis(retention.events_before), step.rows)?;
     step.took(signals.into(), 0);
     Ok(Done::Pruned(retention.rows_max - step.rows))

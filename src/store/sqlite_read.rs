@@ -10,8 +10,9 @@ use uuid::Uuid;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, DueLane, Extent, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
+    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
 };
+use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
@@ -42,7 +43,7 @@ impl SqliteReader {
     ) -> Result<Option<LaneWork>, StoreError> {
         let head = self
             .connection
-            .prepare_cached("SELECT key, seen, remote FROM lanes WHERE id = ?1")
+            .prepare_cached("SELECT key, seen, remote, begun FROM lanes WHERE id = ?1")
             .and_then(|mut query| {
                 query
                     .query_row([lane], |row| {
@@ -50,12 +51,13 @@ impl SqliteReader {
                             row.get::<_, String>(0)?,
                             row.get::<_, bool>(1)?,
                             row.get::<_, Option<String>>(2)?,
+                            row.get::<_, Option<String>>(3)?,
                         ))
                     })
                     .optional()
             })
             .map_err(engine)?;
-        let Some((key, seen, remote)) = head else { return Ok(None) };
+        let Some((key, seen, remote, begun)) = head else { return Ok(None) };
         let key = stored_key(&key)?;
         let mut query = self
             .connection
@@ -77,7 +79,7 @@ impl SqliteReader {
             .take(each)
             .map(|row| self.open(lane, &key, row, groups))
             .collect::<Result<Vec<Open>, StoreError>>()?;
-        let state = LaneState { seen: seen || perhaps, remote: remote.map(RemoteRef) };
+        let state = LaneState { seen: seen || perhaps, remote: remote.map(RemoteRef), begun };
         Ok(Some(LaneWork { state, open, more }))
     }
 

@@ -16,7 +16,7 @@ use crate::domain::secret::{Redactor, Secret};
 use crate::target::address;
 use crate::target::contract::{Built, Made, Target, Workshop};
 use crate::template::escape::Escape;
-use crate::template::library::{Builtin, Template, Wording};
+use crate::template::library::{Builtin, Language, Template, Wording};
 use crate::template::severity::Severity;
 
 /// The parts of a target in the making.
@@ -134,6 +134,12 @@ impl<'a> Bench<'a> {
         Some(secret)
     }
 
+    /// Secrets of which any holds, so that one can be rotated.
+    pub fn secret_list(&mut self, field: &str, list: &[At<Secret>], cure: &str) -> Vec<Secret> {
+        let each = list.iter().enumerate();
+        each.filter_map(|(index, at)| self.secret(&format!("{field}[{index}]"), Some(at), cure)).collect()
+    }
+
     /// A severity, in any word that is known for one; `usual` where the operator gives none.
     pub fn severity(&mut self, field: &str, at: Option<&At<String>>, usual: Severity) -> Severity {
         let Some(at) = at else { return usual };
@@ -164,8 +170,19 @@ impl<'a> Bench<'a> {
 
     /// Compiles a field that has wording of ours.
     pub fn wording(&mut self, field: &str, inline: Option<&At<String>>, escape: Escape) -> Option<Wording> {
+        self.wording_in(self.workshop.templates.language(), field, inline, escape)
+    }
+
+    /// The same, ours being in that language.
+    pub fn wording_in(
+        &mut self,
+        language: Language,
+        field: &str,
+        inline: Option<&At<String>>,
+        escape: Escape,
+    ) -> Option<Wording> {
         let builtin = self.wordings.iter().find(|builtin| builtin.field == field)?;
-        let made = self.workshop.templates.wording(builtin, inline, escape);
+        let made = self.workshop.templates.wording_in(language, builtin, inline, escape);
         let path = self.path(field);
         self.keep(made.map_err(|problem| Problem { path, ..problem }))
     }

@@ -4,18 +4,47 @@
 //! row in [`KINDS`], a folder under `templates/`, a folder of cases under `tests/targets/`.
 
 pub mod address;
+pub mod awx;
 pub mod bench;
+pub mod bk_job;
 pub mod console;
 pub mod contract;
+pub mod dingtalk;
+pub mod feishu;
+pub mod jenkins;
+pub mod job;
+pub mod opsgenie;
 pub mod pagerduty;
+pub mod pagerduty_rest;
+pub mod robot;
+pub mod run;
+pub mod rundeck;
 pub mod slack;
+pub mod twilio;
 pub mod verdict;
 pub mod webhook;
+pub mod wecom;
 
 use crate::target::contract::Kind;
 
 /// Every kind, in the order of the documentation.
-pub static KINDS: &[&Kind] = &[&pagerduty::KIND, &slack::KIND, &webhook::KIND, &console::KIND];
+pub static KINDS: &[&Kind] = &[
+    &pagerduty::KIND,
+    &pagerduty_rest::KIND,
+    &opsgenie::KIND,
+    &slack::KIND,
+    &twilio::KIND,
+    &dingtalk::KIND,
+    &feishu::KIND,
+    &wecom::KIND,
+    &job::KIND,
+    &rundeck::KIND,
+    &awx::KIND,
+    &jenkins::KIND,
+    &bk_job::KIND,
+    &webhook::KIND,
+    &console::KIND,
+];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {
