@@ -208,6 +208,8 @@ fn at_most(what: &'static str, found: usize, limit: usize) -> Result<(), BodyErr
 
 /// How much of a too large body is drained, as a multiple of the limit.
 const DRAIN_FACTOR: usize = 2;
+/// How long a body is drained for which there was no room.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 async fn collect<B: Body<Data = Bytes>>(
     body: B,
@@ -227,17 +229,23 @@ async fn collect<B: Body<Data = Bytes>>(
     let mut allowed = bounds.time.min(GRACE);
     let mut timer = pin!(tokio::time::sleep(allowed));
     let began = timer.deadline() - allowed;
+    let mut refused = None;
     loop {
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
-            () = timer.as_mut() => return Err(BodyError::TooSlow { after: allowed }),
+            () = timer.as_mut() => {
+                return Err(refused.unwrap_or(BodyError::TooSlow { after: allowed }));
+            }
         };
         let Some(frame) = frame else { break };
         let Ok(chunk) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         seen = seen.saturating_add(chunk.len());
         if seen > drain_limit {
             break;
+        }
+        if refused.is_some() {
+            continue;
         }
         let earned = GRACE + Duration::from_secs(seen as u64) / LEAST_SPEED;
         if allowed < bounds.time {
@@ -249,7 +257,14 @@ async fn collect<B: Body<Data = Bytes>>(
             held.shrink_to(0);
             continue;
         }
-        held.grow(chunk.len())?;
+        if let Err(no_room) = held.grow(chunk.len()) {
+            // A little of the rest is read and thrown away, so that the sender gets to read why.
+            refused = Some(BodyError::from(no_room));
+            timer.as_mut().set(tokio::time::sleep(DRAIN_TIME));
+            (first, all) = (Bytes::new(), Vec::new());
+            held.shrink_to(0);
+            continue;
+        }
         if first.is_empty() && all.is_empty() {
             // Most bodies come in one piece, which then is not copied.
             first = chunk;
@@ -261,6 +276,9 @@ async fn collect<B: Body<Data = Bytes>>(
             }
             all.extend_from_slice(&chunk);
         }
+    }
+    if let Some(refused) = refused {
+        return Err(refused);
     }
     if seen > limit {
         return Err(BodyError::TooLarge { limit });
