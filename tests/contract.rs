@@ -322,12 +322,39 @@ fn a_broken_template_never_swallows_a_message() {
             "summary",
             "routing_key: R0000000000000000000000000000001\nsummary: '{{commonLabels.nope}}'",
         ),
+        (
+            "pagerduty_rest",
+            "title",
+            "api_key: k\nfrom: a@b.example\nservice_id: P1\ntitle: '{{commonLabels.nope}}'",
+        ),
+        ("opsgenie", "message", "api_key: k\nmessage: '{{commonLabels.nope}}'"),
+        (
+            "twilio",
+            "body",
+            "mode: sms\naccount_sid: AC1\nauth_token: k\nfrom: ops\nto: ['+15550101']\nbody: '{{commonLabels.nope}}'",
+        ),
         ("webhook", "body", "url: https://example.com\nbody: '{{commonLabels.nope}}'"),
         ("slack", "header", "bot_token: xoxb-1\nchannel: '#ops'\nheader: '{{commonLabels.nope}}'"),
         ("dingtalk", "text", "access_token: x\ntext: '{{commonLabels.nope}}'"),
         ("feishu", "title", "token: x\ntitle: '{{commonLabels.nope}}'"),
         ("wecom", "text", "key: x\ntext: '{{commonLabels.nope}}'"),
         ("console", "text", "text: '{{commonLabels.nope}}'"),
+        ("ticket", "subject", "base_url: https://example.com\napi_key: k\nsubject: '{{commonLabels.nope}}'"),
+        (
+            "jira",
+            "description",
+            "base_url: https://example.com\ntoken: t\nproject: P\nreopen: never\ndescription: '{{commonLabels.nope}}'",
+        ),
+        (
+            "zendesk",
+            "subject",
+            "base_url: https://example.com\nemail: e\napi_token: t\nreopen: never\nsubject: '{{commonLabels.nope}}'",
+        ),
+        (
+            "servicenow",
+            "short_description",
+            "base_url: https://example.com\ntoken: t\nreopen: never\nshort_description: '{{commonLabels.nope}}'",
+        ),
     ] {
         let kind = find(kind).expect("a kind");
         let target = build(kind, broken, Language::Zh).expect("it parses").target;

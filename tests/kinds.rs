@@ -12,6 +12,8 @@ mod bk_job;
 mod console;
 #[path = "kinds/jenkins.rs"]
 mod jenkins;
+#[path = "kinds/jira.rs"]
+mod jira;
 #[path = "kinds/job.rs"]
 mod job;
 #[path = "kinds/opsgenie.rs"]
@@ -22,9 +24,15 @@ mod pagerduty_rest;
 mod robots;
 #[path = "kinds/rundeck.rs"]
 mod rundeck;
+#[path = "kinds/servicenow.rs"]
+mod servicenow;
 #[path = "kinds/slack.rs"]
 mod slack;
+#[path = "kinds/ticket.rs"]
+mod ticket;
 #[path = "kinds/twilio.rs"]
 mod twilio;
 #[path = "kinds/webhook.rs"]
 mod webhook;
+#[path = "kinds/zendesk.rs"]
+mod zendesk;

@@ -82,6 +82,7 @@ fn rule(
         }
     };
     problems.extend(made.warnings);
+    let digest = pacing::folded(digest, common.digest.as_ref(), &*made.target, path, problems);
     Some(TargetRule {
         name: Arc::from(common.name.value.as_str()),
         kind: kind.name,

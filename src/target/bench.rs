@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
 
-use crate::document::node::At;
+use crate::document::node::{At, Node};
 use crate::document::read::read;
 use crate::domain::exchange::HeaderText;
 use crate::domain::problem::Problem;
@@ -38,6 +38,13 @@ impl<'a> Bench<'a> {
     /// The settings in the kind's own shape; what cannot be read is a problem each and left out.
     pub fn settings<S: DeserializeOwned>(&mut self) -> Option<S> {
         let read = read::<S>(self.workshop.settings, self.workshop.path);
+        self.problems.extend(read.problems);
+        read.value
+    }
+
+    /// A part of the settings that may have several shapes, in one of them.
+    pub fn part<S: DeserializeOwned>(&mut self, node: &Node, field: &str) -> Option<S> {
+        let read = read::<S>(node, &self.path(field));
         self.problems.extend(read.problems);
         read.value
     }

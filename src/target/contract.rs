@@ -48,6 +48,12 @@ pub trait Target: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Whether several messages may be told by one call, as this target is set up. Not where what
+    /// comes back, or goes on afterwards, is about a single problem (a key pressed on the phone).
+    fn folds(&self) -> bool {
+        true
+    }
+
     /// Whether this target shows a state that a person set right there (a Slack message that is to
     /// read "acknowledged by …"), so that it must hear of it too.
     fn mirrors(&self) -> bool {

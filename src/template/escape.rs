@@ -22,12 +22,22 @@ pub enum Escape {
     Url,
     /// Markdown of chat robots: no value can become a tag, a mention, a link or an image.
     Markdown,
+    /// The small Markdown in which texts of tickets are written (`target/desk/prose.rs`).
+    Prose,
 }
 
 impl Escape {
     /// All of them; `ALL[escape as usize]` is `escape`.
-    pub const ALL: [Escape; 7] =
-        [Escape::None, Escape::Json, Escape::Mrkdwn, Escape::Xml, Escape::Jql, Escape::Url, Escape::Markdown];
+    pub const ALL: [Escape; 8] = [
+        Escape::None,
+        Escape::Json,
+        Escape::Mrkdwn,
+        Escape::Xml,
+        Escape::Jql,
+        Escape::Url,
+        Escape::Markdown,
+        Escape::Prose,
+    ];
 
     /// The value as it has to be written there.
     pub fn apply(self, text: &str) -> Cow<'_, str> {
@@ -53,6 +63,7 @@ impl Escape {
                 replaced(text, |c| !kept(c), percent)
             }
             Escape::Markdown => parted(text),
+            Escape::Prose => prose(text),
         }
     }
 }
@@ -121,6 +132,30 @@ fn parted(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A backslash before what has a meaning there, and before the end of a line: it stays in the
+/// paragraph, the point or the bold stretch around it. Empty lines are left out.
+fn prose(text: &str) -> Cow<'_, str> {
+    let is_special = |c: char| matches!(c, '\\' | '*' | '`' | '[' | ']' | '(' | ')' | '#' | '-');
+    if !text.contains(|c: char| is_special(c) || c.is_control()) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in lines {
+        if !out.is_empty() {
+            out.push_str("\\\n");
+        }
+        for c in line.chars() {
+            match c {
+                c if is_special(c) => out.extend(['\\', c]),
+                c if c.is_control() => out.push(' '),
+                c => out.push(c),
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn percent(c: char, out: &mut String) {
     let mut bytes = [0; 4];
     for byte in c.encode_utf8(&mut bytes).bytes() {
@@ -150,6 +185,8 @@ mod tests {
                 "rate(x[5m]) < 3 && y <= 2 [::1]:9100 *",
                 "rate(x[5m]) < 3 && y <= 2 [::1]:9100 *",
             ),
+            (Escape::Prose, "# **a** [b](c)", "\\# \\*\\*a\\*\\* \\[b\\]\\(c\\)"),
+            (Escape::Prose, "one\r\n\n  - two\t<b> \\", "one\\\n\\- two <b> \\\\"),
         ];
         for (escape, text, expected) in table {
             assert_eq!(escape.apply(text), expected, "{escape:?} of {text:?}");

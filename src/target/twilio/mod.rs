@@ -136,6 +136,11 @@ impl Target for Twilio {
         self.mode == Mode::Call || action != Action::Acknowledge
     }
 
+    /// A key that is pressed is about one problem, and who has got a text is remembered for one.
+    fn folds(&self) -> bool {
+        self.mode == Mode::Sms && self.to.len() == 1
+    }
+
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         if self.callback_url.is_none() {
             return Err(Refusal::NotSetUp("server.external_url, and the auth_token of the target"));
@@ -153,9 +158,12 @@ impl Target for Twilio {
         self.secrets.iter().collect()
     }
 
-    /// The first number, shortened: what is spent on a target is counted there.
+    /// A single number, shortened. Several are paced, and counted against a quota, together.
     fn pace_key(&self, _message: &Message) -> Option<String> {
-        self.to.first().map(|number| shortened(number.as_str()))
+        match self.to.as_slice() {
+            [number] => Some(shortened(number.as_str())),
+            _ => None,
+        }
     }
 }
 
