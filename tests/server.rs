@@ -19,7 +19,8 @@ use alert_relay::auth::check::Auth;
 use alert_relay::metrics::Metrics;
 use alert_relay::server::accept::{Limits, Peer, serve};
 use alert_relay::server::answer::{Answer, ProblemDetails, json};
-use alert_relay::server::body::{Encoding, read_body};
+use alert_relay::server::body::{Bounds, Encoding, read_within};
+use alert_relay::server::budget::Budget;
 use alert_relay::server::paths::{ENDPOINTS, Endpoint, Paths};
 use alert_relay::server::probes::{self, Readiness};
 use hyper::body::Incoming;
@@ -109,7 +110,10 @@ async fn answer(
         }
         _ => {
             let read = match Encoding::of(&head.headers) {
-                Ok(encoding) => read_body(body, encoding, BODY_LIMIT, BODY_TIME).await,
+                Ok(encoding) => {
+                    let bounds = Bounds { bytes: BODY_LIMIT, time: BODY_TIME };
+                    read_within(body, encoding, bounds, &mut Budget::new(1 << 20).held()).await
+                }
                 Err(error) => Err(error),
             };
             if found.param("source") == "slow" {

@@ -15,7 +15,7 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 use crate::server::answer::ProblemDetails;
-use crate::server::budget::{Budget, Held, NoRoom, objects, values};
+use crate::server::budget::{Held, NoRoom, objects, values};
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,23 +150,6 @@ const LEAST_SPEED: u32 = 500;
 const BYTES_AN_ALERT: usize = 400;
 const BYTES_AN_OBJECT: usize = 128;
 const BYTES_A_VALUE: usize = 8;
-
-/// Reads a small body to its end, outside of any budget.
-///
-/// # Errors
-/// As [`read_within`].
-pub async fn read_body<B>(
-    body: B,
-    encoding: Encoding,
-    limit: usize,
-    deadline: Duration,
-) -> Result<Bytes, BodyError>
-where
-    B: Body<Data = Bytes>,
-{
-    let bounds = Bounds { bytes: limit, time: deadline };
-    read_within(body, encoding, bounds, &mut Budget::new(usize::MAX).held()).await
-}
 
 /// Reads a body to its end. What it takes of the budget is in `held`, to be dropped with the body.
 ///
@@ -321,6 +304,7 @@ mod tests {
     use hyper::body::Frame;
 
     use super::*;
+    use crate::server::budget::Budget;
 
     /// A body that comes in these pieces and does not announce its length.
     struct Pieces(VecDeque<&'static str>);
@@ -344,7 +328,8 @@ mod tests {
     }
 
     async fn read(bytes: Vec<u8>, encoding: Encoding, limit: usize) -> Result<Bytes, BodyError> {
-        read_body(Full::new(Bytes::from(bytes)), encoding, limit, Duration::from_secs(5)).await
+        let bounds = Bounds { bytes: limit, time: GRACE };
+        read_within(Full::new(Bytes::from(bytes)), encoding, bounds, &mut Budget::new(1 << 30).held()).await
     }
 
     #[tokio::test]
@@ -361,7 +346,8 @@ mod tests {
     async fn pieces_are_put_together_in_order() {
         let read = async |pieces: &[&'static str], limit: usize| {
             let body = Pieces(pieces.iter().copied().collect());
-            read_body(body, Encoding::Identity, limit, Duration::from_secs(5)).await
+            let bounds = Bounds { bytes: limit, time: GRACE };
+            read_within(body, Encoding::Identity, bounds, &mut Budget::new(1 << 30).held()).await
         };
         assert_eq!(read(&[], 9).await.unwrap(), "");
         assert_eq!(read(&["", "abc", "", "d", "efghi"], 9).await.unwrap(), "abcdefghi");
