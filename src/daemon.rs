@@ -2,9 +2,13 @@
 //!
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
+mod descriptors;
+mod upkeep;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,25 +34,20 @@ use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
+use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
-use crate::store::boundary::Retention;
+use crate::store::boundary::StoreError;
 use crate::store::handle::{self, Closing, Store};
 use crate::store::schedule::Caps;
 
-/// Pause between rounds of forgetting what is past its retention.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// Rows of one step of forgetting; a step takes some ten milliseconds of the writer.
-const PRUNE_ROWS: u32 = 500;
-/// Closed lanes are remembered this long, so that a late peer cannot open them again.
-const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
-
+/// Pause before a store on a full disk is tried again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
-
 /// Time for the last commit when the relay stops.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
 /// Events that are looked through at the start for alerts that inhibit others, and how old they
@@ -99,10 +98,11 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let listener = listen(base.listen).await?;
     let admin_listener = listen_for_admins(&base).await?;
-    let (store, closing) = open(&base.store, &clock, &metrics)?;
+    let (store, closing) = open_store(&base, &clock, &metrics).await?;
     let client = Client::new(calls).map_err(failed)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(failed)?);
     let (voice, ear) = Voice::new();
+    let own_voice = voice.clone();
     let purse = Purse::new(store.clone());
     let courier = Courier { client, clock: Arc::clone(&clock), printer, voice, purse };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
@@ -121,26 +121,26 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
         active: Mutex::new(active),
         expiries: Mutex::new(expiries),
         beats: Mutex::default(),
+        ahead: Default::default(),
         notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
         admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
+        budget: Budget::new(base.body_budget),
+        complained: AtomicI64::new(0),
         body_time: base.body_timeout,
         reload: Arc::clone(&reload),
         sources: Mutex::default(),
         paths: App::paths().map_err(failed)?,
     });
-    let limits = Limits {
-        header_time: base.header_timeout,
-        connections: base.connections,
-        drain_time: base.drain,
-        ..Limits::default()
-    };
+    let limits = limits(&base);
     let address = listener.local_addr().map_err(failed)?;
     let first = if admin_listener.is_some() { Door::Senders } else { Door::Whole };
     let mut doors = vec![open_door(first, listener, &app, limits, &stop)];
     doors.extend(admin_listener.map(|listener| open_door(Door::Admin, listener, &app, limits, &stop)));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
-    let pruning = tokio::spawn(prune(store.clone(), fleet.books().clone(), Arc::clone(&clock), stop.clone()));
+    let books = fleet.books().clone();
+    let pruning = tokio::spawn(upkeep::prune(store.clone(), books, Arc::clone(&clock), stop.clone()));
+    let watching = tokio::spawn(upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, stop.clone()));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
 
     wait_for_signals(reload).await.map_err(failed)?;
@@ -149,7 +149,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning] {
+    for task in [own, pruning, watching] {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;
@@ -158,6 +158,54 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn limits(base: &Base) -> Limits {
+    Limits {
+        header_time: base.header_timeout,
+        connections: descriptors::connections(base.connections),
+        drain_time: base.drain,
+        ..Limits::default()
+    }
+}
+
+/// Opens the store. On a disk so full that not even that works it waits for room: senders wait at
+/// the door meanwhile, and come again.
+async fn open_store(
+    base: &Base,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> Result<(Store, Closing), Failed> {
+    let mut told = false;
+    loop {
+        let counted = metrics.clone();
+        let on_commit =
+            Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
+        let folder = base.store.display();
+        match handle::open_embedded(&base.store, Caps::default(), Arc::clone(clock), on_commit) {
+            Ok((store, closing, found)) => {
+                store.set_limits(base.store_wait, base.keep_free);
+                if let Err(error) = store.disk().look(0) {
+                    tracing::warn!(%error, "the room on the disk is not known");
+                }
+                if found.perhaps_sent > 0 {
+                    tracing::warn!(
+                        "the last run did not end cleanly: what was being sent then counts as perhaps sent"
+                    );
+                }
+                return Ok((store, closing));
+            }
+            Err(StoreError::DiskFull) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(
+                        "the store in {folder} cannot be opened, because its disk is full; nothing can be taken in or delivered before there is room"
+                    );
+                }
+                tokio::time::sleep(FULL_PAUSE).await;
+            }
+            Err(error) => return Err(failed(format!("the store in {folder} cannot be opened: {error}"))),
+        }
+    }
 }
 
 /// The alerts that inhibit others, and those that end by themselves, as the last run knew them.
@@ -176,19 +224,6 @@ async fn remembered(store: &Store, books: &Rulebooks, now: Timestamp) -> (Active
         Err(error) => tracing::warn!(%error, "what was known before the start could not be read"),
     }
     (active, expiries)
-}
-
-fn open(folder: &Path, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<(Store, Closing), Failed> {
-    let counted = metrics.clone();
-    let on_commit = Box::new(move |took, operations| counted.committed(operations, took));
-    let (store, closing, found) =
-        handle::open_embedded(folder, Caps::default(), Arc::clone(clock), on_commit).map_err(|error| {
-            failed(format!("the store in {} cannot be opened: {error}", folder.display()))
-        })?;
-    if found.perhaps_sent > 0 {
-        tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
-    }
-    Ok((store, closing))
 }
 
 fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {
@@ -273,32 +308,6 @@ fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn C
         tracing::info!("the configuration was reloaded");
         Ok(())
     })
-}
-
-async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let mut pause = PRUNE_EVERY;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        let now = clock.now();
-        let before = |age: Duration| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
-        let retention = Retention {
-            events_before: before(books.current().keep_events),
-            lanes_before: before(KEEP_LANES),
-            rows_max: PRUNE_ROWS,
-        };
-        pause = match store.prune(retention).await {
-            // There is more: go on soon, but let intake breathe between the steps.
-            Ok(rows) if rows >= PRUNE_ROWS => Duration::from_millis(100),
-            Ok(_) => PRUNE_EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "old events could not be removed; trying again");
-                PRUNE_EVERY
-            }
-        };
-    }
 }
 
 /// Dice of the operating system.

@@ -23,9 +23,9 @@ use crate::domain::delivery::State;
 use crate::domain::signal::Event;
 
 use self::series::{
-    OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome,
-    TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets, operation_buckets,
-    target_state,
+    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
+    TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets,
+    operation_buckets, target_state,
 };
 use self::table::{METRICS, PREFIX};
 
@@ -78,6 +78,7 @@ struct Inner {
     events: Counters<SourceResult>,
     alerts: Counters<SourceStatus>,
     quarantined: Counters<OfSource>,
+    refusals: Counters<OfReason>,
     deliveries: Counters<TargetState>,
     attempts: Counters<TargetOutcome>,
     deferrals: Counters<TargetReason>,
@@ -90,6 +91,8 @@ struct Inner {
     concurrency: Family<OfTarget, Gauge>,
     commit_duration: Histogram,
     commit_operations: Histogram,
+    disk_free: Gauge,
+    store_used: Gauge,
     connections: Gauge,
     requests: Counters<PathCode>,
     reload_successful: Gauge,
@@ -107,6 +110,7 @@ impl Metrics {
             events: register(r, "events_received_total", Family::default()),
             alerts: register(r, "alerts_received_total", Family::default()),
             quarantined: register(r, "quarantined_total", Family::default()),
+            refusals: register(r, "intake_refused_total", Family::default()),
             deliveries: register(r, "deliveries_total", Family::default()),
             attempts: register(r, "attempts_total", Family::default()),
             deferrals: register(r, "deferrals_total", Family::default()),
@@ -119,6 +123,8 @@ impl Metrics {
             concurrency: register(r, "target_concurrency", Family::default()),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
+            disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
+            store_used: register(r, "store_used_bytes", Gauge::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
@@ -126,6 +132,9 @@ impl Metrics {
             registry: Registry::default(),
         };
         inner.registry = registry;
+        for reason in REFUSALS {
+            inner.refusals.get_or_create_owned(&OfReason { reason });
+        }
         Metrics(Arc::new(inner))
     }
 
@@ -189,6 +198,18 @@ impl Metrics {
         self.0.commit_operations.observe(operations as f64);
     }
 
+    /// A call was answered with 503 for this reason: one of [`REFUSALS`].
+    pub fn intake_refused(&self, reason: &'static str) {
+        self.0.refusals.get_or_create(&OfReason { reason }).inc();
+    }
+
+    /// Bytes that are free on the disk of the store, and that its rows take.
+    pub fn disk_seen(&self, free: u64, used: u64) {
+        let whole = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.0.disk_free.set(whole(free));
+        self.0.store_used.set(whole(used));
+    }
+
     /// A connection came in; it counts until the guard is dropped.
     pub fn connection_opened(&self) -> OpenConnection {
         self.0.connections.inc();
@@ -244,6 +265,10 @@ impl SourceMetrics {
         self.quarantined.inc();
     }
 }
+
+/// Why calls are answered with 503: the store would take too long, the disk is low or full, bodies
+/// take all the memory that they may, the sender is too slow, the store has other trouble.
+pub const REFUSALS: [&str; 6] = ["busy", "disk_low", "disk_full", "memory", "slow", "store"];
 
 /// The words of `Outcome::word`.
 const OUTCOMES: [&str; 5] = ["delivered", "retry", "hold", "rejected", "unknown"];

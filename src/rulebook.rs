@@ -76,6 +76,10 @@ pub struct Rulebook {
     pub body_limit: usize,
     /// How long finished events are kept.
     pub keep_events: Duration,
+    /// How long it is kept what people ordered.
+    pub keep_audit: Duration,
+    /// Bytes of the store beyond which the oldest that is over goes first, whatever its age.
+    pub disk_limit: u64,
 }
 
 /// An alert that must keep coming; when it does not, that is an alert.

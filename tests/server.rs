@@ -19,7 +19,8 @@ use alert_relay::auth::check::Auth;
 use alert_relay::metrics::Metrics;
 use alert_relay::server::accept::{Limits, Peer, serve};
 use alert_relay::server::answer::{Answer, ProblemDetails, json};
-use alert_relay::server::body::{Encoding, read_body};
+use alert_relay::server::body::{Bounds, Encoding, read_within};
+use alert_relay::server::budget::Budget;
 use alert_relay::server::paths::{ENDPOINTS, Endpoint, Paths};
 use alert_relay::server::probes::{self, Readiness};
 use hyper::body::Incoming;
@@ -79,6 +80,7 @@ fn limits() -> Limits {
     Limits {
         header_time: Duration::from_millis(300),
         header_bytes: 2048,
+        buffer_bytes: 8192,
         connections: 8,
         drain_time: Duration::from_millis(500),
     }
@@ -108,7 +110,10 @@ async fn answer(
         }
         _ => {
             let read = match Encoding::of(&head.headers) {
-                Ok(encoding) => read_body(body, encoding, BODY_LIMIT, BODY_TIME).await,
+                Ok(encoding) => {
+                    let bounds = Bounds { bytes: BODY_LIMIT, time: BODY_TIME };
+                    read_within(body, encoding, bounds, &mut Budget::new(1 << 20).held()).await
+                }
                 Err(error) => Err(error),
             };
             if found.param("source") == "slow" {
@@ -215,7 +220,7 @@ async fn a_body_that_comes_too_slowly_is_to_be_sent_again() {
     let heard = relay.ask("POST /hooks/prod HTTP/1.1\r\nhost: relay\r\ncontent-length: 9\r\n\r\nabc").await;
     assert_eq!(status_of(&heard), "503", "{heard}");
     assert_eq!(header_of(&heard, "retry-after"), Some("1"));
-    assert_eq!(problem_of(&heard)["detail"], "the body did not arrive within 300ms");
+    assert_eq!(problem_of(&heard)["detail"], "the body did not arrive in time: its sender had 300ms");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ mod ground;
 mod intake;
 #[path = "store/orders.rs"]
 mod orders;
+#[path = "store/pruning.rs"]
+mod pruning;
 #[path = "store/quotas.rs"]
 mod quotas;
 #[path = "store/settling.rs"]

@@ -19,6 +19,7 @@ use crate::config::file::File;
 use crate::config::load::{in_order, load};
 use crate::config::secrets::World;
 use crate::config::server::{AdminFile, ServerFile};
+use crate::config::units::Size;
 use crate::document::nearest;
 use crate::document::node::At;
 use crate::domain::problem::{Place, Problem, Severity};
@@ -37,6 +38,12 @@ pub struct Base {
     pub admin_tokens: Vec<Secret>,
     /// Folder of the embedded store.
     pub store: PathBuf,
+    /// Bytes of its disk that are left free.
+    pub keep_free: u64,
+    /// How long a call may have to wait for the store.
+    pub store_wait: Duration,
+    /// Bytes that all bodies together may take in memory.
+    pub body_budget: usize,
     /// Connections at once.
     pub connections: usize,
     /// Time for what is under way when the relay stops.
@@ -123,6 +130,8 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         dedup_window: file.server.dedup_window.0,
         body_limit: usize::try_from(file.server.body_limit.0).unwrap_or(usize::MAX),
         keep_events: file.retention.events.0.max(file.retention.deliveries.0),
+        keep_audit: file.retention.incidents.0.max(file.retention.events.0),
+        disk_limit: file.retention.disk_limit.0,
     };
     Some((rulebook, base))
 }
@@ -209,11 +218,20 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
             .map(|admin| admin.tokens.iter().map(|t| t.value.clone()).collect())
             .unwrap_or_default(),
         store: file.store.folder().to_owned(),
+        keep_free: file.store.keep_free.0,
+        store_wait: server.store_wait.0,
+        body_budget: body_budget(server),
         connections: server.connections.max(1) as usize,
         drain: server.drain.0,
         header_timeout: server.header_timeout.0,
         body_timeout: server.body_timeout.0,
     }
+}
+
+/// At least one body of the largest size fits, packed and unpacked, beside what is left to small ones.
+fn body_budget(server: &ServerFile) -> usize {
+    let bytes = |size: Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+    bytes(server.body_budget).max(bytes(server.body_limit).saturating_mul(3))
 }
 
 /// Names of one sort: each may stand once.

@@ -15,6 +15,13 @@ use crate::domain::secret::Secret;
 pub const LISTEN: Listen = Listen(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9095));
 /// Largest body taken in. Alertmanager's are far smaller; Guance's with long messages come near 1 MiB.
 pub const BODY_LIMIT: Size = Size(4 << 20);
+/// What the bodies that are being read may take in memory, over all connections; and once more what
+/// is being understood and kept.
+pub const BODY_BUDGET: Size = Size(64 << 20);
+/// How long a call may wait for the store before calls are turned away.
+pub const STORE_WAIT: Duration = Duration::from_secs(1);
+/// Room on the disk below which no more calls are taken in.
+pub const KEEP_FREE: Size = Size(64 << 20);
 /// How long an identical body counts as the same call said twice (two Alertmanagers, a repeat).
 pub const DEDUP_WINDOW: Duration = Duration::from_secs(60);
 /// Connections at once.
@@ -44,6 +51,11 @@ pub struct ServerFile {
     pub admin: Option<AdminFile>,
     /// Largest body taken in, unpacked.
     pub body_limit: Size,
+    /// What the bodies being read may take in memory, over all connections; what does not fit is
+    /// answered with 503.
+    pub body_budget: Size,
+    /// How long a call may have to wait for the store; beyond it calls are answered with 503.
+    pub store_wait: Duration,
     /// How people and vendors reach the relay, as in `https://relay.example.com`: for links in
     /// messages, and the URL that vendors sign. May be empty.
     pub external_url: At<String>,
@@ -65,6 +77,8 @@ impl Default for ServerFile {
             listen: At { value: LISTEN, place: Default::default() },
             admin: None,
             body_limit: BODY_LIMIT,
+            body_budget: BODY_BUDGET,
+            store_wait: STORE_WAIT,
             external_url: At::default(),
             dedup_window: DEDUP_WINDOW,
             connections: CONNECTIONS,
@@ -119,13 +133,22 @@ impl<'de> Deserialize<'de> for Listen {
 }
 
 /// `store`: where accepted alerts are kept. One of the two keys; left out: `path` with its default.
-#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreFile {
     /// Folder of the embedded store.
     pub path: Option<At<PathBuf>>,
+    /// Room on its disk that is left free: with less no more calls are taken in, so that what is
+    /// owed can still be delivered. 0: down to the last byte.
+    pub keep_free: Size,
     /// Connection string of a PostgreSQL server, for several relays that share the work.
     pub postgres: Option<At<Secret>>,
+}
+
+impl Default for StoreFile {
+    fn default() -> StoreFile {
+        StoreFile { path: None, keep_free: KEEP_FREE, postgres: None }
+    }
 }
 
 impl StoreFile {
@@ -175,7 +198,7 @@ pub struct RetentionFile {
     pub events: Duration,
     /// Deliveries that ended, with their attempts.
     pub deliveries: Duration,
-    /// Incidents and their time lines.
+    /// What people ordered (the audit), and incidents with their time lines.
     pub incidents: Duration,
     /// Size of the store at which the oldest that is over goes first, whatever its age.
     pub disk_limit: Size,

@@ -29,6 +29,12 @@ pub const METRICS: &[MetricDoc] = &[
     row("alert_relay_alerts_received_total", "counter", &["source", "status"], "Alerts in accepted events"),
     row("alert_relay_quarantined_total", "counter", &["source"], "Unreadable bodies put aside"),
     row(
+        "alert_relay_intake_refused_total",
+        "counter",
+        &["reason"],
+        "Calls answered with 503, by reason: busy (the store would take too long), disk_low, disk_full, memory (of bodies), slow (sender), store",
+    ),
+    row(
         "alert_relay_deliveries_total",
         "counter",
         &["target", "kind", "state"],
@@ -80,6 +86,13 @@ pub const METRICS: &[MetricDoc] = &[
     ),
     row("alert_relay_store_commit_seconds", "histogram", &[], "How long a commit took, sync included"),
     row("alert_relay_store_commit_operations", "histogram", &[], "Operations made durable by one commit"),
+    row("alert_relay_store_disk_free_bytes", "gauge", &[], "Room on the disk of the store"),
+    row(
+        "alert_relay_store_used_bytes",
+        "gauge",
+        &[],
+        "What the rows of the store take; its file may be larger",
+    ),
     row("alert_relay_http_connections", "gauge", &[], "Open connections to the relay"),
     row(
         "alert_relay_http_requests_total",

@@ -42,6 +42,8 @@ pub struct Limits {
     pub header_time: Duration,
     /// Bytes of the request line and headers together.
     pub header_bytes: usize,
+    /// Bytes that a connection may hold of what has been sent and not been asked for yet.
+    pub buffer_bytes: usize,
     /// Connections at the same time.
     pub connections: usize,
     /// How long requests in flight may take after the order to stop.
@@ -53,6 +55,7 @@ impl Default for Limits {
         Limits {
             header_time: Duration::from_secs(10),
             header_bytes: 16 * 1024,
+            buffer_bytes: 32 * 1024,
             connections: 1024,
             drain_time: Duration::from_secs(10),
         }
@@ -142,6 +145,7 @@ impl Connection {
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.limits.header_time)
                 .max_header_size(self.limits.header_bytes)
+                .max_buf_size(self.limits.buffer_bytes)
                 .serve_connection(TokioIo::new(self.stream), service)
         );
         let ended = tokio::select! {

@@ -13,6 +13,16 @@ use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
 use crate::server::{admin, callbacks, intake};
 
+/// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
+fn readiness(state: &State) -> Readiness {
+    match state.store.disk().is_low() {
+        false => Readiness::Ready,
+        true => Readiness::NotReady(
+            "the disk is nearly full: calls are answered with 503 until there is room (store.keep_free); what is owed is delivered".to_owned(),
+        ),
+    }
+}
+
 /// What every request may need. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<State>);
@@ -62,7 +72,7 @@ impl App {
             }
             Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
             Endpoint::Healthy => probes::healthy(),
-            Endpoint::Ready => probes::ready(&Readiness::Ready),
+            Endpoint::Ready => probes::ready(&readiness(&self.0)),
             Endpoint::Metrics => {
                 self.0.fleet.count_backlog().await;
                 probes::metrics(&self.0.metrics)

@@ -16,7 +16,7 @@ use crate::domain::secret::Redactor;
 use crate::domain::signal::{Event, Signal};
 use crate::rulebook::Rulebook;
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::body::{Encoding, read_body};
+use crate::server::body::{Bounds, Encoding, read_within};
 use crate::server::ordering::{plain, stumbled};
 use crate::server::query::{Query, Refusal};
 use crate::server::state::{Head, State, unavailable};
@@ -45,7 +45,10 @@ pub(super) async fn answer(app: &State, head: &Head<'_>, name: &str, uri: &Uri, 
         return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
     };
     let body = match Encoding::of(head.headers) {
-        Ok(encoding) => read_body(body, encoding, BODY_MAX, BODY_TIME).await,
+        Ok(encoding) => {
+            let bounds = Bounds { bytes: BODY_MAX, time: BODY_TIME };
+            read_within(body, encoding, bounds, &mut app.budget.held()).await
+        }
         Err(error) => Err(error),
     };
     let body = match body {

@@ -5,6 +5,7 @@
 //! quarantine.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
@@ -17,9 +18,10 @@ use crate::metrics::{Intake, SourceMetrics};
 use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::body::{BodyError, Encoding, read_body};
+use crate::server::body::{BodyError, Bounds, Encoding, alerts_in_bounds, read_within};
+use crate::server::budget::{Held, Turn};
 use crate::server::sns::Denied;
-use crate::server::state::{Head, State, unavailable};
+use crate::server::state::{Head, State, unavailable, unavailable_for};
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
 
@@ -101,11 +103,15 @@ type Refusal = Box<Answer>;
 
 impl Call<'_> {
     async fn take(&self, token: Option<&str>, body: Incoming) -> Result<Kept, Refusal> {
-        let body = self.admitted(token, body).await?;
+        // What the body takes in memory is held until the answer is found.
+        let mut held = self.app.budget.held();
+        let (body, _turn) = self.admitted(token, body, &mut held).await?;
         let headers = plain(self.head.headers);
         let arrival = Arrival { source: self.name, headers: &headers, body: &body, at: self.head.now };
         match self.rule.source.read(&arrival) {
             Ok(mut reading) => {
+                let alerts = reading.groups.iter().map(|group| group.alerts.len()).sum();
+                alerts_in_bounds(alerts, self.book.body_limit).map_err(|error| self.not_read(error))?;
                 let unconfirmed = self.confirmed(&mut reading).await.err();
                 let kept = self.keep(reading, body).await?;
                 unconfirmed.map_or(Ok(kept), |why| Err(Box::new(unavailable(why))))
@@ -114,8 +120,13 @@ impl Call<'_> {
         }
     }
 
-    /// Proofs and bytes.
-    async fn admitted(&self, token: Option<&str>, body: Incoming) -> Result<Bytes, Refusal> {
+    /// Proofs, room and bytes.
+    async fn admitted(
+        &self,
+        token: Option<&str>,
+        body: Incoming,
+        held: &mut Held,
+    ) -> Result<(Bytes, Turn), Refusal> {
         let head = self.head;
         let refuse = |answer: ProblemDetails| {
             self.metrics.event_received(Intake::Refused);
@@ -127,8 +138,9 @@ impl Call<'_> {
             refuse(refused.into())
         })?;
         let encoding = Encoding::of(head.headers).map_err(|error| refuse(error.problem()))?;
-        let body = read_body(body, encoding, self.book.body_limit, self.app.body_time).await;
-        let body = body.map_err(|error: BodyError| refuse(error.problem()))?;
+        self.app.store.takes_calls().map_err(|error| self.turned_away(&error))?;
+        let bounds = Bounds { bytes: self.book.body_limit, time: self.app.body_time };
+        let body = read_within(body, encoding, bounds, held).await.map_err(|error| self.not_read(error))?;
         auth.check_body(head.headers, &body, head.now).map_err(|refused| {
             tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
             refuse(refused.into())
@@ -146,7 +158,23 @@ impl Call<'_> {
                 }
             })?;
         }
-        Ok(body)
+        let turn = self.app.budget.turn(&body).await.map_err(|error| self.not_read(error.into()))?;
+        // It may have taken a while.
+        self.app.store.takes_calls().map_err(|error| self.turned_away(&error))?;
+        Ok((body, turn))
+    }
+
+    fn not_read(&self, error: BodyError) -> Refusal {
+        if let Some(reason) = error.own_trouble() {
+            self.metrics.event_received(Intake::Unavailable);
+            self.app.metrics.intake_refused(reason);
+            if self.app.may_complain(self.head.now) {
+                tracing::warn!(source = self.name, peer = %self.head.peer.addr, %error, "calls are answered with 503");
+            }
+        } else {
+            self.metrics.event_received(Intake::Refused);
+        }
+        Box::new(error.problem().into_answer())
     }
 
     /// Confirms a subscription that asks for it, if SNS is proven to ask; else leaves that to the
@@ -273,8 +301,24 @@ impl Call<'_> {
 
     fn turned_away(&self, error: &StoreError) -> Refusal {
         self.metrics.event_received(Intake::Unavailable);
-        tracing::error!(source = self.name, %error, "a call could not be kept and was answered with 503");
-        Box::new(unavailable(format!("{error}; nothing was kept, please send it again")))
+        self.app.metrics.intake_refused(reason(error));
+        if self.app.may_complain(self.head.now) {
+            tracing::error!(source = self.name, %error, "calls cannot be kept and are answered with 503");
+        }
+        let wait = if let StoreError::Busy { wait } = error { *wait } else { Duration::ZERO };
+        Box::new(unavailable_for(format!("{error}; nothing was kept, please send it again"), wait))
+    }
+}
+
+/// One of `metrics::REFUSALS`.
+fn reason(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::DiskFull => "disk_full",
+        StoreError::DiskLow => "disk_low",
+        StoreError::Busy { .. } => "busy",
+        StoreError::Closed | StoreError::SchemaNewer { .. } | StoreError::InUse | StoreError::Engine(_) => {
+            "store"
+        }
     }
 }
 

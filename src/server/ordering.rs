@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::body::{BodyError, Encoding, read_body};
+use crate::server::body::{BodyError, Bounds, Encoding, read_within};
 use crate::server::query::{Refusal, wrong};
 use crate::server::state::{Head, State, unavailable};
 use crate::store::orders::{Order, Refused, What};
@@ -67,7 +67,8 @@ pub(super) async fn read_json<T: DeserializeOwned + Default>(
 ) -> Result<T, Refusal> {
     let refuse = |error: BodyError| Box::new(error.problem().into_answer());
     let encoding = Encoding::of(head.headers).map_err(refuse)?;
-    let body: Bytes = read_body(body, encoding, BODY_MAX, app.body_time).await.map_err(refuse)?;
+    let bounds = Bounds { bytes: BODY_MAX, time: app.body_time };
+    let body: Bytes = read_within(body, encoding, bounds, &mut app.budget.held()).await.map_err(refuse)?;
     if body.is_empty() {
         return Ok(T::default());
     }

@@ -3,6 +3,7 @@
 //! What `domain/own_alerts` takes for news is planned and kept like any other alert, so it is
 //! delivered with the same promises. A heartbeat has a receiver of its own.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,15 +17,22 @@ use crate::plan::{plan, plan_for};
 use crate::rulebook::Rulebook;
 use crate::server::app::App;
 use crate::server::state::State;
-use crate::store::boundary::NewEvent;
+use crate::store::boundary::{NewEvent, StoreError};
 
 /// How often heartbeats and what ends by itself are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Alerts that may wait for room on the disk.
+const OWED_MAX: usize = 100;
+
+/// Alerts that could not be kept, oldest first, each with the receiver that stands in for the routes.
+type Owed = VecDeque<(AlertGroup, Option<String>)>;
 
 /// Runs until `stop`: hears the voice of the delivery side and watches heartbeats.
 pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken) {
     let state = app.state();
     let mut teller = Teller::default();
+    let mut owed = Owed::new();
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -33,11 +41,17 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
             Some(own) = ear.recv() => {
                 let now = state.clock.now();
                 if let Some(group) = teller.hear(&own, now) {
-                    keep(&state, group, None, now).await;
+                    tell(&state, &mut owed, group, None, now).await;
                 }
             }
             _ = look.tick() => {
                 let now = state.clock.now();
+                while let Some((group, receiver)) = owed.pop_front() {
+                    if keep(&state, &group, receiver.as_deref(), now).await.is_err() {
+                        owed.push_front((group, receiver));
+                        break;
+                    }
+                }
                 let book = state.books.current();
                 let beats = {
                     let mut beats = state.beats.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,20 +59,45 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
                 };
                 for (own, receiver) in beats {
                     if let Some(group) = teller.hear(&own, now) {
-                        keep(&state, group, Some(&receiver), now).await;
+                        tell(&state, &mut owed, group, Some(receiver), now).await;
                     }
                 }
                 let over = state.expiries.lock().unwrap_or_else(PoisonError::into_inner).over(now);
                 for group in teller.settle(now).into_iter().chain(over) {
-                    keep(&state, group, None, now).await;
+                    tell(&state, &mut owed, group, None, now).await;
                 }
             }
         }
     }
 }
 
+/// Keeps an alert of our own. On a disk that is full it waits in memory; what is over before it
+/// could be kept need not be told at all.
+async fn tell(state: &State, owed: &mut Owed, group: AlertGroup, receiver: Option<String>, now: Timestamp) {
+    let is_over = group.status() == Status::Resolved;
+    let waits = owed
+        .iter()
+        .position(|(waiting, _)| waiting.source == group.source && waiting.group_key == group.group_key);
+    if let Some(place) = waits.filter(|_| is_over) {
+        owed.remove(place);
+        return;
+    }
+    if owed.is_empty() && keep(state, &group, receiver.as_deref(), now).await.is_ok() {
+        return;
+    }
+    if owed.len() < OWED_MAX {
+        owed.push_back((group, receiver));
+    }
+}
+
 /// Plans an alert of our own and keeps it. `receiver` stands in for the routes.
-async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Timestamp) {
+async fn keep(
+    state: &State,
+    group: &AlertGroup,
+    receiver: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let group = group.clone();
     let book: Arc<Rulebook> = state.books.current();
     let source = group.source.clone();
     let is_over = group.status() == Status::Resolved;
@@ -85,7 +124,11 @@ async fn keep(state: &State, group: AlertGroup, receiver: Option<&str>, now: Tim
         groups: plan.groups,
         parts,
     };
-    if let Err(error) = state.store.accept(event).await {
-        tracing::error!(%error, "an alert that the relay made could not be kept");
+    let kept = state.store.accept(event).await;
+    if let Err(error) = &kept
+        && state.may_complain(now)
+    {
+        tracing::error!(%error, "an alert that the relay made could not be kept; it is tried again");
     }
+    kept.map(|_| ())
 }

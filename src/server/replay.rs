@@ -2,7 +2,8 @@
 //!
 //! One call does a bounded piece, at the pace asked for, and says where to go on; whoever calls
 //! shows the progress and stops by calling no more. Lanes admit a replay as they admit a peer that
-//! is late: what they know already, or know to be over, is recorded and not sent.
+//! is late: what they know already, or know to be over, is recorded and not sent. What they do not
+//! know of (their memory ends, a target may be new) `history.rs` reads ahead.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -16,10 +17,11 @@ use crate::domain::alert::Status;
 use crate::plan::{Plan, enriched, plan};
 use crate::rulebook::Rulebook;
 use crate::server::answer::{self, Answer, ProblemDetails};
+use crate::server::history::{Ahead, Read, read_again};
 use crate::server::ordering::{actor, carry_out, stumbled};
 use crate::server::query::{Refusal, time, unknown_word, wrong};
 use crate::server::state::{Head, State};
-use crate::source::contract::{Arrival, Reading};
+use crate::source::contract::Reading;
 use crate::store::boundary::{NewEvent, NewPart};
 use crate::store::orders::{REPLAY_NOTE, Recorded, Recording, What};
 
@@ -55,6 +57,20 @@ pub(super) async fn run(app: &State, head: &Head<'_>, wanted: Wanted) -> Result<
     }
     let query = question(&book, head, &wanted, rate)?;
     let (since, until) = (query.since.map(|at| at.to_string()), query.until.map(|at| at.to_string()));
+    let mut ahead = app.ahead.lock().await;
+    let range = Recorded { limit: 0, after: 0, ..query.clone() };
+    match ahead.read(&app.store, app.clock.as_ref(), &book, range, wanted.after).await.map_err(stumbled)? {
+        Read::All => {}
+        // Nothing has been sent yet; it goes on where it is.
+        Read::InPart => {
+            let piece = json!({ "dry_run": wanted.dry_run, "since": since, "until": until, "events": [], "next": wanted.after });
+            return Ok(answer::json(StatusCode::OK, &piece));
+        }
+        Read::TooMany => {
+            return Err(wrong("since: too many alerts came between then and now; begin later"));
+        }
+    }
+    let ahead = &*ahead;
     let (events, next) = app.store.read(move |reader| reader.recorded(&query)).await.map_err(stumbled)?;
     let mut told = Vec::with_capacity(events.len());
     if !wanted.dry_run && !events.is_empty() {
@@ -63,13 +79,13 @@ pub(super) async fn run(app: &State, head: &Head<'_>, wanted: Wanted) -> Result<
     }
     for (place, event) in events.iter().enumerate() {
         if wanted.dry_run {
-            told.push(rehearse(app, head, &book, event));
+            told.push(rehearse(app, head, &book, ahead, event));
             continue;
         }
         if place > 0 || wanted.after > 0 {
             tokio::time::sleep(Duration::from_secs_f64(1.0 / rate)).await;
         }
-        match perform(app, head, &book, event).await {
+        match perform(app, head, &book, ahead, event).await {
             Ok(one) => told.push(one),
             Err(error) => {
                 let done = place.checked_sub(1).and_then(|last| events.get(last));
@@ -123,12 +139,14 @@ fn question(book: &Rulebook, head: &Head<'_>, wanted: &Wanted, rate: f64) -> Res
 }
 
 /// What would become of it.
-fn rehearse(app: &State, head: &Head<'_>, book: &Rulebook, event: &Recording) -> Value {
+fn rehearse(app: &State, head: &Head<'_>, book: &Rulebook, ahead: &Ahead, event: &Recording) -> Value {
     match understood(app, head, book, event) {
         Err(why) => outline(event, json!({ "passed_over": why })),
-        Ok((_, plan)) => {
+        Ok((_, mut plan)) => {
+            let left_out = ahead.leave_out(&mut plan);
             let parts: Vec<Value> = plan.parts.iter().map(|part| part_json(&plan, part)).collect();
-            outline(event, json!({ "deliveries": parts, "notes": plan.notes() }))
+            let notes = [plan.notes(), left_out].concat();
+            outline(event, json!({ "deliveries": parts, "notes": notes }))
         }
     }
 }
@@ -137,16 +155,20 @@ async fn perform(
     app: &State,
     head: &Head<'_>,
     book: &Rulebook,
+    ahead: &Ahead,
     event: &Recording,
 ) -> Result<Value, crate::store::boundary::StoreError> {
-    let (reading, plan) = match understood(app, head, book, event) {
+    let (reading, mut plan) = match understood(app, head, book, event) {
         Ok(understood) => understood,
         Err(why) => return Ok(outline(event, json!({ "passed_over": why }))),
     };
     let now = app.clock.now();
     let mut notes = vec![format!("{REPLAY_NOTE}{} by {}", event.uid, actor(app, head))];
+    notes.extend(ahead.leave_out(&mut plan));
     notes.extend(plan.notes());
     notes.extend(reading.notes);
+    // A replay is no emergency: it gives way like every call.
+    app.store.takes_calls()?;
     let accepted = app
         .store
         .accept(NewEvent {
@@ -175,20 +197,7 @@ fn understood(
     book: &Rulebook,
     event: &Recording,
 ) -> Result<(Reading, Plan), String> {
-    let Some(rule) = book.sources.get(&event.source) else {
-        return Err(format!("its source {} is not in the configuration any more", event.source));
-    };
-    // Headers are not recorded: the one that some dialects look at is tried both ways.
-    let text = [("content-type".to_owned(), "text/plain".to_owned())];
-    let read = |headers: &[(String, String)]| {
-        rule.source.read(&Arrival {
-            source: &event.source,
-            headers,
-            body: &event.body,
-            at: event.received_at,
-        })
-    };
-    let reading = read(&[]).or_else(|why| read(&text).map_err(|_| why)).map_err(|why| why.to_string())?;
+    let reading = read_again(book, event)?;
     let groups = enriched(book, reading.groups.clone());
     let active = app.active.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((reading, plan(book, groups, &active, head.now)))

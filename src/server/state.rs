@@ -1,6 +1,7 @@
 //! What every endpoint may need, and what all of them are told of a request.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,9 @@ use crate::rulebook::Rulebooks;
 use crate::server::accept::Peer;
 use crate::server::answer::{Answer, ProblemDetails};
 use crate::server::beats::Beats;
+use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
+use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
@@ -45,12 +48,18 @@ pub struct State {
     pub beats: Mutex<Beats>,
     /// Alerts that are believed until a certain time.
     pub expiries: Mutex<Expiries>,
+    /// What a replay knows of what is to come.
+    pub ahead: tokio::sync::Mutex<Ahead>,
     /// Certificates and confirmations of AWS SNS.
     pub notary: Notary,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
     /// Who may use the admin interface.
     pub admin: Auth,
+    /// Memory for the bodies of all requests.
+    pub budget: Budget,
+    /// The second in which a refusal was last logged.
+    pub complained: AtomicI64,
     /// Time for the body of a request.
     pub body_time: Duration,
     /// Reads the configuration again.
@@ -78,6 +87,12 @@ impl State {
         }
     }
 
+    /// Whether one more refused call is worth a line of the log: one a second is. Thousands would
+    /// only make bad times worse; the metrics count them all.
+    pub(super) fn may_complain(&self, now: Timestamp) -> bool {
+        self.complained.swap(now.as_second(), Ordering::Relaxed) != now.as_second()
+    }
+
     /// A fresh id, ascending with time.
     pub(super) fn fresh_id(&self, now: Timestamp) -> Uuid {
         let mut random = [0; 10];
@@ -89,8 +104,13 @@ impl State {
 
 /// 503 with a reason and a time to come back: never a 4xx for our own trouble.
 pub(super) fn unavailable(detail: impl Into<String>) -> Answer {
+    unavailable_for(detail, Duration::ZERO)
+}
+
+/// The same, for trouble that is expected to last so long.
+pub(super) fn unavailable_for(detail: impl Into<String>, wait: Duration) -> Answer {
     const COME_BACK: Duration = Duration::from_secs(2);
-    let answer = ProblemDetails::unavailable(detail, COME_BACK).into_answer();
+    let answer = ProblemDetails::unavailable(detail, COME_BACK.max(wait)).into_answer();
     debug_assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     answer
 }

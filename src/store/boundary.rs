@@ -13,6 +13,7 @@ use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::domain::reminders::Reminders;
 use crate::store::charge::{Charge, Charged};
+use crate::store::disk::Extent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
@@ -30,9 +31,15 @@ pub enum StoreError {
     /// No room on the disk. The sender is told to come again; space that comes back is used at once.
     #[error("the disk is full")]
     DiskFull,
-    /// The writer takes no more for the moment.
-    #[error("the store is overloaded")]
-    Overloaded,
+    /// There is less room on the disk than is to be left free.
+    #[error("there is hardly any room left on the disk")]
+    DiskLow,
+    /// The writer is behind: one more would have to wait so long.
+    #[error("the store is busy: it would take {wait:.1?} until this is looked at")]
+    Busy {
+        /// The expected wait.
+        wait: Duration,
+    },
     /// The store is closing or its writer has ended.
     #[error("the store is closed")]
     Closed,
@@ -246,6 +253,12 @@ pub struct Retention {
     pub events_before: Timestamp,
     /// Closed lanes untouched since this may go.
     pub lanes_before: Timestamp,
+    /// What people ordered before this may go.
+    pub audit_before: Timestamp,
+    /// Bytes that all rows may take: beyond it the oldest that is over goes, whatever its age.
+    pub used_max: u64,
+    /// What the store holds and does not use goes back to the disk.
+    pub give_back: bool,
     /// Rows (events, their deliveries, lanes) per step, so that no step holds up intake.
     pub rows_max: u32,
 }
@@ -341,6 +354,9 @@ pub trait Reader: Send {
     /// Lanes of a target with a trigger that was given up, with the delivery; `still_firing` says
     /// whether what it was about goes on.
     fn given_up(&mut self, target: &str, limit: usize) -> Result<Vec<GivenUp>, StoreError>;
+
+    /// What the rows take.
+    fn extent(&mut self) -> Result<Extent, StoreError>;
 
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;

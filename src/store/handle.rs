@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
@@ -13,15 +14,21 @@ use crate::store::boundary::{
     Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
 };
 use crate::store::charge::{Charge, Charged};
+use crate::store::disk::Disk;
 use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
+use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
+use crate::store::reserved::Reserved;
 use crate::store::schedule::Caps;
 use crate::store::sqlite::{Found, Place};
 use crate::store::sqlite_read::SqliteReader;
 use crate::store::sqlite_write::SqliteEngine;
-use crate::store::writer::{self, Ask, OnCommit, WAITING_MAX};
+use crate::store::writer::{self, Ask, BATCH_MAX, OnCommit, WAITING_MAX};
 
+/// Of the operations that may wait, so many places are left to what the relay writes by itself:
+/// intake gives way to deliveries.
+const FOR_OWN: usize = WAITING_MAX / 4;
 /// Idle readers kept for the next question.
 const READERS_KEPT: usize = 4;
 
@@ -34,6 +41,9 @@ pub struct Store {
     in_doubt: Arc<AtomicBool>,
     queues: Arc<Queues>,
     readers: Arc<Readers>,
+    pressure: Arc<Pressure>,
+    disk: Arc<Disk>,
+    clock: Arc<dyn Clock>,
 }
 
 struct Readers {
@@ -75,8 +85,9 @@ pub fn open_embedded(
     on_commit: OnCommit,
 ) -> Result<(Store, Closing, Found), StoreError> {
     let place = Arc::new(Place::take(folder)?);
-    let (connection, found) = place.writer()?;
-    let engine = Box::new(SqliteEngine::new(connection, found)?);
+    let disk = Arc::new(Disk::of(folder));
+    let (connection, found) = open_on_full_disk(&place, &disk)?;
+    let engine = Box::new(Reserved::new(SqliteEngine::new(connection, found)?, Arc::clone(&disk)));
     let queues = Arc::new(Queues::new(caps));
     let (asks, inbox) = mpsc::channel(WAITING_MAX);
     let for_readers = Arc::clone(&place);
@@ -87,10 +98,12 @@ pub fn open_embedded(
     let for_writer = Arc::clone(&queues);
     let in_doubt = Arc::new(AtomicBool::new(false));
     let doubt_at_end = Arc::clone(&in_doubt);
+    let pressure = Arc::<Pressure>::default();
+    let (of_writer, ticking) = (Arc::clone(&pressure), Arc::clone(&clock));
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || {
-            let mut engine = writer::run(engine, inbox, &for_writer, &clock, &on_commit);
+            let mut engine = writer::run(engine, inbox, &for_writer, &ticking, &of_writer, &on_commit);
             if !doubt_at_end.load(Ordering::SeqCst) {
                 writer::close(engine.as_mut());
             }
@@ -99,21 +112,61 @@ pub fn open_embedded(
         })
         .map_err(|error| StoreError::Engine(format!("writer thread: {error}")))?;
     let readers = Arc::new(Readers { open, idle: Mutex::default() });
-    Ok((Store { asks, in_doubt, queues, readers }, Closing(thread), found))
+    Ok((Store { asks, in_doubt, queues, readers, pressure, disk, clock }, Closing(thread), found))
+}
+
+/// On a full disk not even opening works, unless the reserve gives way.
+fn open_on_full_disk(place: &Place, disk: &Disk) -> Result<(Connection, Found), StoreError> {
+    match place.writer() {
+        Err(StoreError::SchemaNewer { found, known }) => Err(StoreError::SchemaNewer { found, known }),
+        Err(_) if disk.is_full() => {
+            if disk.give_up_reserve() {
+                place.writer()
+            } else {
+                Err(StoreError::DiskFull)
+            }
+        }
+        opened => opened,
+    }
 }
 
 impl Store {
+    /// Whether calls from outside can be kept just now. What the relay writes by itself is never
+    /// turned away.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskLow`] and [`StoreError::Busy`].
+    pub fn takes_calls(&self) -> Result<(), StoreError> {
+        if self.disk.is_low() {
+            return Err(StoreError::DiskLow);
+        }
+        let places = self.asks.capacity();
+        let commits = self.asks.max_capacity().saturating_sub(places) / BATCH_MAX;
+        let now = self.clock.now();
+        match self.pressure.too_long(commits, now) {
+            Some(wait) => Err(StoreError::Busy { wait }),
+            None if places <= FOR_OWN => Err(StoreError::Busy { wait: self.pressure.expected(commits, now) }),
+            None => Ok(()),
+        }
+    }
+
+    /// How long calls may have to wait, and how much of the disk is left free.
+    pub fn set_limits(&self, wait: Duration, keep_free: u64) {
+        self.pressure.set_limit(wait);
+        self.disk.keep_free(keep_free);
+    }
+
+    /// The disk that it is on.
+    pub fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
     /// Keeps an event with its deliveries. Returns only when it is on disk: this is promise P1.
     ///
     /// # Errors
     /// Nothing was kept; the sender must come again.
     pub async fn accept(&self, event: NewEvent) -> Result<Accepted, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.asks.try_send((Op::Accept(Box::new(event)), answer)).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })?;
-        match answered.await.map_err(|_| StoreError::Closed)?? {
+        match self.ask(Op::Accept(Box::new(event))).await? {
             Done::Accepted(accepted, _) => Ok(accepted),
             _ => Err(mixed_up()),
         }

@@ -7,11 +7,14 @@
 
 pub mod boundary;
 pub mod charge;
+pub mod disk;
 pub mod handle;
 pub mod hearing;
 pub mod orders;
+mod pressure;
 pub mod queues;
 pub mod records;
+mod reserved;
 pub mod rows;
 pub mod schedule;
 pub mod sqlite;

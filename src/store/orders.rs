@@ -152,7 +152,7 @@ pub struct OrphanFilter {
 
 /// Which recorded events are asked for, oldest first. Only those that came with a body: what the
 /// relay said of itself and what people ordered cannot be read again.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {
     /// Received at this time or later.
     pub since: Option<Timestamp>,

@@ -2,6 +2,7 @@
 //!
 //! Settings follow measurements: 8 KiB pages halve the waste of 2 KiB bodies, `FULL` makes each
 //! commit durable with one sync, and a small autocheckpoint keeps the tail of commit times short.
+//! Pages are tracked (`auto_vacuum`), so that on a disk that runs low the file can shrink.
 //! Always the bundled SQLite: distributions ship versions with the WAL-reset corruption bug.
 
 use std::fs::{File, TryLockError};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::store::boundary::{DeliveryId, LaneId, StoreError};
+use crate::store::disk::Extent;
 
 mod migrations {
     refinery::embed_migrations!("src/store/migrations");
@@ -73,7 +75,7 @@ impl Place {
         let mut connection = Connection::open(self.folder.join(FILE)).map_err(engine)?;
         connection
             .execute_batch(&format!(
-                "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+                "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
                  PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}; PRAGMA cache_size={CACHE_KIB};
                  PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;"
             ))
@@ -152,6 +154,19 @@ fn applied(connection: &Connection) -> Result<u32, StoreError> {
     connection
         .query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
         .map_err(engine)
+}
+
+/// What the file takes. Pages that pruning has freed are used again before it grows.
+pub fn extent(connection: &Connection) -> rusqlite::Result<Extent> {
+    connection
+        .prepare_cached(
+            "SELECT (page_count - freelist_count) * page_size, freelist_count * page_size
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        )?
+        .query_row([], |row| {
+            let bytes = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            Ok(Extent { used: bytes(0)?, reusable: bytes(1)? })
+        })
 }
 
 /// Says an engine error in the words of the boundary.

@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 
 use crate::store::boundary::{Done, LaneId, Retention};
 use crate::store::rows::millis;
+use crate::store::sqlite::extent;
 use crate::store::sqlite_quota;
 use crate::store::sqlite_signals;
 
@@ -17,58 +18,132 @@ pub struct Round {
     lane: LaneId,
 }
 
-/// One small step: the oldest events whose deliveries are all finished; when a step has room left,
-/// closed lanes; then quarantine and quotas of days past.
+/// Bytes of bodies in one step: many pages are touched for a large one.
+const STEP_BYTES: u64 = 8 << 20;
+
+/// Pages that one step gives back: most of them are moved first.
+const GIVEN_BACK_PAGES: u32 = 200;
+
+/// What one step may still do.
+struct Step {
+    rows: u32,
+    bytes: u64,
+}
+
+impl Step {
+    fn is_over(&self) -> bool {
+        self.rows == 0 || self.bytes == 0
+    }
+
+    fn took(&mut self, rows: i64, bytes: i64) {
+        self.rows = self.rows.saturating_sub(u32::try_from(rows).unwrap_or(u32::MAX));
+        self.bytes = self.bytes.saturating_sub(bytes.unsigned_abs());
+    }
+}
+
+/// One small step: bytes that could not be read; the oldest events whose deliveries are all
+/// finished; when the step has room left, closed lanes, and what people ordered. When the rows take
+/// more than they may, the oldest goes however young it is, until they do not.
 pub fn prune(
     transaction: &Transaction<'_>,
     retention: &Retention,
     round: &mut Round,
 ) -> rusqlite::Result<Done> {
-    let mut left = prune_events(transaction, retention, &mut round.event)?;
-    left = left.saturating_sub(prune_lanes(transaction, retention, left, &mut round.lane)?);
-    let quarantined = transaction
+    let excess = extent(transaction)?.used.saturating_sub(retention.used_max);
+    let mut step = Step { rows: retention.rows_max, bytes: STEP_BYTES };
+    let mut before = millis(retention.events_before);
+    if excess > 0 {
+        step.bytes = excess.min(STEP_BYTES);
+        before = i64::MAX;
+    }
+    prune_quarantine(transaction, before, &mut step)?;
+    if !step.is_over() {
+        prune_events(transaction, before, &mut step, &mut round.event)?;
+    }
+    if (retention.give_back && give_back(transaction)?) || (step.bytes == 0 && excess > STEP_BYTES) {
+        return Ok(Done::Pruned(retention.rows_max));
+    }
+    if excess > 0 {
+        // A round of its own: what is small has time.
+        return Ok(Done::Pruned(retention.rows_max - step.rows));
+    }
+    let looked = prune_lanes(transaction, retention, step.rows, &mut round.lane)?;
+    step.took(looked.into(), 0);
+    let forgotten = transaction
         .prepare_cached(
-            "DELETE FROM quarantine WHERE id IN
-               (SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY id LIMIT ?2)",
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 ORDER BY id LIMIT ?2)",
         )?
-        .execute(params![millis(retention.events_before), left])?;
-    left = left.saturating_sub(u32::try_from(quarantined).unwrap_or(u32::MAX));
-    left = left.saturating_sub(sqlite_quota::forget(transaction, retention.lanes_before, left)?);
-    left -= sqlite_signals::prune(transaction, millis(retention.events_before), left)?.min(left);
-    Ok(Done::Pruned(retention.rows_max - left))
+        .execute(params![millis(retention.audit_before), step.rows])?;
+    step.took(i64::try_from(forgotten).unwrap_or(i64::MAX), 0);
+    let quotas = sqlite_quota::forget(transaction, retention.lanes_before, step.rows)?;
+    step.took(quotas.into(), 0);
+    let signals = sqlite_signals::prune(transaction, millis(retention.events_before), step.rows)?;
+    step.took(signals.into(), 0);
+    Ok(Done::Pruned(retention.rows_max - step.rows))
 }
 
-/// Returns how many rows this step may still touch. Events lie in order of arrival, so the first
-/// that is young ends the round.
+/// Shortens the file by some of the pages that hold nothing; true when there may be more.
+fn give_back(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+    let mut shorten =
+        transaction.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})"))?;
+    let mut pages = shorten.query([])?;
+    let mut given = 0;
+    // Each step gives one page back.
+    while pages.next()?.is_some() {
+        given += 1;
+    }
+    drop(pages);
+    let left: u32 =
+        transaction.query_row("SELECT freelist_count FROM pragma_freelist_count", [], |row| row.get(0))?;
+    Ok(left > 0 && given > 0)
+}
+
+/// Bytes that nobody could read are the first to go.
+fn prune_quarantine(transaction: &Transaction<'_>, before: i64, step: &mut Step) -> rusqlite::Result<()> {
+    let mut oldest = transaction
+        .prepare_cached("SELECT id, received_at, length(body) FROM quarantine ORDER BY id LIMIT ?1")?;
+    let mut old = oldest.query([step.rows])?;
+    while let Some(row) = old.next()?
+        && !step.is_over()
+        && row.get::<_, i64>(1)? < before
+    {
+        let id: i64 = row.get(0)?;
+        transaction.prepare_cached("DELETE FROM quarantine WHERE id = ?1")?.execute([id])?;
+        step.took(1, row.get(2)?);
+    }
+    Ok(())
+}
+
+/// Events lie in order of arrival, so the first that is young ends the round.
 fn prune_events(
     transaction: &Transaction<'_>,
-    retention: &Retention,
+    before: i64,
+    step: &mut Step,
     from: &mut i64,
-) -> rusqlite::Result<u32> {
+) -> rusqlite::Result<()> {
     let mut candidates = transaction.prepare_cached(
         "SELECT id, received_at, first_delivery, deliveries, EXISTS
            (SELECT 1 FROM deliveries d WHERE d.id >= first_delivery AND d.id < first_delivery + events.deliveries
-            AND d.state < 2)
+            AND d.state < 2), length(body) + length(groups)
          FROM events WHERE id > ?1 AND id < (SELECT max(id) FROM events) ORDER BY id",
     )?;
-    let mut left = retention.rows_max;
     let mut old = candidates.query([*from])?;
-    while left > 0 {
+    while !step.is_over() {
         let Some(event) = old.next()? else {
             *from = 0;
-            return Ok(left);
+            return Ok(());
         };
-        if event.get::<_, i64>(1)? >= millis(retention.events_before) {
+        if event.get::<_, i64>(1)? >= before {
             *from = 0;
-            return Ok(left);
+            return Ok(());
         }
         let (id, first, count): (i64, i64, i64) = (event.get(0)?, event.get(2)?, event.get(3)?);
         *from = id;
-        left = left.saturating_sub(1);
         if event.get(4)? {
+            step.took(1, 0);
             continue;
         }
-        left = left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        step.took(1 + count, event.get(5)?);
         let range = params![first, first + count];
         transaction
             .prepare_cached("DELETE FROM attempts WHERE delivery >= ?1 AND delivery < ?2")?
@@ -76,7 +151,7 @@ fn prune_events(
         transaction.prepare_cached("DELETE FROM deliveries WHERE id >= ?1 AND id < ?2")?.execute(range)?;
         transaction.prepare_cached("DELETE FROM events WHERE id = ?1")?.execute([id])?;
     }
-    Ok(left)
+    Ok(())
 }
 
 /// Walks the lanes in rounds; returns how many it looked at.

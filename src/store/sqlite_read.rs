@@ -12,11 +12,12 @@ use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
     DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
 };
+use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
-use crate::store::sqlite::engine;
+use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
 
@@ -237,6 +238,10 @@ impl Reader for SqliteReader {
                 Ok(GivenUp { lane, open, still_firing })
             })
             .collect()
+    }
+
+    fn extent(&mut self) -> Result<Extent, StoreError> {
+        extent(&self.connection).map_err(engine)
     }
 
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError> {

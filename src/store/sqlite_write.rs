@@ -12,6 +12,7 @@ use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
     Accepted, DeliveryId, Done, Engine, Fresh, LaneId, LaneState, NewEvent, NewPart, Op, Open, StoreError,
 };
+use crate::store::reserved::brings_a_body;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
@@ -83,16 +84,6 @@ impl SqliteEngine {
     }
 }
 
-/// What brings whole bodies. On a full disk it is not tried again one by one; what is small, or
-/// makes room, may still fit.
-fn takes_room(op: &Op) -> bool {
-    match op {
-        Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
-        Op::Manage(_) | Op::Hear(_) | Op::Charge(_) | Op::Begin(..) => false,
-    }
-}
-
 impl Engine for SqliteEngine {
     fn apply(&mut self, batch: &[Op]) -> Result<Vec<Result<Done, StoreError>>, StoreError> {
         match self.run(batch) {
@@ -103,7 +94,11 @@ impl Engine for SqliteEngine {
                 let full = matches!(error, StoreError::DiskFull);
                 Ok(batch
                     .iter()
-                    .map(|op| if full && takes_room(op) { Err(StoreError::DiskFull) } else { self.alone(op) })
+                    .map(
+                        |op| {
+                            if full && brings_a_body(op) { Err(StoreError::DiskFull) } else { self.alone(op) }
+                        },
+                    )
                     .collect())
             }
         }

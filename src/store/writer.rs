@@ -13,11 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::pace::clock::Clock;
 use crate::store::boundary::{Done, Engine, LaneId, Op, StoreError};
 use crate::store::orders::{Refused, What};
+use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
 
 /// Operations in one commit.
 pub const BATCH_MAX: usize = 1024;
-/// Operations that may wait for the writer; more is answered with [`StoreError::Overloaded`].
+/// Operations that may wait for the writer.
 pub const WAITING_MAX: usize = 4096;
 
 /// An operation and where its answer goes.
@@ -32,6 +33,7 @@ pub fn run(
     mut asks: mpsc::Receiver<Ask>,
     queues: &Queues,
     clock: &Arc<dyn Clock>,
+    pressure: &Pressure,
     on_commit: &OnCommit,
 ) -> Box<dyn Engine> {
     let mut batch: Vec<Ask> = Vec::with_capacity(BATCH_MAX);
@@ -50,8 +52,11 @@ pub fn run(
         if ops.is_empty() {
             continue;
         }
+        pressure.begun(began);
         let results = engine.apply(&ops);
-        on_commit(clock.now().duration_since(began).unsigned_abs(), ops.len());
+        let ended = clock.now();
+        pressure.ended(ended);
+        on_commit(ended.duration_since(began).unsigned_abs(), ops.len());
         match results {
             Ok(results) => answer_each(results, answers, queues),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! A small file system of its own (tmpfs) that can be filled up and emptied: the store's disk. It is
 //! unmounted at the end. Needs root or `sudo -n`.
+#![allow(dead_code, reason = "each test program uses its part of this")]
 
 use std::fs::File;
 use std::io::Write;
@@ -30,6 +31,14 @@ impl Disk {
         let store = self.folder.path().join("store");
         std::fs::create_dir_all(&store).unwrap();
         store
+    }
+
+    /// Leaves about so much room.
+    pub fn leave(&self, mebibytes: u64) {
+        self.fill();
+        let ballast = File::options().write(true).open(self.ballast()).unwrap();
+        let length = ballast.metadata().unwrap().len();
+        ballast.set_len(length.saturating_sub(mebibytes << 20)).unwrap();
     }
 
     /// Leaves no room.

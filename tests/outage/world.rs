@@ -232,7 +232,14 @@ impl World {
 
     fn forget(&mut self) {
         let before = at(self.now - KEEP);
-        let retention = Retention { events_before: before, lanes_before: before, rows_max: PRUNE_ROWS };
+        let retention = Retention {
+            events_before: before,
+            lanes_before: before,
+            audit_before: before,
+            used_max: u64::MAX,
+            give_back: false,
+            rows_max: PRUNE_ROWS,
+        };
         for _ in 0..PRUNE_STEPS {
             let done = self.engine.apply(&[Op::Prune(retention)]).unwrap().remove(0).unwrap();
             if !matches!(done, Done::Pruned(rows) if rows >= PRUNE_ROWS) {

@@ -62,7 +62,14 @@ async fn a_dead_letter_is_sent_again_as_a_new_delivery_whose_number_is_never_giv
     let newest = store.read(|reader| reader.delivery(3)).await.unwrap().unwrap();
     assert_eq!(newest.event, Uuid::from_u128(2));
     store.settle(settlement(2, State::Delivered, true, None)).await.unwrap();
-    let old = Retention { events_before: at(1000), lanes_before: at(0), rows_max: 100 };
+    let old = Retention {
+        events_before: at(1000),
+        lanes_before: at(0),
+        audit_before: at(0),
+        used_max: u64::MAX,
+        give_back: false,
+        rows_max: 100,
+    };
     store.prune(old).await.unwrap();
     let gone = store.read(|reader| reader.delivery(2)).await.unwrap();
     assert_eq!(gone, None, "it is forgotten with its event");

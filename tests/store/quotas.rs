@@ -58,7 +58,14 @@ async fn days_that_are_over_are_forgotten() {
     for day in 0..5 {
         charge(&store, "a", day * DAY).await;
     }
-    let retention = Retention { events_before: at(0), lanes_before: at(3 * DAY), rows_max: 2 };
+    let retention = Retention {
+        events_before: at(0),
+        lanes_before: at(3 * DAY),
+        audit_before: at(0),
+        used_max: u64::MAX,
+        give_back: false,
+        rows_max: 2,
+    };
     assert_eq!(store.prune(retention).await.unwrap(), 2);
     assert_eq!(store.prune(retention).await.unwrap(), 1);
     assert_eq!(charge(&store, "a", 4 * DAY).await, paid(0), "today is remembered");

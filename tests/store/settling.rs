@@ -59,7 +59,14 @@ async fn pruning_takes_what_is_finished_and_old_and_never_what_is_owed() {
         settled.lane = id;
         store.settle(settled).await.unwrap();
     }
-    let retention = Retention { events_before: at(50), lanes_before: at(50), rows_max: 2 };
+    let retention = Retention {
+        events_before: at(50),
+        lanes_before: at(50),
+        audit_before: at(50),
+        used_max: u64::MAX,
+        give_back: false,
+        rows_max: 2,
+    };
     let mut steps = 0;
     while store.prune(retention).await.unwrap() >= 2 {
         steps += 1;
