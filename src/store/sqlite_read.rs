@@ -43,10 +43,14 @@ impl SqliteReader {
     ) -> Result<Option<LaneWork>, StoreError> {
         let head = self
             .connection
-            .prepare_cached("SELECT key, seen, remote, begun FROM lanes WHERE id = ?1")
+            // What is in doubt may lie before `after`.
+            .prepare_cached(
+                "SELECT key, seen OR EXISTS (SELECT 1 FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 AND d.id <= ?2),
+                        remote, begun FROM lanes WHERE id = ?1",
+            )
             .and_then(|mut query| {
                 query
-                    .query_row([lane], |row| {
+                    .query_row([lane, self.perhaps_sent], |row| {
                         Ok((
                             row.get::<_, String>(0)?,
                             row.get::<_, bool>(1)?,
@@ -73,13 +77,12 @@ impl SqliteReader {
             .and_then(Iterator::collect)
             .map_err(engine)?;
         let more = rows.len() > each;
-        let perhaps = rows.first().is_some_and(|row| row.id <= self.perhaps_sent);
         let open = rows
             .into_iter()
             .take(each)
             .map(|row| self.open(lane, &key, row, groups))
             .collect::<Result<Vec<Open>, StoreError>>()?;
-        let state = LaneState { seen: seen || perhaps, remote: remote.map(RemoteRef), begun };
+        let state = LaneState { seen, remote: remote.map(RemoteRef), begun };
         Ok(Some(LaneWork { state, open, more }))
     }
 

@@ -23,6 +23,23 @@ async fn a_clean_end_leaves_nothing_in_doubt_and_a_run_cut_short_does() {
 }
 
 #[tokio::test]
+async fn what_is_read_behind_a_trigger_in_doubt_knows_of_the_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, closing, _) = open(folder.path()).unwrap();
+    store.accept(news(1, 0, "pager", "disk", 0, None)).await.unwrap();
+    store.leave_in_doubt();
+    drop(store);
+    closing.wait(std::time::Duration::from_secs(30));
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    store.accept(news(2, 5, "pager", "disk", 0, Some(4))).await.unwrap();
+    // The schedule holds the trigger already and reads on behind it.
+    let read = store.read(|reader| Ok(reader.lane_work(&[(1, 1)], 9))).await.unwrap();
+    let work = read[0].1.as_ref().unwrap();
+    assert_eq!(work.open.len(), 1);
+    assert!(work.state.seen, "the trigger may have arrived, so its resolve is owed");
+}
+
+#[tokio::test]
 async fn a_second_relay_is_told_that_the_folder_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path()).unwrap();
