@@ -270,6 +270,7 @@ fn key_of(
         },
         remote: None,
         may_exist: false,
+        begun: None,
         note: None,
         accepted_at: now,
     };

@@ -20,6 +20,7 @@ use alert_relay::config::secrets::World;
 use alert_relay::rulebook::Rulebook;
 use alert_relay::source::contract::{Arrival, Reading, Unreadable};
 use alert_relay::source::{SOURCES, find};
+use alert_relay::target::KINDS;
 use regex::Regex;
 use serde_json::Value;
 
@@ -134,6 +135,9 @@ fn completed(part: &str) -> String {
     let or = |names: Vec<String>, else_: &str| if names.is_empty() { vec![else_.to_owned()] } else { names };
     let mut whole = part.to_owned();
     let mut add = |text: String| whole.push_str(&format!("\n{text}\n"));
+    if lacks("server") {
+        add("server: { external_url: \"https://relay.example.com\" }".to_owned());
+    }
     if lacks("sources") {
         add("sources: [{ name: any, kind: alertmanager, auth: { bearer: [\"${TOKEN}\"] } }]".to_owned());
     }
@@ -274,6 +278,37 @@ fn every_kind_of_source_is_described_with_what_fires_and_what_resolves() {
             assert!(blocks.iter().any(shown), "{kind}: no body that says {said}");
         }
     }
+}
+
+/// The keys of a kind, as `check` lists them when it meets one that it does not know.
+fn keys_of(kind: &str) -> Vec<String> {
+    let part = format!("targets: [{{ name: it, {kind}: {{ zzz: 1 }} }}]");
+    let problems = assemble(&completed(&part), &Placeholders).problems;
+    let list = problems.iter().find(|problem| problem.path.ends_with("zzz")).expect("a problem with zzz");
+    list.cure.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_kind_of_target_is_described_with_each_of_its_settings() {
+    let mut missing = Vec::new();
+    for kind in KINDS.iter().map(|row| row.name) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/targets/{kind}.md"));
+        if !file.exists() {
+            missing.push(format!("docs/targets/{kind}.md"));
+            continue;
+        }
+        let configures = |block: &Block| block.has("relay") && block.text.contains(&format!("{kind}:"));
+        if !blocks(&file).iter().any(configures) {
+            missing.push(format!("{kind}: a part of relay.yaml"));
+        }
+        let page = std::fs::read_to_string(&file).unwrap();
+        for key in keys_of(kind) {
+            if !Regex::new(&format!(r"\b{key}\b")).unwrap().is_match(&page) {
+                missing.push(format!("{kind}: the setting `{key}`"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl World {
         match end {
             End::Delivered => {
                 let seen = head.action == Action::Trigger;
-                self.settle(&claimed, Some(head.id), self.now, LaneState { seen, remote: None });
+                self.settle(&claimed, Some(head.id), self.now, LaneState { seen, ..LaneState::default() });
             }
             End::Retry(pause) => self.settle(&claimed, None, self.now + pause, claimed.state.clone()),
         }

@@ -14,7 +14,7 @@ use crate::domain::problem::Problem;
 use crate::domain::reminders::Reminders;
 use crate::pace::bucket;
 use crate::pace::quota::{Quota, Span};
-use crate::target::contract::{Defaults, Kind};
+use crate::target::contract::{Defaults, Kind, Target};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -156,4 +156,19 @@ pub(super) fn digest(file: Option<&At<bool>>, kind: &Kind, path: &str, problems:
         problems.push(Problem::error(format!("{path}.digest"), *place, what, "remove it"));
     }
     wanted.or(kind.defaults.digest).unwrap_or_default()
+}
+
+/// The same, now that it is known how the target is set up.
+pub(super) fn folded(
+    digest: bool,
+    file: Option<&At<bool>>,
+    target: &dyn Target,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> bool {
+    if let Some(At { value: true, place }) = file.filter(|_| !target.folds()) {
+        let what = "cannot be, as this target is set up: each of its messages goes on by itself";
+        problems.push(Problem::error(format!("{path}.digest"), *place, what, "remove it"));
+    }
+    digest && target.folds()
 }

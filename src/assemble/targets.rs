@@ -82,9 +82,11 @@ fn rule(
         }
     };
     problems.extend(made.warnings);
+    let digest = pacing::folded(digest, common.digest.as_ref(), &*made.target, path, problems);
     Some(TargetRule {
         name: Arc::from(common.name.value.as_str()),
         kind: kind.name,
+        repeat: made.target.repeat(kind.defaults.repeat),
         target: made.target,
         per: match common.per {
             PerFile::Group => Per::Group,
@@ -93,7 +95,6 @@ fn rule(
         dedup_key,
         rate,
         retry,
-        repeat: kind.defaults.repeat,
         limits,
         concurrency: common.concurrency.value.max(1) as usize,
         fallback: common.fallback.as_ref().map(|file| fallback(file, retry.give_up_after)),

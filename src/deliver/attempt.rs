@@ -105,6 +105,8 @@ struct Talk<'a> {
 enum Silence {
     /// The try is over, with this outcome and excerpt.
     Over(Outcome, &'static str),
+    /// There is nothing to call for, with this remark.
+    Nothing(String),
     /// The call was not made.
     Unpaid(Unpaid),
 }
@@ -129,6 +131,12 @@ impl Talk<'_> {
                 Err(Silence::Over(outcome, excerpt)) => {
                     tried.outcome = outcome;
                     tried.excerpt = excerpt.to_owned();
+                    return tried;
+                }
+                Err(Silence::Nothing(remark)) => {
+                    tried.calls -= 1;
+                    tried.outcome = Outcome::delivered();
+                    tried.excerpt = remark;
                     return tried;
                 }
                 Err(Silence::Unpaid(unpaid)) => {
@@ -180,6 +188,7 @@ impl Talk<'_> {
                 (self.courier.printer)(&text);
                 Err(Silence::Over(Outcome::delivered(), ""))
             }
+            Request::Nothing(remark) => Err(Silence::Nothing(self.book.redactor.clean(&remark))),
             Request::Http(request) if self.rule.dry_run => {
                 let shown = self.book.redactor.clean(&request.to_text());
                 let (name, kind) = (&self.rule.name, self.rule.kind);

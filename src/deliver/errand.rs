@@ -76,6 +76,7 @@ impl Errand {
             // What the target gave back for one of them is nothing to answer all of them in.
             remote: None,
             may_exist: false,
+            begun: None,
             note: Some(note(&heads)),
             accepted_at: heads.iter().map(|open| open.accepted_at).min().unwrap_or(alone.accepted_at),
             ..alone
@@ -98,6 +99,7 @@ fn message_of(target: &str, claimed: &Claimed) -> Option<Message> {
         group: Arc::clone(&open.group),
         remote: claimed.state.remote.clone(),
         may_exist: claimed.state.seen,
+        begun: claimed.state.begun.clone(),
         note: open.note.clone(),
         accepted_at: open.accepted_at,
     })

@@ -2,13 +2,15 @@
 //!
 //! `engine.rs` decides, purely: `gate.rs` knows rests and tokens, `vitals.rs` how the target is,
 //! `errand.rs` what a call carries, `resolution.rs` what is written of it. `target_loop.rs` waits and
-//! carries out, `report.rs` says it aloud; `attempt.rs` is one try, `purse.rs` pays for it.
+//! carries out, `report.rs` says it aloud; `attempt.rs` is one try, `purse.rs` pays for it;
+//! `keeping.rs` writes what must not be forgotten.
 
 pub mod attempt;
 pub mod engine;
 pub mod errand;
 pub mod fleet;
 pub mod gate;
+pub mod keeping;
 pub mod purse;
 mod report;
 pub mod rescue;

@@ -12,7 +12,7 @@ use crate::domain::outcome::Outcome;
 use crate::pace::backoff;
 use crate::pace::breaker::BreakerPolicy;
 use crate::pace::bucket::Rate;
-use crate::store::boundary::{AttemptRow, DeliveryId, LaneState, Settled, Settlement};
+use crate::store::boundary::{AttemptRow, DeliveryId, LaneState, Open, Settled, Settlement};
 use crate::store::schedule::Claimed;
 use crate::target::contract::Repeat;
 
@@ -178,10 +178,11 @@ pub(super) fn after_try(
     now: Timestamp,
 ) -> Resolution {
     let Some(head) = &claimed.head else { return folded_away(claimed, now) };
-    let after = lane_after(&claimed.state, head.action, tried);
+    let after = lane_after(&claimed.state, head, tried, terms.repeat);
+    let is_trigger = head.action == Action::Trigger;
     let outcome = match tried.outcome.clone() {
         // A held delivery is tried again by itself, which is what must not happen here.
-        Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
+        Outcome::Unknown { reason } if is_trigger && terms.repeat == Repeat::Forbidden => {
             Outcome::Rejected { reason: format!("may have been done already, not repeated: {reason}") }
         }
         outcome => outcome,
@@ -204,11 +205,12 @@ pub(super) fn after_try(
     };
     let done = if open.is_none() { vec![head.id] } else { Vec::new() };
     let settled = vec![Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) }];
-    let is_trigger = head.action == Action::Trigger;
     let enough = terms.fall_after_attempts.is_some_and(|most| attempts >= most);
     let is_held = matches!(outcome, Outcome::Hold { .. });
-    // What was refused can never pass; what was given up may, when the target is back.
-    let given_up = state == State::Dead && !matches!(outcome, Outcome::Rejected { .. });
+    // What was refused can never pass; what was given up may, when the target is back. What does
+    // harm when it is done twice does so too when it is done late: that is for a person to order.
+    let given_up =
+        state == State::Dead && !matches!(outcome, Outcome::Rejected { .. }) && !terms.repeat.is_announced();
     let settlement = Settlement {
         epoch: 0,
         lane: claimed.lane,
@@ -240,7 +242,7 @@ pub(super) fn put_off(claimed: &Claimed, unpaid: &Unpaid, terms: &Terms, now: Ti
         after: claimed.state.clone(),
         now,
         fall_now: is_trigger && *spent && lives,
-        given_up: (is_trigger && !lives).then_some(head.id),
+        given_up: (is_trigger && !lives && !terms.repeat.is_announced()).then_some(head.id),
     };
     let done = if lives { Vec::new() } else { vec![head.id] };
     Resolution { settlement, done, tried: None }
@@ -248,13 +250,27 @@ pub(super) fn put_off(claimed: &Claimed, unpaid: &Unpaid, terms: &Terms, now: Ti
 
 /// What the lane knows after this try. Whatever may have opened something at the target is
 /// remembered as seen, so that its resolve will be sent.
-fn lane_after(before: &LaneState, action: Action, tried: &Tried) -> LaneState {
+///
+/// Where a sending is announced before it is made, one of which nobody knows how it ended stays on
+/// record until the problem is over.
+fn lane_after(before: &LaneState, head: &Open, tried: &Tried, repeat: Repeat) -> LaneState {
+    let begun = match &tried.outcome {
+        Outcome::Delivered { .. } => None,
+        Outcome::Unknown { .. } if repeat.is_announced() && head.action == Action::Trigger => {
+            before.begun.clone().or_else(|| Some(head.uid.clone()))
+        }
+        _ => before.begun.clone(),
+    };
     let known = tried.kept.as_ref().or(before.remote.as_ref());
-    let opened = |remote: Option<&RemoteRef>| LaneState { seen: true, remote: remote.or(known).cloned() };
-    match (action, &tried.outcome) {
+    let opened = |remote: Option<&RemoteRef>| LaneState {
+        seen: true,
+        remote: remote.or(known).cloned(),
+        begun: begun.clone(),
+    };
+    match (head.action, &tried.outcome) {
         (Action::Trigger, Outcome::Delivered { remote }) => opened(remote.as_ref()),
         (Action::Acknowledge, Outcome::Delivered { remote: Some(remote) }) => {
-            LaneState { seen: before.seen, remote: Some(remote.clone()) }
+            LaneState { seen: before.seen, remote: Some(remote.clone()), begun }
         }
         (Action::Trigger, Outcome::Unknown { .. }) => opened(None),
         (Action::Resolve, Outcome::Delivered { .. }) => LaneState::default(),

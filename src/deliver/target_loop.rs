@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::deliver::attempt::Courier;
 use crate::deliver::engine::{Engine, Step};
 use crate::deliver::errand::{Errand, key_of};
+use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
 use crate::deliver::report;
 use crate::deliver::rescue::Rescue;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
@@ -22,15 +23,13 @@ use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::metrics::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::{Settled, Settlement, StoreError};
+use crate::store::boundary::{Settled, StoreError};
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
 
 /// Deliveries of one lane read at a time; what lies behind is read when these are done.
 const EACH_LANE_MAX: usize = 64;
-/// Pause before a write or a read that the store refused is tried again.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Outcomes that may wait to be written, as a multiple of the calls at once.
 const UNWRITTEN_FACTOR: usize = 2;
 /// How often lanes are looked through for those whose fallback is to be told.
@@ -146,10 +145,15 @@ impl TargetLoop {
 
     /// In a task of its own, so that a panic in a kind costs one try and not the loop.
     fn send(&mut self, book: Arc<Rulebook>, rule: Arc<TargetRule>, errand: Errand) {
-        let (courier, metrics) = (self.courier.clone(), self.metrics.clone());
+        let (courier, metrics, store) = (self.courier.clone(), self.metrics.clone(), self.store.clone());
         let errand = Arc::new(errand);
         let work = Arc::clone(&errand);
-        let task = self.tries.spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
+        let task = self.tries.spawn(async move {
+            if !announce(&store, &rule, &work).await {
+                return unsent(courier.clock.now());
+            }
+            courier.attempt(&book, &rule, &work, &metrics).await
+        });
         self.under_way.insert(task.id(), errand);
     }
 
@@ -337,20 +341,6 @@ impl Drop for TargetLoop {
     }
 }
 
-/// Writes a settlement, however long it takes: its outcome must not be forgotten, or the target
-/// would be told twice.
-async fn keep(store: &Store, settlement: &Settlement) {
-    loop {
-        match store.settle(settlement.clone()).await {
-            Ok(()) | Err(StoreError::Closed) => return,
-            Err(error) => {
-                tracing::error!(%error, lane = settlement.lane, "an outcome could not be written; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
-            }
-        }
-    }
-}
-
 fn terms_of(rule: &TargetRule) -> Terms {
     Terms {
         retry: rule.retry,
@@ -362,6 +352,12 @@ fn terms_of(rule: &TargetRule) -> Terms {
         breaker: rule.breaker,
         fall_after_attempts: rule.fallback.as_ref().and_then(|fallback| fallback.attempts),
     }
+}
+
+/// The store closed before the sending could be announced.
+fn unsent(now: Timestamp) -> Tried {
+    let outcome = Outcome::Retry { reason: "the relay is stopping".into(), after: None, whole_target: false };
+    Tried { outcome, ..Tried::nothing(now) }
 }
 
 fn panicked(now: Timestamp) -> Tried {

@@ -43,6 +43,13 @@ impl Vitals {
                 self.breaker.probe_ended();
                 return None;
             }
+            // Nothing was said to it, so its trouble is not over.
+            Outcome::Delivered { .. } | Outcome::Rejected { .. }
+                if tried.calls == 0 && (self.sick == Some(true) || self.breaker.is_open()) =>
+            {
+                self.breaker.probe_ended();
+                return None;
+            }
             Outcome::Delivered { .. } | Outcome::Rejected { .. } => {
                 self.breaker.worked();
                 (false, "")

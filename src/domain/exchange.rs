@@ -11,6 +11,9 @@ pub enum Request {
     Http(HttpRequest),
     /// Text for the daemon's standard output (kind `console`).
     Print(String),
+    /// No call: the service has all that this message is about, or is not to hear of it. The
+    /// delivery counts as made, and the record keeps this remark.
+    Nothing(String),
 }
 
 /// Request methods in use; `webhook` may choose any of them.

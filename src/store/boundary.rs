@@ -153,6 +153,9 @@ pub struct LaneState {
     pub seen: bool,
     /// What the target gave back.
     pub remote: Option<RemoteRef>,
+    /// Outside id of a delivery whose sending was announced ([`Op::Begin`]) and of which nobody
+    /// knows how it ended.
+    pub begun: Option<String>,
 }
 
 /// One try, for the record.
@@ -222,6 +225,10 @@ pub enum Op {
     Prune(Retention),
     /// Do what a person ordered, and write down that it was ordered.
     Manage(Box<Order>),
+    /// A delivery of this lane (named by its outside id) is about to be sent to a target that must
+    /// never be told twice. Stays until a settlement of the lane says otherwise; one that is there
+    /// already stays.
+    Begin(LaneId, String),
     /// Count a call that costs money, before it is made.
     Charge(Box<Charge>),
     /// Keep what a service told us, with what follows from it.
@@ -248,7 +255,7 @@ pub struct Retention {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle`, `Quarantine`, `Fallen` and `Redriven`.
+    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen` and `Redriven`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.

@@ -124,6 +124,12 @@ impl Store {
         self.ask(Op::Settle(Box::new(settlement))).await.map(|_| ())
     }
 
+    /// Announces that a delivery is about to be sent that must never be sent twice. Returns only
+    /// when that is on disk.
+    pub async fn begin(&self, lane: LaneId, uid: &str) -> Result<(), StoreError> {
+        self.ask(Op::Begin(lane, uid.to_owned())).await.map(|_| ())
+    }
+
     /// Keeps unreadable bytes.
     pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())

@@ -42,7 +42,7 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
     }
     transaction
         .prepare_cached(
-            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, touched_at = ?6,
+            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, begun = ?9, touched_at = ?6,
                     fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
                     dead = coalesce(?8, dead), acked_at = CASE WHEN ?4 THEN acked_at END
              WHERE id = ?1",
@@ -56,7 +56,16 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             millis(settlement.now),
             settlement.fall_now,
             settlement.given_up,
+            settlement.after.begun,
         ])?;
+    Ok(Done::Kept)
+}
+
+/// A delivery of a lane is about to be sent; what was announced before and is in doubt stays so.
+pub fn begin(transaction: &Transaction<'_>, lane: LaneId, uid: &str) -> rusqlite::Result<Done> {
+    transaction
+        .prepare_cached("UPDATE lanes SET begun = coalesce(begun, ?2) WHERE id = ?1")?
+        .execute(params![lane, uid])?;
     Ok(Done::Kept)
 }
 

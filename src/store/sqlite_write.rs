@@ -17,7 +17,7 @@ use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
 use crate::store::sqlite_quota::charge;
-use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
+use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
 use crate::store::sqlite_signals::hear;
 
 /// The engine.
@@ -64,6 +64,7 @@ impl SqliteEngine {
                 Op::Manage(order) => {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
+                Op::Begin(lane, uid) => begin(&transaction, *lane, uid).map_err(engine)?,
                 Op::Charge(call) => charge(&transaction, call).map_err(engine)?,
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
@@ -88,7 +89,7 @@ fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
         Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
-        Op::Manage(_) | Op::Hear(_) | Op::Charge(_) => false,
+        Op::Manage(_) | Op::Hear(_) | Op::Charge(_) | Op::Begin(..) => false,
     }
 }
 
@@ -230,7 +231,7 @@ impl Accept<'_> {
                 attempts: 0,
                 note: part.note.clone(),
             },
-            lane: LaneState { seen, remote: known.remote },
+            lane: LaneState { seen, ..known.state },
         })))
     }
 
@@ -239,7 +240,8 @@ impl Accept<'_> {
             .statement(
                 "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due, dead IS NOT NULL,
                         CASE WHEN waiting = 0 THEN 0 ELSE
-                          (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END
+                          (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END,
+                        begun
                  FROM lanes WHERE key = ?1 AND target = ?2",
             )?
             .query_row(params![part.key.as_str(), &*part.target], |row| {
@@ -252,10 +254,12 @@ impl Accept<'_> {
                     ..LaneFacts::default()
                 };
                 let remote: Option<String> = row.get(3)?;
+                let state =
+                    LaneState { seen: facts.seen, remote: remote.map(RemoteRef), begun: row.get(11)? };
                 let known = KnownLane {
                     id: Some(row.get(0)?),
                     facts,
-                    remote: remote.map(RemoteRef),
+                    state,
                     latest: row.get(7)?,
                     due: row.get(8)?,
                     dead: row.get(9)?,
@@ -362,7 +366,7 @@ enum Admitted {
 struct KnownLane {
     id: Option<LaneId>,
     facts: LaneFacts,
-    remote: Option<RemoteRef>,
+    state: LaneState,
     latest: DeliveryId,
     due: i64,
     /// A trigger of it was given up.

@@ -48,6 +48,12 @@ pub trait Target: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Whether several messages may be told by one call, as this target is set up. Not where what
+    /// comes back, or goes on afterwards, is about a single problem (a key pressed on the phone).
+    fn folds(&self) -> bool {
+        true
+    }
+
     /// Whether this target shows a state that a person set right there (a Slack message that is to
     /// read "acknowledged by …"), so that it must hear of it too.
     fn mirrors(&self) -> bool {
@@ -61,6 +67,11 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// [`Refusal`]; by default that this kind listens to nothing.
     fn callback(&self, _call: &Callback<'_>) -> Result<Heard, Refusal> {
         Err(Refusal::NotSpoken)
+    }
+
+    /// What may follow an unknown outcome, where the settings change what is `usual` for the kind.
+    fn repeat(&self, usual: Repeat) -> Repeat {
+        usual
     }
 
     /// Secrets that this target may put on the wire, for the redactor.
@@ -179,8 +190,22 @@ pub enum Repeat {
     Harmless,
     /// A repeat may show twice; better than not at all (chat, calls).
     Tolerated,
-    /// Never without a look-up or a person (jobs).
+    /// Never again by itself: only a person can tell (jobs).
     Forbidden,
+    /// After the kind has looked up that the first did not arrive (jobs that carry a marker). It
+    /// does so by itself when [`Message::begun`] says that one may have.
+    LookedUp,
+}
+
+impl Repeat {
+    /// Told twice it would do harm: each sending is announced on disk before it is made, so that
+    /// even a crash leaves no doubt about which may have arrived.
+    pub fn is_announced(self) -> bool {
+        match self {
+            Repeat::Forbidden | Repeat::LookedUp => true,
+            Repeat::Harmless | Repeat::Tolerated => false,
+        }
+    }
 }
 
 /// A row of the table of kinds.

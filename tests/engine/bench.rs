@@ -82,7 +82,7 @@ impl Bench {
             attempts: 0,
             note: None,
         };
-        let state = LaneState { seen: action == Action::Resolve, remote: None };
+        let state = LaneState { seen: action == Action::Resolve, ..LaneState::default() };
         self.schedule.push(Fresh { target: "t".into(), due: at(self.now), open, lane: state });
         id
     }

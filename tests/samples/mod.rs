@@ -47,6 +47,7 @@ pub fn sample(path: &Path) -> Sample {
         group: Arc::new(group(&json["group"])),
         remote: json["remote"].as_str().map(|text| RemoteRef(text.into())),
         may_exist: json["may_exist"].as_bool().unwrap_or(json["remote"].is_string()),
+        begun: json["begun"].as_str().map(str::to_owned),
         note: json["note"].as_str().map(str::to_owned),
         accepted_at: word("accepted_at", "2026-03-02T03:04:10Z").parse().expect("a time"),
     };
@@ -125,6 +126,7 @@ pub fn shown(target: &dyn Target, worded: &Result<Worded, Unsayable>) -> String 
     let mut text = match &worded.request {
         Request::Http(request) => request.to_text(),
         Request::Print(text) => text.clone(),
+        Request::Nothing(remark) => format!("nothing: {remark}"),
     };
     text.push('\n');
     for fault in &worded.faults {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alert_relay::domain::delivery::State;
+use alert_relay::domain::message::Action;
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::pace::bucket::{Pace, Rate};
 use alert_relay::store::boundary::Reader;
+use alert_relay::target::contract::Repeat;
 
 use crate::vendor::{Call, REQUESTS_MAX};
 use crate::world::World;
@@ -17,6 +19,9 @@ pub fn judge(world: &World<'_>) -> Result<(), String> {
     not_twice(world)?;
     rested(calls)?;
     paced(world)?;
+    if world.terms.repeat == Repeat::Forbidden {
+        return started_once(calls);
+    }
     for (name, firing) in &world.story.firing {
         let open = world.vendor.open.contains(name);
         if !dead.contains(name) && open != *firing {
@@ -100,6 +105,22 @@ fn not_twice(world: &World<'_>) -> Result<(), String> {
             if !again {
                 return Err(format!("delivery {delivery} was sent again at {} for no reason", call.at));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Between two starts for one problem it was over, and the target had heard so.
+fn started_once(calls: &[Call]) -> Result<(), String> {
+    for (lane, told) in by_lane(calls) {
+        let mut is_started = false;
+        for (delivery, call) in told {
+            let resolves = call.heads.iter().any(|(_, _, action)| *action == Action::Resolve);
+            let ends = resolves && matches!(call.outcome, Outcome::Delivered { .. });
+            if call.starts && is_started {
+                return Err(format!("{lane} was started again at {} by delivery {delivery}", call.at));
+            }
+            is_started = (is_started || call.starts) && !ends;
         }
     }
     Ok(())

@@ -43,6 +43,8 @@ pub struct Call {
     /// Requests that it took.
     pub requests: u32,
     pub outcome: Outcome,
+    /// Something was started by it.
+    pub starts: bool,
     /// The relay died before it took the answer in.
     pub unheard: bool,
 }
@@ -68,15 +70,24 @@ impl Vendor {
         Vendor { mood, calls: Vec::new(), open: BTreeSet::new(), effects: BTreeMap::new() }
     }
 
-    /// Takes a call; returns its number in the ledger.
-    pub fn call(&mut self, errand: &Errand, life: u32, at: i64, dice: &mut Dice) -> usize {
+    /// Takes a call, unless what comes of it is `ruled` without one; returns its number in the ledger.
+    pub fn call(
+        &mut self,
+        errand: &Errand,
+        ruled: Option<Outcome>,
+        life: u32,
+        at: i64,
+        dice: &mut Dice,
+    ) -> usize {
         let well = at >= self.mood.well_from || !dice.percent(self.mood.faults);
         let retry = |after: Option<i64>, whole_target| Outcome::Retry {
             reason: "fault".into(),
             after: after.map(|millis| Duration::from_millis(millis.unsigned_abs())),
             whole_target,
         };
+        let is_ruled = ruled.is_some();
         let (outcome, takes_effect) = match dice.place(6) {
+            _ if is_ruled => (ruled.unwrap_or(Outcome::delivered()), false),
             _ if well => (Outcome::delivered(), true),
             0 => (retry(Some(dice.between(1, 90_000)), true), false),
             1 => (retry(None, true), false),
@@ -102,9 +113,14 @@ impl Vendor {
             answered,
             heard: i64::MAX,
             calls_before_heard: 0,
+            starts: takes_effect && heads.iter().any(|(_, _, action)| *action == Action::Trigger),
             heads,
             key: errand.key.as_deref().map(str::to_owned),
-            requests: if dice.percent(20) { REQUESTS_MAX } else { 1 },
+            requests: match dice.percent(20) {
+                _ if is_ruled => 0,
+                true => REQUESTS_MAX,
+                false => 1,
+            },
             outcome,
             unheard: false,
         });

@@ -11,7 +11,8 @@ use alert_relay::deliver::purse::Unpaid;
 use alert_relay::deliver::resolution::{Resolution, Terms, Tried};
 use alert_relay::domain::alert::AlertGroup;
 use alert_relay::domain::delivery::RetryPolicy;
-use alert_relay::domain::message::Action;
+use alert_relay::domain::message::{Action, RemoteRef};
+use alert_relay::domain::outcome::Outcome;
 use alert_relay::domain::reminders::Reminders;
 use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::{Pace, Rate};
@@ -232,10 +233,9 @@ impl<'a> World<'a> {
                     all_are_named(&errand);
                     if self.dice.percent(self.unpaid) {
                         self.not_paid(&errand);
-                        continue;
+                    } else {
+                        self.send(*errand);
                     }
-                    let call = self.vendor.call(&errand, self.life, self.now, &mut self.dice);
-                    alive.calls.push((call, *errand));
                 }
                 Step::Settle(resolution) => self.write(vec![*resolution]),
                 Step::Load(lanes) => {
@@ -269,6 +269,26 @@ impl<'a> World<'a> {
         self.write(ended.resolutions);
     }
 
+    /// What must not be started twice is announced before it is sent, and the kind rules by what the
+    /// lane knows, as a job platform's does.
+    fn send(&mut self, errand: Errand) {
+        let (head, state) = (errand.first.head.clone().unwrap(), &errand.first.state);
+        let ruled = match (self.terms.repeat, head.action) {
+            (Repeat::Harmless, _) => None,
+            (_, Action::Trigger) if state.remote.is_some() => Some(Outcome::delivered()),
+            (_, Action::Trigger) if state.begun.is_some() => {
+                Some(Outcome::Rejected { reason: "in doubt".into() })
+            }
+            (_, Action::Trigger) => {
+                self.commit(&[Op::Begin(head.lane, head.uid.clone())]);
+                None
+            }
+            _ => Some(Outcome::delivered()),
+        };
+        let call = self.vendor.call(&errand, ruled, self.life, self.now, &mut self.dice);
+        self.alive.as_mut().unwrap().calls.push((call, errand));
+    }
+
     fn settle_answered(&mut self) {
         let now = at(self.now);
         let alive = self.alive.as_mut().unwrap();
@@ -285,7 +305,13 @@ impl<'a> World<'a> {
             call.calls_before_heard = calls_made;
             let (_, errand) = alive.calls.remove(place);
             let took = std::time::Duration::from_millis((call.answered - call.at).unsigned_abs());
-            let (outcome, calls) = (call.outcome.clone(), call.requests);
+            let outcome = match call.outcome.clone() {
+                Outcome::Delivered { .. } if call.starts && self.terms.repeat != Repeat::Harmless => {
+                    Outcome::Delivered { remote: Some(RemoteRef(call.heads[0].1.to_string())) }
+                }
+                outcome => outcome,
+            };
+            let calls = call.requests;
             let tried = Tried { outcome, took, calls, ..Tried::nothing(at(call.at)) };
             written.extend(alive.target.tried(&errand, tried, &self.terms, now).resolutions);
         }
@@ -343,12 +369,14 @@ fn terms(dice: &mut Dice) -> Terms {
         per: std::time::Duration::from_secs(60),
         burst: u32::try_from(dice.between(1, 10)).unwrap().try_into().unwrap(),
     };
+    let repeat = if dice.percent(30) { Repeat::Forbidden } else { Repeat::Harmless };
     Terms {
         retry: RetryPolicy::default(),
         rate: [Rate::Unlimited, Rate::Whole(pace), Rate::PerKey(pace)][dice.place(3)],
-        digest: dice.percent(50),
+        // A kind that starts something has a thing for each problem.
+        digest: repeat == Repeat::Harmless && dice.percent(50),
         concurrency: 1 + dice.place(4),
-        repeat: Repeat::Harmless,
+        repeat,
         send_resolved: true,
         breaker: BreakerPolicy {
             failures: u32::try_from(dice.between(1, 8)).unwrap(),

@@ -275,6 +275,7 @@ fn delivery(
         group: told(group, &alerts),
         remote: None,
         may_exist: false,
+        begun: None,
         note: None,
         accepted_at: at,
     };
@@ -322,6 +323,7 @@ fn request(
         Ok(worded) => {
             faults.extend(worded.faults.iter().map(|fault| sentence(book, fault)));
             let request = match &worded.request {
+                Request::Nothing(remark) => return (None, Some(shown(&book.redactor, remark))),
                 Request::Print(text) => RequestShown::Print(shown(&book.redactor, text)),
                 Request::Http(request) => http(&book.redactor, request),
             };

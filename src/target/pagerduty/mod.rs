@@ -2,7 +2,7 @@
 //!
 //! Takes a message, gives one POST; reads the answer. Incidents are opened through an integration
 //! key and nothing comes back for them but that key's fingerprint, which later messages of the lane
-//! need. The REST API and webhooks of PagerDuty are not spoken here.
+//! need. Webhooks give signals. The REST API is not spoken here.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
-use crate::target::contract::{Defaults, Kind, Repeat, Target, Unsayable, Worded};
+use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
 use crate::target::pagerduty::event::{Words, fitted};
 use crate::target::pagerduty::keys::{Choice, Keys};
 use crate::target::verdict::{by_status, cleaned, retry_after, sentence};
@@ -24,6 +24,7 @@ use crate::template::view::View;
 mod event;
 mod keys;
 mod settings;
+pub mod webhook;
 
 /// The service; accounts in the EU use <https://events.eu.pagerduty.com>.
 const BASE_URL: &str = "https://events.pagerduty.com";
@@ -76,6 +77,7 @@ struct PagerDuty {
     mode: Mode,
     keys: Keys,
     words: Words,
+    webhook_secrets: Vec<Secret>,
     redactor: Redactor,
 }
 
@@ -136,8 +138,12 @@ impl Target for PagerDuty {
         }
     }
 
+    fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
+        webhook::heard(&self.webhook_secrets, call)
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
-        self.keys.all().map(|key| &key.secret).collect()
+        self.keys.all().map(|key| &key.secret).chain(&self.webhook_secrets).collect()
     }
 
     fn pace_key(&self, message: &Message) -> Option<String> {

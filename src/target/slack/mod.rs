@@ -60,7 +60,7 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: Some((60, 3)),
-        digest: Some(true),
+        digest: Some(false),
         reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
