@@ -29,9 +29,11 @@
 //!
 //! **Out.** The commit rang the bell of the target; its loop (`deliver/target_loop`) asks the
 //! engine (`deliver/engine`, pure), which claims the head of a due lane from `store/schedule` and
-//! a token from `pace/bucket`; `deliver/attempt` lets the `target` word the request, `client`
-//! sends it, the target judges the reply; the engine says what becomes of the delivery
-//! (`domain/delivery`), one settlement writes attempt, state and lane, and the lane is released.
+//! passes the gate (`deliver/gate`: rests and tokens, of the target and of the channel or number);
+//! `deliver/attempt` lets the `target` word the request, pays for it where it costs money
+//! (`deliver/purse`), `client` sends it, the target judges the reply; the engine says what becomes of
+//! the delivery (`domain/delivery`), one settlement writes attempt, state and lane, and the lane is
+//! released.
 //!
 //! The two walks meet only at the store.
 //!
@@ -42,7 +44,8 @@
 //! 3. **One in flight a lane.** A lane is busy from its claim until its settlement is on disk.
 //! 4. **Nobody is paged for history.** What is unsent and over is folded, on the record; what a
 //!    target may have seen gets its resolve, whatever routing says by then.
-//! 5. **Waiting costs nothing.** A missing token or a resting target never spends an attempt.
+//! 5. **Waiting costs nothing.** A missing token, a spent quota or a resting target never spends an
+//!    attempt; a key that must wait holds no other key up.
 //! 6. **Kinds are pure.** From a kind of target no clock, socket, log or retry count is reachable.
 //! 7. **Wording cannot fail.** A template that fails is replaced by the built-in one, and told.
 //! 8. **Secrets have a type** that prints stars; whatever is shown or stored is cleaned of them.

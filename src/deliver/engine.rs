@@ -228,11 +228,13 @@ impl Engine {
         self.may_be_folded(claimed, terms) && errand.has_room_for(claimed)
     }
 
+    /// Not what has a message of its own there: that one is to be changed, and no other says so.
     fn may_be_folded(&self, claimed: &Claimed, terms: &Terms) -> bool {
         let Some(head) = claimed.head.as_ref().filter(|_| claimed.superseded.is_empty()) else {
             return false;
         };
-        head.action != Action::Acknowledge && !unwanted(claimed, terms) && !self.alone.contains(&head.id)
+        let has_its_own = head.action == Action::Acknowledge || claimed.state.remote.is_some();
+        !has_its_own && !unwanted(claimed, terms) && !self.alone.contains(&head.id)
     }
 
     /// Takes in what a try came to.

@@ -243,7 +243,8 @@ pub struct Defaults {
     /// kind has such; `None`: no limit of its own.
     pub rate: Option<(u32, u32)>,
     /// Whether messages that wait for the rate limit go out as one, where the operator says
-    /// nothing; `None`: they never may, because the service keeps a thing for each problem.
+    /// nothing; `None`: they never may, because the service keeps a thing for each problem. A
+    /// message that has a remote ref is never folded: it is about something of its own.
     pub digest: Option<bool>,
     /// What of unchanged repeats is told where the operator says nothing.
     pub reminders: Reminders,

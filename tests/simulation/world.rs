@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use alert_relay::deliver::engine::{Engine, Step};
 use alert_relay::deliver::errand::{DIGEST_ALERTS_MAX, Errand};
+use alert_relay::deliver::purse::Unpaid;
 use alert_relay::deliver::resolution::{Resolution, Terms, Tried};
 use alert_relay::domain::alert::AlertGroup;
 use alert_relay::domain::delivery::RetryPolicy;
 use alert_relay::domain::message::{Action, RemoteRef};
 use alert_relay::domain::outcome::Outcome;
+use alert_relay::domain::reminders::Reminders;
 use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::{Pace, Rate};
 use alert_relay::store::boundary::{Done, Engine as _, Fresh, Op, Reader, Settlement};
@@ -28,6 +30,7 @@ use crate::story::{LENGTH, Story, Telling, story};
 use crate::vendor::{Mood, Vendor};
 
 pub const TARGET: &str = "pager";
+const HALF_HOUR: std::time::Duration = std::time::Duration::from_secs(1800);
 /// Deliveries of one lane read at a time.
 const EACH: usize = 64;
 /// Steps after which a run is going round in circles.
@@ -52,6 +55,9 @@ pub struct World<'a> {
     pub terms: Terms,
     /// Problems are spread over so many keys; 0: the vendor knows none.
     keys: usize,
+    /// Of a hundred calls, so many are not paid for.
+    unpaid: u32,
+    reminders: Reminders,
     caps: Caps,
     pub story: Story,
     told: usize,
@@ -83,6 +89,8 @@ impl<'a> World<'a> {
             folder,
             terms: terms(&mut dice),
             keys: dice.place(4),
+            unpaid: [0, 0, 10, 40][dice.place(4)],
+            reminders: [Reminders::Every, Reminders::Never, Reminders::Once(HALF_HOUR)][dice.place(3)],
             caps,
             story,
             told: 0,
@@ -177,7 +185,8 @@ impl<'a> World<'a> {
             self.story.tellings.get(self.told).filter(|telling| telling.at <= self.now)
         {
             self.told += 1;
-            let event = news(self.told as u128, self.now, TARGET, name, *starts, *ends);
+            let mut event = news(self.told as u128, self.now, TARGET, name, *starts, *ends);
+            event.parts[0].reminders = self.reminders;
             self.events.push(event.uid);
             batch.push(Op::Accept(Box::new(event)));
         }
@@ -222,7 +231,11 @@ impl<'a> World<'a> {
                 Step::Aside { .. } => {}
                 Step::Send(errand) => {
                     all_are_named(&errand);
-                    self.send(*errand);
+                    if self.dice.percent(self.unpaid) {
+                        self.not_paid(&errand);
+                    } else {
+                        self.send(*errand);
+                    }
                 }
                 Step::Settle(resolution) => self.write(vec![*resolution]),
                 Step::Load(lanes) => {
@@ -244,6 +257,16 @@ impl<'a> World<'a> {
                 }
             }
         }
+    }
+
+    /// The quota is spent for a while, or cannot be counted.
+    fn not_paid(&mut self, errand: &Errand) {
+        let until = at(self.now + self.dice.between(1, 3_600_000));
+        let unpaid = Unpaid { until, reason: "spent".into(), spent: true, first: false, key: String::new() };
+        let tried = Tried { unpaid: Some(unpaid), ..Tried::nothing(at(self.now)) };
+        let target = &mut self.alive.as_mut().unwrap().target;
+        let ended = target.tried(errand, tried, &self.terms, at(self.now));
+        self.write(ended.resolutions);
     }
 
     /// What must not be started twice is announced before it is sent, and the kind rules by what the
