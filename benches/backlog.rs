@@ -13,18 +13,21 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alert_relay::deliver::engine::{Engine, Step, Terms};
-use alert_relay::deliver::resolution::Tried;
+use alert_relay::deliver::engine::{Engine, Step};
+use alert_relay::deliver::errand::Errand;
+use alert_relay::deliver::resolution::{Terms, Tried};
 use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use alert_relay::domain::delivery::RetryPolicy;
 use alert_relay::domain::lane::{AlertClock, Told};
 use alert_relay::domain::message::DedupKey;
 use alert_relay::domain::outcome::Outcome;
+use alert_relay::domain::reminders::Reminders;
 use alert_relay::pace::breaker::BreakerPolicy;
+use alert_relay::pace::bucket::Rate;
 use alert_relay::pace::clock::StoppedClock;
 use alert_relay::store::boundary::{Engine as _, NewEvent, NewPart, Op};
 use alert_relay::store::handle::{Store, open_embedded};
-use alert_relay::store::schedule::{Caps, Claimed};
+use alert_relay::store::schedule::Caps;
 use alert_relay::store::sqlite::Place;
 use alert_relay::store::sqlite_write::SqliteEngine;
 use alert_relay::target::contract::Repeat;
@@ -98,6 +101,7 @@ fn event(n: u64) -> NewEvent {
         alerts: vec![told],
         content: 1,
         truncated: false,
+        reminders: Reminders::Every,
         fall_after: None,
         note: None,
     };
@@ -144,18 +148,19 @@ fn measure(folder: &Path) {
 }
 
 /// Tries lane after lane, as many at once as the target takes, and every try fails.
-async fn fail(store: &Store, engine: &mut Engine, first: Claimed, at: &mut Timestamp) {
+async fn fail(store: &Store, engine: &mut Engine, first: Errand, at: &mut Timestamp) {
     let queue = store.queues().of(TARGET);
-    let mut claimed = vec![first];
+    let mut errands = vec![first];
     for _ in 0..TRIES / CONCURRENCY {
-        while claimed.len() < CONCURRENCY {
-            claimed.push(next(store, engine, at).await);
+        while errands.len() < CONCURRENCY {
+            errands.push(next(store, engine, at).await);
         }
         let mut writes = tokio::task::JoinSet::new();
-        for claimed in claimed.drain(..) {
-            let outcome = Outcome::Retry { reason: "HTTP 503".into(), after: None, whole_target: false };
-            let tried = Tried { outcome, status: 503, ..Tried::nothing(*at) };
-            let end = engine.tried(&claimed, tried, &terms(), *at);
+        for errand in errands.drain(..) {
+            // A 503 would make the engine send fewer at once.
+            let outcome = Outcome::Retry { reason: "HTTP 500".into(), after: None, whole_target: false };
+            let tried = Tried { outcome, status: 500, ..Tried::nothing(*at) };
+            let end = engine.tried(&errand, tried, &terms(), *at).resolutions.remove(0);
             let store = store.clone();
             writes.spawn(async move {
                 store.settle(end.settlement.clone()).await.unwrap();
@@ -180,22 +185,24 @@ fn terms() -> Terms {
     let breaker = BreakerPolicy { failures: u32::MAX, open_for: Duration::from_secs(30) };
     Terms {
         retry,
-        pace: None,
+        rate: Rate::Unlimited,
         concurrency: CONCURRENCY,
         repeat: Repeat::Harmless,
         send_resolved: true,
+        digest: false,
         breaker,
         fall_after_attempts: None,
     }
 }
 
 /// Walks until something can be sent; waiting is made short by moving the clock.
-async fn next(store: &Store, engine: &mut Engine, at: &mut Timestamp) -> Claimed {
+async fn next(store: &Store, engine: &mut Engine, at: &mut Timestamp) -> Errand {
     let queue = store.queues().of(TARGET);
     loop {
-        let step = engine.step(&mut queue.schedule(), &terms(), *at);
+        let step = engine.step(&mut queue.schedule(), &terms(), *at, &|_| None);
         match step {
-            Step::Send(claimed) => return *claimed,
+            Step::Send(errand) => return *errand,
+            Step::Aside { .. } => {}
             Step::Settle(_) => unreachable!("every lane owes a trigger"),
             Step::Load(lanes) => {
                 let found = store.read(move |reader| Ok(reader.lane_work(&lanes, 64))).await.unwrap();

@@ -177,6 +177,7 @@ static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
         group: Arc::new(group),
         remote: None,
         may_exist: false,
+        begun: None,
         note: None,
         accepted_at: AT,
     };

@@ -68,6 +68,33 @@ impl Default for ClientSettings {
     }
 }
 
+impl TimeLimits {
+    /// Only the whole call has a limit of its own.
+    pub fn whole(whole: Duration) -> TimeLimits {
+        TimeLimits { whole, connect: None, first_byte: None }
+    }
+}
+
+impl ClientSettings {
+    /// Shortens the time to connect where it is too long for the other two limits.
+    fn fitted(mut self) -> ClientSettings {
+        let shortest = self.first_byte.map_or(self.timeout, |limit| limit.min(self.timeout));
+        self.connect_timeout = self.connect_timeout.min(shortest * 3 / 4);
+        self
+    }
+}
+
+/// Time limits of a call that differ from target to target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// From the first look-up of the name to the last byte of the reply.
+    pub whole: Duration,
+    /// Name, TCP and TLS together; `None`: as the client's settings say.
+    pub connect: Option<Duration>,
+    /// From the start to the reply's headers; `None`: only `whole` counts.
+    pub first_byte: Option<Duration>,
+}
+
 const H2_PING_EVERY: Duration = Duration::from_secs(5);
 const H2_PONG_WITHIN: Duration = Duration::from_secs(5);
 
@@ -81,73 +108,46 @@ pub struct ClientError(String);
 pub struct Client {
     http: reqwest::Client,
     settings: ClientSettings,
-    /// Those made for time limits too short to share the pool, by limit. They differ only in that.
-    shorter: Arc<Mutex<BTreeMap<Duration, Client>>>,
+    /// Those with another time to connect, which a pool has for all its calls. They differ only in
+    /// that.
+    pools: Arc<Mutex<BTreeMap<Duration, reqwest::Client>>>,
 }
 
 impl Client {
     /// A client with a pool of its own. Reads the machine's root certificates, which costs some
     /// milliseconds and memory: targets that differ in nothing but time limits should share one
-    /// through [`Client::with_timeout`].
+    /// through [`Client::with_limits`].
     ///
     /// # Errors
     /// [`ClientError`] when the extra certificates cannot be read or TLS cannot be set up.
     pub fn new(settings: ClientSettings) -> Result<Client, ClientError> {
-        let shortest = settings.first_byte.map_or(settings.timeout, |limit| limit.min(settings.timeout));
-        let connect_timeout = settings.connect_timeout.min(shortest * 3 / 4);
-        let mut builder = reqwest::Client::builder()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .referer(false)
-            .tcp_nodelay(true)
-            .connect_timeout(connect_timeout)
-            // A dead HTTP/2 connection is shared by all calls and would fail each of them for as
-            // long as TCP has patience; a dead HTTP/1 connection goes with its one call.
-            .http2_keep_alive_interval(H2_PING_EVERY)
-            .http2_keep_alive_timeout(H2_PONG_WITHIN)
-            .pool_idle_timeout(settings.idle_timeout)
-            .pool_max_idle_per_host(settings.idle_connections_max)
-            .user_agent(&settings.user_agent);
-        if let Some(pem) = &settings.extra_roots {
-            let roots = Certificate::from_pem_bundle(pem.as_bytes())
-                .map_err(|_| ClientError("the extra root certificates are not valid PEM".into()))?;
-            if roots.is_empty() {
-                return Err(ClientError("the extra root certificates hold no certificate".into()));
-            }
-            builder = builder.tls_certs_merge(roots);
-        }
-        if !settings.denied_addresses.is_empty() {
-            builder = builder.dns_resolver(Guard::new(settings.denied_addresses.clone()));
-        }
-        for (name, address) in &settings.hosts {
-            builder = builder.resolve(name, *address);
-        }
-        let http = builder.build().map_err(|error| {
-            let what = error.without_url();
-            ClientError(format!("the HTTP client cannot be set up (user agent or root certificates): {what}"))
-        })?;
-        Ok(Client { http, settings: ClientSettings { connect_timeout, ..settings }, shorter: Arc::default() })
+        let settings = settings.fitted();
+        Ok(Client { http: pool(&settings)?, settings, pools: Arc::default() })
     }
 
-    /// The same client with another whole time limit. Shares the pool and the certificates unless
-    /// the limit is so short that the time to connect must shrink with it; then all that ask for
-    /// this limit share one.
+    /// The same client with other time limits. Shares the pool and the certificates unless the time
+    /// to connect differs; then all that ask for the same share one.
     ///
     /// # Errors
     /// As [`Client::new`].
-    pub fn with_timeout(&self, timeout: Duration) -> Result<Client, ClientError> {
-        let settings = ClientSettings { timeout, ..self.settings.clone() };
-        if timeout * 3 / 4 < self.settings.connect_timeout {
-            let mut shorter = self.shorter.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(client) = shorter.get(&timeout) {
-                return Ok(client.clone());
-            }
-            let client = Client::new(settings)?;
-            shorter.insert(timeout, client.clone());
-            return Ok(client);
+    pub fn with_limits(&self, limits: TimeLimits) -> Result<Client, ClientError> {
+        let settings = ClientSettings {
+            timeout: limits.whole,
+            connect_timeout: limits.connect.unwrap_or(self.settings.connect_timeout),
+            first_byte: limits.first_byte,
+            ..self.settings.clone()
+        };
+        let settings = settings.fitted();
+        let connect = settings.connect_timeout;
+        let mut http = self.http.clone();
+        if connect != self.settings.connect_timeout {
+            let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            http = match pools.get(&connect) {
+                Some(http) => http.clone(),
+                None => pools.entry(connect).insert_entry(pool(&settings)?).get().clone(),
+            };
         }
-        Ok(Client { http: self.http.clone(), settings, shorter: Arc::clone(&self.shorter) })
+        Ok(Client { http, settings, pools: Arc::clone(&self.pools) })
     }
 
     /// Makes one call. Whatever status comes back is a reply, even when the body after it breaks
@@ -210,6 +210,42 @@ impl Client {
         }
         Ok(call)
     }
+}
+
+/// A pool of connections. Reads the machine's root certificates.
+fn pool(settings: &ClientSettings) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .no_proxy()
+        .referer(false)
+        .tcp_nodelay(true)
+        .connect_timeout(settings.connect_timeout)
+        // A dead HTTP/2 connection is shared by all calls and would fail each of them for as
+        // long as TCP has patience; a dead HTTP/1 connection goes with its one call.
+        .http2_keep_alive_interval(H2_PING_EVERY)
+        .http2_keep_alive_timeout(H2_PONG_WITHIN)
+        .pool_idle_timeout(settings.idle_timeout)
+        .pool_max_idle_per_host(settings.idle_connections_max)
+        .user_agent(&settings.user_agent);
+    if let Some(pem) = &settings.extra_roots {
+        let roots = Certificate::from_pem_bundle(pem.as_bytes())
+            .map_err(|_| ClientError("the extra root certificates are not valid PEM".into()))?;
+        if roots.is_empty() {
+            return Err(ClientError("the extra root certificates hold no certificate".into()));
+        }
+        builder = builder.tls_certs_merge(roots);
+    }
+    if !settings.denied_addresses.is_empty() {
+        builder = builder.dns_resolver(Guard::new(settings.denied_addresses.clone()));
+    }
+    for (name, address) in &settings.hosts {
+        builder = builder.resolve(name, *address);
+    }
+    builder.build().map_err(|error| {
+        let what = error.without_url();
+        ClientError(format!("the HTTP client cannot be set up (user agent or root certificates): {what}"))
+    })
 }
 
 /// Headers that frame a request on the wire; a template must not write them.

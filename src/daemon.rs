@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Base, assemble};
 use crate::auth::check::Auth;
-use crate::client::{Client, ClientSettings};
+use crate::client::{Client, ClientSettings, TimeLimits};
 use crate::config::secrets::ThisMachine;
 use crate::config::show::show;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
+use crate::deliver::purse::Purse;
 use crate::domain::problem::{Problem, Severity};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
@@ -35,7 +36,7 @@ use crate::server::paths::Door;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
 use crate::store::boundary::Retention;
-use crate::store::handle::{self, Store};
+use crate::store::handle::{self, Closing, Store};
 use crate::store::schedule::Caps;
 
 /// Pause between rounds of forgetting what is past its retention.
@@ -98,19 +99,12 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let listener = listen(base.listen).await?;
     let admin_listener = listen_for_admins(&base).await?;
-    let counted = metrics.clone();
-    let on_commit = Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
-    let (store, closing, found) =
-        handle::open_embedded(&base.store, Caps::default(), Arc::clone(&clock), on_commit).map_err(
-            |error| failed(format!("the store in {} cannot be opened: {error}", base.store.display())),
-        )?;
-    if found.perhaps_sent > 0 {
-        tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
-    }
+    let (store, closing) = open(&base.store, &clock, &metrics)?;
     let client = Client::new(calls).map_err(failed)?;
-    let notary = Notary::new(client.with_timeout(NOTARY_TIME).map_err(failed)?);
+    let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(failed)?);
     let (voice, ear) = Voice::new();
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice };
+    let purse = Purse::new(store.clone());
+    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice, purse };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -182,6 +176,19 @@ async fn remembered(store: &Store, books: &Rulebooks, now: Timestamp) -> (Active
         Err(error) => tracing::warn!(%error, "what was known before the start could not be read"),
     }
     (active, expiries)
+}
+
+fn open(folder: &Path, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<(Store, Closing), Failed> {
+    let counted = metrics.clone();
+    let on_commit = Box::new(move |took, operations| counted.committed(operations, took));
+    let (store, closing, found) =
+        handle::open_embedded(folder, Caps::default(), Arc::clone(clock), on_commit).map_err(|error| {
+            failed(format!("the store in {} cannot be opened: {error}", folder.display()))
+        })?;
+    if found.perhaps_sent > 0 {
+        tracing::warn!("the last run did not end cleanly: what was being sent then counts as perhaps sent");
+    }
+    Ok((store, closing))
 }
 
 fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {

@@ -48,7 +48,9 @@
 //! 8. **Secrets have a type** that prints stars; whatever is shown or stored is cleaned of them.
 //! 9. **The world comes in as an argument.** `clippy.toml` bans clock, dice, environment and
 //!    printing; the few rooms that own them carry a reason.
-//! 10. **Everything is bounded**: bodies, headers, connections, queues in memory, replies, waits.
+//! 10. **Announced, then started.** What must never happen twice is on disk as begun before it is
+//!     sent; what was begun and never heard of is looked up, or left to a person.
+//! 11. **Everything is bounded**: bodies, headers, connections, queues in memory, replies, waits.
 #![warn(missing_docs)]
 
 pub mod assemble;

@@ -87,6 +87,7 @@ struct Inner {
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
+    concurrency: Family<OfTarget, Gauge>,
     commit_duration: Histogram,
     commit_operations: Histogram,
     connections: Gauge,
@@ -115,6 +116,7 @@ impl Metrics {
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
+            concurrency: register(r, "target_concurrency", Family::default()),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
             connections: register(r, "http_connections", Gauge::default()),
@@ -166,6 +168,7 @@ impl Metrics {
             delivery_latency: all.delivery_latency.get_or_create_owned(&of),
             waiting: all.waiting.get_or_create_owned(&of),
             oldest_age: all.oldest_age.get_or_create_owned(&of),
+            concurrency: all.concurrency.get_or_create_owned(&of),
             target,
             all: self.clone(),
         }
@@ -177,6 +180,7 @@ impl Metrics {
         let of = OfTarget { target: name.into() };
         self.0.waiting.remove(&of);
         self.0.oldest_age.remove(&of);
+        self.0.concurrency.remove(&of);
     }
 
     /// The writer made so many operations durable in one commit.
@@ -255,6 +259,7 @@ pub struct TargetMetrics {
     delivery_latency: Histogram,
     waiting: Gauge,
     oldest_age: GaugeF64,
+    concurrency: Gauge,
 }
 
 impl TargetMetrics {
@@ -277,7 +282,12 @@ impl TargetMetrics {
         self.delivery_latency.observe(since_accepted.as_secs_f64());
     }
 
-    /// A due delivery had to wait without an attempt: `rate`, `breaker`, `quota`.
+    /// So many calls may be under way at once just now.
+    pub fn allowed_at_once(&self, calls: usize) {
+        self.concurrency.set(i64::try_from(calls).unwrap_or(i64::MAX));
+    }
+
+    /// A due delivery had to wait without an attempt: `rate`, `rest`, `breaker`, `quota`.
     pub fn deferred(&self, reason: &'static str) {
         self.all.0.deferrals.get_or_create(&TargetReason { target: self.target.clone(), reason }).inc();
     }

@@ -236,6 +236,7 @@ fn push(
         content,
         // A lane of one alert knows all of its alerts, whatever was left out of the group.
         truncated: group.truncated > 0 && target.per == Per::Group,
+        reminders: target.reminders,
         fall_after: target.fallback.as_ref().map(|fallback| fallback.after),
         note: None,
     });
@@ -269,6 +270,7 @@ fn key_of(
         },
         remote: None,
         may_exist: false,
+        begun: None,
         note: None,
         accepted_at: now,
     };

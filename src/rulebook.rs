@@ -10,10 +10,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::auth::check::Auth;
+use crate::client::TimeLimits;
 use crate::domain::delivery::RetryPolicy;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
-use crate::pace::bucket::Pace;
+use crate::pace::bucket::Rate;
+use crate::pace::quota::Quota;
 use crate::route::enrich::Enrichment;
 use crate::route::inhibit::InhibitRule;
 use crate::route::interval::Intervals;
@@ -132,18 +135,24 @@ pub struct TargetRule {
     pub per: Per,
     /// The operator's own dedup key.
     pub dedup_key: Option<Template>,
-    /// Rate limit.
-    pub pace: Option<Pace>,
+    /// How many calls in a time.
+    pub rate: Rate,
     /// When to try again and when to stop.
     pub retry: RetryPolicy,
     /// What may follow an unknown outcome.
     pub repeat: Repeat,
-    /// Time limit of one call.
-    pub timeout: Duration,
+    /// Time limits of one call.
+    pub limits: TimeLimits,
     /// Calls at once.
     pub concurrency: usize,
     /// When to leave it alone for a while.
     pub breaker: BreakerPolicy,
+    /// Messages that wait for the rate limit go out as one.
+    pub digest: bool,
+    /// What it hears of what goes on unchanged.
+    pub reminders: Reminders,
+    /// How many calls may be paid for; `None`: they cost nothing.
+    pub quota: Option<Quota>,
     /// Who is told instead.
     pub fallback: Option<Fallback>,
     /// Whether it wants to hear that something is over.

@@ -14,7 +14,7 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alert_relay::client::{Client, ClientSettings};
+use alert_relay::client::{Client, ClientSettings, TimeLimits};
 use alert_relay::domain::exchange::{HeaderText, HttpRequest, Method, Reached, Reply, SendError};
 use alert_relay::domain::secret::Secret;
 
@@ -301,7 +301,8 @@ async fn unreadable_extra_roots_are_refused_at_the_start() {
 async fn a_shorter_time_limit_shortens_connecting_too() {
     let wire = Wire::scripted(vec![Step::Hang]).await;
     let slow = Client::new(ClientSettings::default()).unwrap();
-    let fast = slow.with_timeout(Duration::from_millis(120)).unwrap();
+    let limits = TimeLimits::whole(Duration::from_millis(120));
+    let fast = slow.with_limits(limits).unwrap();
     let fault = fault(fast.send(&request(&wire.url("/"))).await);
     assert_eq!(fault.reason, "the request was sent and no answer came within 120ms");
 }
@@ -351,7 +352,8 @@ async fn calls_with_the_same_short_time_limit_share_their_connections() {
     });
     let client = Client::new(ClientSettings::default()).unwrap();
     for _ in 0..5 {
-        let short = client.with_timeout(Duration::from_millis(900)).unwrap();
+        let limits = TimeLimits::whole(Duration::from_millis(900));
+        let short = client.with_limits(limits).unwrap();
         assert_eq!(short.send(&request(&url)).await.unwrap().status, 204);
     }
     assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 1);

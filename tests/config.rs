@@ -10,6 +10,7 @@ use std::path::Path;
 
 use alert_relay::assemble::assemble;
 use alert_relay::config::load::load;
+use alert_relay::config::pacing::TimeoutFile;
 use alert_relay::config::secrets::{Lenient, ThisMachine, World};
 use alert_relay::config::show::show;
 use alert_relay::document::parse::parse;
@@ -124,7 +125,7 @@ fn the_smallest_file_has_a_default_for_everything_else() {
     assert_eq!(file.server.listen.value.to_string(), "127.0.0.1:9095");
     assert_eq!(file.server.body_limit.to_string(), "4MiB");
     assert_eq!(file.store.folder(), Path::new("/var/lib/alert-relay"));
-    assert_eq!(file.targets[0].common.timeout.value.to_string(), "10s");
+    assert_eq!(file.targets[0].common.timeout.value, TimeoutFile::default(), "no limit but the usual");
     assert!(file.targets[0].common.send_resolved);
 }
 

@@ -3,6 +3,9 @@
 //! nothing is lost, nothing overtakes, nothing is sent before it is due, and memory stays bounded.
 #![expect(clippy::unwrap_used, reason = "a test may fall over")]
 
+#[path = "schedule/parking.rs"]
+mod parking;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,6 +35,10 @@ enum Event {
     FailingRead,
     /// A call ends: the n-th of those in flight.
     End(usize, End),
+    /// The next lane that is claimed is laid aside.
+    Park,
+    /// One that was laid aside comes back, or is claimed right away.
+    Unpark(usize, bool),
     /// Time passes.
     Pass(i64),
     /// A person drops the newest of a lane, or (false) wants the lane tried now; while that is
@@ -59,6 +66,8 @@ struct World {
     caps: Caps,
     disk: BTreeMap<LaneId, DiskLane>,
     in_flight: Vec<Claimed>,
+    /// Laid aside, as far as nobody ordered anything about them meanwhile.
+    parked: Vec<LaneId>,
     /// What was sent of each lane, in order.
     sent: BTreeMap<LaneId, Vec<i64>>,
     ended: BTreeSet<i64>,
@@ -94,6 +103,7 @@ impl World {
             caps,
             disk: BTreeMap::new(),
             in_flight: Vec::new(),
+            parked: Vec::new(),
             sent: BTreeMap::new(),
             ended: BTreeSet::new(),
             next_id: 1,
@@ -164,6 +174,9 @@ impl World {
             self.schedule.refilled(&lanes, mark);
             return self.bounded().map(|()| true);
         }
+        if let Some(claim) = self.schedule.claim_overfull() {
+            return self.fold_early(claim, read_fails).map(|()| true);
+        }
         if self.in_flight.len() >= CONCURRENCY {
             return Ok(false);
         }
@@ -231,7 +244,7 @@ impl World {
         match end {
             End::Delivered => {
                 let seen = head.action == Action::Trigger;
-                self.settle(&claimed, Some(head.id), self.now, LaneState { seen, remote: None });
+                self.settle(&claimed, Some(head.id), self.now, LaneState { seen, ..LaneState::default() });
             }
             End::Retry(pause) => self.settle(&claimed, None, self.now + pause, claimed.state.clone()),
         }
@@ -261,6 +274,7 @@ impl World {
         if in_flight {
             return Ok(());
         }
+        self.parked.retain(|parked| *parked != lane);
         let now = self.now;
         let fresh: Vec<Fresh> = meanwhile.iter().map(|(lane, action)| self.commit(*lane, *action)).collect();
         let on_disk = self.disk.entry(lane).or_default();
@@ -292,6 +306,8 @@ impl World {
             Event::Step(meanwhile) => drop(self.step(&meanwhile, false)?),
             Event::FailingRead => drop(self.step(&[], true)?),
             Event::End(place, end) => self.end(place, end),
+            Event::Park => self.park()?,
+            Event::Unpark(place, at_once) => self.unpark(place, at_once)?,
             Event::Pass(millis) => self.now += millis,
             Event::Order(lane, drops, meanwhile) => self.order(lane, drops, &meanwhile)?,
         }
@@ -300,6 +316,9 @@ impl World {
 
     /// Lets everything succeed until nothing is owed.
     fn drain(&mut self) -> Result<(), TestCaseError> {
+        for lane in std::mem::take(&mut self.parked) {
+            prop_assert!(self.schedule.unpark(lane));
+        }
         for _ in 0..10_000 {
             if self.step(&[], false)? {
                 continue;
@@ -338,6 +357,8 @@ fn event() -> impl Strategy<Value = Event> {
         6 => prop::collection::vec(accept(), 0..4).prop_map(Event::Step),
         1 => Just(Event::FailingRead),
         3 => (0..CONCURRENCY, end).prop_map(|(place, end)| Event::End(place, end)),
+        2 => Just(Event::Park),
+        2 => (0..4_usize, any::<bool>()).prop_map(|(place, at_once)| Event::Unpark(place, at_once)),
         2 => (1..60_i64).prop_map(Event::Pass),
         1 => (1..9_i64, any::<bool>(), prop::collection::vec(accept(), 0..3))
             .prop_map(|(lane, drops, meanwhile)| Event::Order(lane, drops, meanwhile)),

@@ -13,6 +13,8 @@ mod ground;
 mod intake;
 #[path = "store/orders.rs"]
 mod orders;
+#[path = "store/quotas.rs"]
+mod quotas;
 #[path = "store/settling.rs"]
 mod settling;
 #[path = "store/upgrade.rs"]
@@ -72,7 +74,7 @@ fn settlement(id: i64, state: State, seen: bool, remote: Option<&str>) -> Settle
         lane: 1,
         settled: vec![Settled { id, state, reason: "r".into(), by: None, attempt: Some(attempt) }],
         due: at(1000),
-        after: LaneState { seen, remote: remote.map(|text| RemoteRef(text.into())) },
+        after: LaneState { seen, remote: remote.map(|text| RemoteRef(text.into())), begun: None },
         now: at(12),
         fall_now: false,
         given_up: None,

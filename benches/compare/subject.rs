@@ -150,7 +150,8 @@ targets:
     std::fs::create_dir_all(folder.join("store")).map_err(|why| why.to_string())?;
     let file = written(folder, "relay.yaml", &config)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_alert-relay"));
-    command.arg("serve").arg("--config").arg(file).current_dir(folder);
+    // As quiet as Alertmanager is made below: it writes no line for a delivery at its usual level either.
+    command.args(["serve", "--log-level=error", "--config"]).arg(file).current_dir(folder);
     Ok(command)
 }
 

@@ -133,6 +133,7 @@ pub fn message(alerts: usize) -> Message {
         group: Arc::new(groups(1, alerts).remove(0)),
         remote: None,
         may_exist: false,
+        begun: None,
         note: None,
         accepted_at: now(),
     }

@@ -4,6 +4,7 @@
 //! templates, intervals) are read. Nothing stops at the first problem: a broken part is left out
 //! and the checks go on, so that one run of `check` tells all.
 
+mod pacing;
 mod routing;
 mod senders;
 mod targets;
@@ -162,12 +163,6 @@ fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
     for (index, receiver) in file.receivers.iter().enumerate() {
         if let Some(step) = receiver.escalate.first() {
             say(format!("receivers[{index}].escalate"), step.after.place);
-        }
-    }
-    for (index, target) in file.targets.iter().enumerate() {
-        let common = &target.common;
-        if let Some(quota) = &common.quota {
-            say(format!("targets[{index}].quota"), quota.place);
         }
     }
 }

@@ -2,27 +2,22 @@
 //! terms here, with the kind's defaults where the operator says nothing.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assemble::{Names, is_broken, refer};
+use crate::assemble::{Names, is_broken, pacing, refer};
 use crate::config::file::File;
 use crate::config::secrets::World;
 use crate::config::server::TemplatesFile;
-use crate::config::targets::{CommonFile, FallbackFile, Per as PerFile, RateFile, TargetFile};
-use crate::domain::delivery::RetryPolicy;
+use crate::config::targets::{CommonFile, FallbackFile, Per as PerFile, TargetFile};
 use crate::domain::problem::Problem;
 use crate::pace::breaker::BreakerPolicy;
-use crate::pace::bucket::Pace;
 use crate::rulebook::{Fallback, Per, TargetRule};
-use crate::target::contract::{Defaults, Kind, Workshop};
+use crate::target::contract::{Kind, Workshop};
 use crate::target::{KINDS, find};
 use crate::template::escape::Escape;
 use crate::template::library::{Language, Library, Template};
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 pub(super) fn targets(
     file: &File,
@@ -65,8 +60,9 @@ fn rule(
         external_url,
     };
     let dedup_key = dedup_key(common, path, library, problems);
-    let pace = pace(common.rate.as_ref(), &kind.defaults, path, problems);
-    let retry = retry(common, &kind.defaults, path, problems);
+    let rate = pacing::rate(common.rate.as_ref(), &kind.defaults, path, problems);
+    let retry = pacing::retry(common, &kind.defaults, path, problems);
+    let digest = pacing::digest(common.digest.as_ref(), kind, path, problems);
     if common.concurrency.value == 0 {
         let what = "lets nothing through";
         problems.push(Problem::error(
@@ -76,15 +72,8 @@ fn rule(
             "write 1 or more",
         ));
     }
-    if common.timeout.value.0.is_zero() {
-        let what = "lets no call come to its end";
-        problems.push(Problem::error(
-            format!("{path}.timeout"),
-            common.timeout.place,
-            what,
-            "write one such as 10s",
-        ));
-    }
+    let limits = pacing::limits(&common.timeout, path, problems);
+    let quota = pacing::quota(common.quota.as_ref(), path, problems);
     let made = match (kind.build)(&workshop) {
         Ok(made) => made,
         Err(found) => {
@@ -93,19 +82,20 @@ fn rule(
         }
     };
     problems.extend(made.warnings);
+    let digest = pacing::folded(digest, common.digest.as_ref(), &*made.target, path, problems);
     Some(TargetRule {
         name: Arc::from(common.name.value.as_str()),
         kind: kind.name,
+        repeat: made.target.repeat(kind.defaults.repeat),
         target: made.target,
         per: match common.per {
             PerFile::Group => Per::Group,
             PerFile::Alert => Per::Alert,
         },
         dedup_key,
-        pace,
+        rate,
         retry,
-        repeat: kind.defaults.repeat,
-        timeout: common.timeout.value.0,
+        limits,
         concurrency: common.concurrency.value.max(1) as usize,
         fallback: common.fallback.as_ref().map(|file| fallback(file, retry.give_up_after)),
         breaker: BreakerPolicy {
@@ -113,6 +103,9 @@ fn rule(
             open_for: common.breaker.open_for.value.0,
         },
         send_resolved: common.send_resolved,
+        digest,
+        reminders: pacing::reminders(common.reminders, &kind.defaults),
+        quota,
         dry_run: common.dry_run,
     })
 }
@@ -167,62 +160,6 @@ fn dedup_key(
             problems.push(Problem { path: format!("{path}.dedup_key"), ..problem });
             None
         }
-    }
-}
-
-fn pace(
-    rate: Option<&RateFile>,
-    defaults: &Defaults,
-    path: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<Pace> {
-    let Some(rate) = rate else {
-        let (tokens, burst) = defaults.rate?;
-        return Some(Pace { tokens: NonZeroU32::new(tokens)?, per: MINUTE, burst: NonZeroU32::new(burst)? });
-    };
-    let burst = rate.burst.as_ref().map_or(1, |burst| burst.value);
-    let place = rate.burst.as_ref().map(|burst| burst.place).unwrap_or_default();
-    let Some(burst) = NonZeroU32::new(burst) else {
-        problems.push(Problem::error(
-            format!("{path}.rate.burst"),
-            place,
-            "lets nothing through",
-            "write 1 or more",
-        ));
-        return None;
-    };
-    // A rate of nothing does not parse, so this is never absent.
-    NonZeroU32::new(rate.limit.count).map(|tokens| Pace { tokens, per: rate.limit.per.length(), burst })
-}
-
-fn retry(common: &CommonFile, defaults: &Defaults, path: &str, problems: &mut Vec<Problem>) -> RetryPolicy {
-    let file = &common.retry;
-    if file.factor.value < 1.0 || !file.factor.value.is_finite() {
-        let what = "makes pauses shrink";
-        problems.push(Problem::error(
-            format!("{path}.retry.factor"),
-            file.factor.place,
-            what,
-            "write 1 or more, as in 2",
-        ));
-    }
-    let cap = file.cap.as_ref().map_or(defaults.retry_cap, |cap| cap.value.0);
-    let base = file.base.value.0;
-    if base > cap {
-        let what = "is longer than the longest pause, cap";
-        problems.push(Problem::error(
-            format!("{path}.retry.base"),
-            file.base.place,
-            what,
-            "make base the smaller one",
-        ));
-    }
-    RetryPolicy {
-        base,
-        factor: file.factor.value as f32,
-        cap,
-        give_up_after: file.give_up_after.as_ref().map_or(defaults.give_up_after, |age| age.value.0),
-        ..RetryPolicy::default()
     }
 }
 

@@ -5,27 +5,18 @@
 
 use serde::Deserialize;
 
+use crate::config::pacing::{BreakerFile, RateFile, RemindersFile, RetryFile, TimeoutFile, nowhere};
 use crate::config::units::{Duration, Rate};
 use crate::document::nearest;
 use crate::document::node::{At, Node, Value, path_to_element, path_to_key};
 use crate::document::read::{Read, read};
 use crate::domain::problem::{Place, Problem};
 
-/// Longest time for a call, answer read.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls to one target at once.
 pub const CONCURRENCY: u32 = 8;
-/// Failures in a row that open the breaker.
-pub const BREAKER_FAILURES: u32 = 5;
-/// How long an open breaker lets nothing through before it probes.
-pub const BREAKER_OPEN_FOR: Duration = Duration::from_secs(30);
-/// First pause between attempts, doubled each time.
-pub const RETRY_BASE: Duration = Duration::from_secs(1);
-/// By what the pause grows.
-pub const RETRY_FACTOR: f64 = 2.0;
 
 /// Keys of every target; the test at the end keeps them those of [`CommonFile`].
-const COMMON_KEYS: [&str; 13] = [
+const COMMON_KEYS: [&str; 15] = [
     "name",
     "per",
     "dedup_key",
@@ -37,6 +28,8 @@ const COMMON_KEYS: [&str; 13] = [
     "fallback",
     "send_resolved",
     "quota",
+    "digest",
+    "reminders",
     "dry_run",
     "about",
 ];
@@ -78,9 +71,9 @@ pub struct CommonFile {
     /// When to stop trying for a while.
     #[serde(default)]
     pub breaker: BreakerFile,
-    /// Longest time for a call, answer read.
-    #[serde(default = "timeout")]
-    pub timeout: At<Duration>,
+    /// Longest time for a call, answer read; or a limit for each part of it.
+    #[serde(default)]
+    pub timeout: At<TimeoutFile>,
     /// Calls at once; those about the same thing always go one after the other.
     #[serde(default = "concurrency")]
     pub concurrency: At<u32>,
@@ -90,9 +83,15 @@ pub struct CommonFile {
     /// Whether it is told of the end as well.
     #[serde(default = "yes")]
     pub send_resolved: bool,
-    /// How much may be spent: calls per number and time, for what costs money.
+    /// What is told of what goes on unchanged. Left out: as the kind does.
+    #[serde(default)]
+    pub reminders: Option<RemindersFile>,
+    /// How much may be spent: calls per number and day or hour, for what costs money.
     #[serde(default)]
     pub quota: Option<At<Rate>>,
+    /// Whether messages that wait for the rate limit go out as one. Left out: as the kind does.
+    #[serde(default)]
+    pub digest: Option<At<bool>>,
     /// Makes every request and sends none.
     #[serde(default)]
     pub dry_run: bool,
@@ -109,53 +108,6 @@ pub enum Per {
     Alert,
 }
 
-/// `rate`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RateFile {
-    /// Calls in a time, as in `120/min`.
-    pub limit: Rate,
-    /// Calls that may follow each other at once after a pause. Left out: 1.
-    #[serde(default)]
-    pub burst: Option<At<u32>>,
-}
-
-/// `retry`: pauses grow from `base` by `factor` up to `cap`, each drawn anew between 0 and that.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetryFile {
-    /// First pause.
-    pub base: At<Duration>,
-    /// By what it grows.
-    pub factor: At<f64>,
-    /// Longest pause. Left out: that of the kind.
-    pub cap: Option<At<Duration>>,
-    /// Age at which a delivery becomes a dead letter. Left out: that of the kind.
-    pub give_up_after: Option<At<Duration>>,
-}
-
-impl Default for RetryFile {
-    fn default() -> RetryFile {
-        RetryFile { base: nowhere(RETRY_BASE), factor: nowhere(RETRY_FACTOR), cap: None, give_up_after: None }
-    }
-}
-
-/// `breaker`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BreakerFile {
-    /// Failures in a row that open it.
-    pub failures: At<u32>,
-    /// How long it lets nothing through before it probes.
-    pub open_for: At<Duration>,
-}
-
-impl Default for BreakerFile {
-    fn default() -> BreakerFile {
-        BreakerFile { failures: nowhere(BREAKER_FAILURES), open_for: nowhere(BREAKER_OPEN_FOR) }
-    }
-}
-
 /// `fallback`: other targets get the message too, marked with why, once `after` or `attempts` is
 /// reached.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -169,14 +121,6 @@ pub struct FallbackFile {
     /// Failed attempts.
     #[serde(default)]
     pub attempts: Option<At<u32>>,
-}
-
-fn nowhere<T>(value: T) -> At<T> {
-    At { value, place: Place::default() }
-}
-
-fn timeout() -> At<Duration> {
-    nowhere(TIMEOUT)
 }
 
 fn concurrency() -> At<u32> {

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::client::Client;
+use crate::deliver::errand::Errand;
+use crate::deliver::purse::{Purse, Unpaid};
 use crate::deliver::resolution::Tried;
 use crate::domain::exchange::{Reply, Request};
 use crate::domain::mail::REFUSED;
@@ -17,8 +19,6 @@ use crate::domain::own_alerts::Own;
 use crate::metrics::TargetMetrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, TargetRule};
-use crate::store::boundary::Open;
-use crate::store::schedule::Claimed;
 use crate::target::contract::{Step, Turn, Unsayable};
 use crate::target::verdict;
 use crate::template::library::Fault;
@@ -62,6 +62,8 @@ pub struct Courier {
     pub printer: Printer,
     /// Where troubles are told.
     pub voice: Voice,
+    /// Pays for what costs money.
+    pub purse: Purse,
 }
 
 impl Courier {
@@ -70,19 +72,21 @@ impl Courier {
         &self,
         book: &Rulebook,
         rule: &TargetRule,
-        claimed: &Claimed,
+        errand: &Errand,
         metrics: &TargetMetrics,
     ) -> Tried {
         let at = self.clock.now();
-        let Some(open) = &claimed.head else {
+        let Some(message) = errand.message(&rule.name) else {
             return Tried { outcome: Outcome::delivered(), ..Tried::nothing(at) };
         };
-        let message = message_of(rule, open, claimed);
         let view = View::of(&message, &book.external_url, at);
-        let talk = Talk { courier: self, book, rule, open, message: &message, view: &view, metrics };
+        let key = errand.key.as_deref().unwrap_or_default();
+        let talk = Talk { courier: self, book, rule, message: &message, view: &view, key, metrics };
         let mut tried = talk.hold(at).await;
         tried.took = self.clock.now().duration_since(at).unsigned_abs();
-        metrics.attempt_finished(tried.outcome.word(), tried.took);
+        if tried.unpaid.is_none() {
+            metrics.attempt_finished(tried.outcome.word(), tried.took);
+        }
         tried
     }
 }
@@ -92,10 +96,21 @@ struct Talk<'a> {
     courier: &'a Courier,
     book: &'a Rulebook,
     rule: &'a TargetRule,
-    open: &'a Open,
     message: &'a Message,
     view: &'a View,
+    /// What its calls are charged to.
+    key: &'a str,
     metrics: &'a TargetMetrics,
+}
+
+/// Why no reply came.
+enum Silence {
+    /// The try is over, with this outcome and excerpt.
+    Over(Outcome, &'static str),
+    /// There is nothing to call for, with this remark.
+    Nothing(String),
+    /// The call was not made.
+    Unpaid(Unpaid),
 }
 
 impl Talk<'_> {
@@ -112,15 +127,26 @@ impl Talk<'_> {
         let mut replies = Vec::new();
         loop {
             self.report_faults(&worded.faults);
+            tried.calls += 1;
             let reply = match self.carry_out(worded.request).await {
                 Ok(reply) => reply,
-                Err((outcome, excerpt)) => {
+                Err(Silence::Over(outcome, excerpt)) => {
                     tried.outcome = outcome;
-                    tried.excerpt = excerpt;
+                    tried.excerpt = excerpt.to_owned();
+                    return tried;
+                }
+                Err(Silence::Nothing(remark)) => {
+                    tried.calls -= 1;
+                    tried.outcome = Outcome::delivered();
+                    tried.excerpt = remark;
+                    return tried;
+                }
+                Err(Silence::Unpaid(unpaid)) => {
+                    tried.calls -= 1;
+                    tried.broke_off(unpaid, self.courier.clock.now());
                     return tried;
                 }
             };
-            tried.calls += 1;
             tried.status = reply.status;
             tried.excerpt = reply_excerpt(&reply);
             replies.push(reply);
@@ -149,7 +175,7 @@ impl Talk<'_> {
             let error = self.book.redactor.clean(&fault.what);
             self.metrics.template_failed(&fault.field);
             tracing::warn!(
-                target_name = %self.rule.name, delivery = %self.open.uid, field = %fault.field, %error,
+                target_name = %self.rule.name, delivery = %self.message.id, field = %fault.field, %error,
                 "a template failed; the built-in wording was sent instead"
             );
             let reason = format!("{}: {error}", fault.field);
@@ -158,19 +184,34 @@ impl Talk<'_> {
     }
 
     /// Does what is asked; without a reply it says what that means.
-    async fn carry_out(&self, request: Request) -> Result<Reply, (Outcome, String)> {
+    async fn carry_out(&self, request: Request) -> Result<Reply, Silence> {
         match request {
             Request::Print(text) => {
                 (self.courier.printer)(&text);
-                Err((Outcome::delivered(), String::new()))
+                Err(Silence::Over(Outcome::delivered(), ""))
             }
+            Request::Nothing(remark) => Err(Silence::Nothing(self.book.redactor.clean(&remark))),
             request if self.rule.dry_run => {
                 let shown = self.book.redactor.clean(&request.to_text());
                 let (name, kind) = (&self.rule.name, self.rule.kind);
                 (self.courier.printer)(&format!("── {name} would be sent ({kind}):\n{shown}\n"));
-                Err((Outcome::delivered(), "dry run".into()))
+                Err(Silence::Over(Outcome::delivered(), "dry run"))
             }
-            request => self.call(&request).await.map_err(|outcome| (outcome, String::new())),
+            request => {
+                self.pay(&request).await.map_err(Silence::Unpaid)?;
+                self.call(&request).await.map_err(|outcome| Silence::Over(outcome, ""))
+            }
+        }
+    }
+
+    /// Counts the call against the quota. A question costs nothing.
+    async fn pay(&self, request: &Request) -> Result<(), Unpaid> {
+        match self.rule.quota.filter(|_| !request.is_question()) {
+            Some(quota) => {
+                let now = self.courier.clock.now();
+                self.courier.purse.pay(&self.rule.name, self.key, quota, now).await
+            }
+            None => Ok(()),
         }
     }
 
@@ -178,12 +219,12 @@ impl Talk<'_> {
         let client = self
             .courier
             .client
-            .with_timeout(self.rule.timeout)
+            .with_limits(self.rule.limits)
             .map_err(|error| Outcome::Hold { reason: error.to_string() })?;
         let sent = match request {
             Request::Http(request) => client.send(request).await,
             Request::Mail(request) => client.send_mail(request).await,
-            Request::Print(_) => return Err(Outcome::delivered()),
+            Request::Print(_) | Request::Nothing(_) => return Err(Outcome::delivered()),
         };
         match sent {
             // Starred before anything is cut out of it: half a secret would not be found.
@@ -211,24 +252,10 @@ impl Talk<'_> {
         if let Some(refused) = reply.header(REFUSED) {
             let refused = self.book.redactor.clean(refused);
             tracing::warn!(
-                target_name = %self.rule.name, delivery = %self.open.uid, %refused,
+                target_name = %self.rule.name, delivery = %self.message.id, %refused,
                 "the mail server refused some of the recipients; the others have the mail"
             );
         }
-    }
-}
-
-fn message_of(rule: &TargetRule, open: &Open, claimed: &Claimed) -> Message {
-    Message {
-        id: open.uid.clone(),
-        target: rule.name.to_string(),
-        action: open.action,
-        dedup_key: open.key.clone(),
-        group: Arc::clone(&open.group),
-        remote: claimed.state.remote.clone(),
-        may_exist: claimed.state.seen,
-        note: open.note.clone(),
-        accepted_at: open.accepted_at,
     }
 }
 

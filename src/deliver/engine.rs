@@ -1,51 +1,39 @@
 //! What one target does next. Pure: the schedule, the time and the dice come in, a step goes out;
 //! no socket, no row and no timer is reachable from here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::deliver::errand::Errand;
+use crate::deliver::gate::{Gate, Shut, later};
 use crate::deliver::resolution::{
-    Health, Resolution, Tried, folded_away, lane_after, left_unsaid, record_text,
+    Ended, Resolution, Terms, Tried, after_try, folded_away, left_unsaid, put_off,
 };
-use crate::domain::delivery::{self, Next, RetryPolicy, State};
+use crate::deliver::vitals::Vitals;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
-use crate::pace::backoff;
-use crate::pace::breaker::{Breaker, BreakerPolicy, Verdict};
-use crate::pace::bucket::{Bucket, Pace};
-use crate::store::boundary::{AttemptRow, DeliveryId, LaneId, Settled, Settlement};
+use crate::pace::breaker::Verdict;
+use crate::pace::concurrency::{Concurrency, Sign};
+use crate::store::boundary::{DeliveryId, LaneId};
 use crate::store::schedule::{Claim, Claimed, Schedule};
-use crate::target::contract::Repeat;
 
-const TOO_MANY_REQUESTS: u16 = 429;
 /// Pause after lanes were looked for on disk, before they are looked for again.
 const REFILL_PAUSE: Duration = Duration::from_millis(200);
+/// Due lanes that are looked at for one digest.
+const LOOK_MAX: usize = 64;
+/// Deliveries remembered as refused within a digest.
+const ALONE_MAX: usize = 4096;
 
-/// How this target is to be treated, by its configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// When to try again and when to stop.
-    pub retry: RetryPolicy,
-    /// Tokens; `None`: as fast as it goes.
-    pub pace: Option<Pace>,
-    /// Calls at once.
-    pub concurrency: usize,
-    /// What may follow an unknown outcome.
-    pub repeat: Repeat,
-    /// Whether the target wants to hear that it is over.
-    pub send_resolved: bool,
-    /// When to leave it alone for a while.
-    pub breaker: BreakerPolicy,
-    /// Tries after which the fallback targets are told.
-    pub fall_after_attempts: Option<u32>,
-}
+/// Names what the vendor limits besides the target, for the head of a lane.
+pub type KeyOf<'a> = &'a dyn Fn(&Claimed) -> Option<String>;
 
 /// What to do next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send the head of this lane, then call `tried`.
-    Send(Box<Claimed>),
+    /// Make this call, then call `tried`.
+    Send(Box<Errand>),
     /// Nothing of this lane needs sending: write this down and release the lane.
     Settle(Box<Resolution>),
     /// Read what these lanes owe.
@@ -66,35 +54,37 @@ pub enum Step {
         /// One word for metrics: `rate`, `rest`, `breaker`.
         why: &'static str,
     },
+    /// One lane was laid aside until its key may be used again. Others may go on.
+    Aside {
+        /// One word for metrics, as above.
+        why: &'static str,
+    },
 }
 
 /// The deciding part of a target's loop.
 #[derive(Debug)]
 pub struct Engine {
-    bucket: Option<(Pace, Bucket)>,
-    /// The bucket has no token before this.
-    token_at: Option<Timestamp>,
-    /// The service asked for rest until then.
-    resting_until: Option<Timestamp>,
+    gate: Gate,
     refill_not_before: Timestamp,
     in_flight: usize,
-    breaker: Breaker,
-    /// What was last told of its health; `None` since the start.
-    sick: Option<bool>,
+    concurrency: Concurrency,
+    vitals: Vitals,
+    /// What the target refused as part of a digest goes by itself, so that one bad message costs
+    /// no other.
+    alone: Vec<DeliveryId>,
     dice: fastrand::Rng,
 }
 
 impl Engine {
-    /// An engine that has done nothing yet; its bucket is nearly empty.
+    /// An engine that has done nothing yet; its buckets are nearly empty.
     pub fn new(seed: u64) -> Engine {
         Engine {
-            bucket: None,
-            token_at: None,
-            resting_until: None,
+            gate: Gate::default(),
             refill_not_before: Timestamp::UNIX_EPOCH,
             in_flight: 0,
-            breaker: Breaker::default(),
-            sick: None,
+            concurrency: Concurrency::default(),
+            vitals: Vitals::default(),
+            alone: Vec::new(),
             dice: fastrand::Rng::with_seed(seed),
         }
     }
@@ -104,18 +94,32 @@ impl Engine {
         self.in_flight
     }
 
+    /// Calls that may be under way just now.
+    pub fn allowed(&self, terms: &Terms) -> usize {
+        self.concurrency.allowed(terms.concurrency)
+    }
+
     /// Decides the next step.
-    pub fn step(&mut self, schedule: &mut Schedule, terms: &Terms, now: Timestamp) -> Step {
+    pub fn step(
+        &mut self,
+        schedule: &mut Schedule,
+        terms: &Terms,
+        now: Timestamp,
+        key_of: KeyOf<'_>,
+    ) -> Step {
         if now >= self.refill_not_before
             && let Some((limit, mark)) = schedule.wants_refill(now)
         {
             self.refill_not_before = later(now, REFILL_PAUSE);
             return Step::Refill { limit, mark };
         }
-        if self.in_flight >= terms.concurrency {
+        if let Some(step) = fold_one(schedule, now) {
+            return step;
+        }
+        if self.in_flight >= self.allowed(terms) {
             return Step::Wait(None);
         }
-        let due = schedule.next_due();
+        let due = schedule.next_due().into_iter().chain(self.gate.next_call()).min();
         if due.is_none_or(|due| due > now) {
             // What is due on disk while memory is full of busy lanes waits for one of their ends.
             let refill = match schedule.due_on_disk() {
@@ -124,159 +128,183 @@ impl Engine {
             };
             return Step::Wait(due.into_iter().chain(refill).min());
         }
-        if let Verdict::Open(until) = self.breaker.verdict(now) {
+        if let Verdict::Open(until) = self.vitals.verdict(now) {
             return Step::Defer { until, why: "breaker" };
         }
-        if let Some(until) = self.must_wait(terms, now) {
-            let why = if self.token_at == Some(until) { "rate" } else { "rest" };
+        if let Some(Shut { until, why, .. }) = self.gate.shut(terms.rate, now) {
             return Step::Defer { until: Some(until), why };
         }
+        // One at a time: it is claimed in this step, or read first.
+        while let Some(lane) = self.gate.called(terms.rate, now) {
+            if schedule.unpark(lane) {
+                break;
+            }
+        }
         match schedule.claim(now) {
-            Claim::Idle(until) => Step::Wait(until),
+            Claim::Idle(until) => Step::Wait(until.into_iter().chain(self.gate.next_call()).min()),
             Claim::Load(lanes) => Step::Load(lanes),
             // What is folded away is on disk before the survivor is sent: after a crash in between,
             // nobody must hear the old story again.
             Claim::Ready(claimed) if claimed.head.is_none() || !claimed.superseded.is_empty() => {
-                let resolution = folded_away(&claimed, now);
-                Step::Settle(Box::new(resolution))
+                Step::Settle(Box::new(folded_away(&claimed, now)))
             }
-            Claim::Ready(claimed)
-                if claimed.head.as_ref().is_some_and(|head| unwanted(head.action, terms)) =>
-            {
+            Claim::Ready(claimed) if unwanted(&claimed, terms) => {
                 Step::Settle(Box::new(left_unsaid(&claimed, now)))
             }
-            Claim::Ready(claimed) => match self.take_token(terms, now) {
-                Ok(()) => {
-                    self.in_flight += 1;
-                    if self.breaker.verdict(now) == Verdict::Probe {
-                        self.breaker.probe_begun();
-                    }
-                    Step::Send(claimed)
-                }
-                Err(until) => {
-                    schedule.put_back(claimed.lane);
-                    Step::Defer { until: Some(until), why: "rate" }
-                }
-            },
+            Claim::Ready(claimed) => self.send(schedule, *claimed, terms, now, key_of),
         }
+    }
+
+    /// Sends if there is a token; with others, if it has waited for it.
+    fn send(
+        &mut self,
+        schedule: &mut Schedule,
+        claimed: Claimed,
+        terms: &Terms,
+        now: Timestamp,
+        key_of: KeyOf<'_>,
+    ) -> Step {
+        let key: Option<Arc<str>> = key_of(&claimed).map(Arc::from);
+        match self.gate.pass(key.as_deref(), claimed.due, terms.rate, now) {
+            Ok(passed) => {
+                let mut errand = Errand { first: claimed, along: Vec::new(), key };
+                if terms.digest && passed.was_shut && self.may_be_folded(&errand.first, terms) {
+                    self.gather(schedule, &mut errand, terms, now, key_of);
+                }
+                self.in_flight += 1;
+                self.vitals.call_begun(now);
+                Step::Send(Box::new(errand))
+            }
+            Err(Shut { until, why, key_only: true }) if schedule.park(claimed.lane) => {
+                if !self.gate.wait(key.as_deref(), claimed.due, claimed.lane, until) {
+                    schedule.unpark(claimed.lane);
+                }
+                Step::Aside { why }
+            }
+            Err(Shut { until, why, .. }) => {
+                schedule.put_back(claimed.lane);
+                Step::Defer { until: Some(until), why }
+            }
+        }
+    }
+
+    /// Takes along what waits for the same key: lanes that were laid aside, and due ones.
+    fn gather(
+        &mut self,
+        schedule: &mut Schedule,
+        errand: &mut Errand,
+        terms: &Terms,
+        now: Timestamp,
+        key_of: KeyOf<'_>,
+    ) {
+        let key = errand.key.clone();
+        while let Some(lane) = self.gate.next_of(key.as_deref().unwrap_or_default()) {
+            schedule.unpark(lane);
+            match schedule.claim_lane(lane, now) {
+                Some(claimed) if self.may_come_along(errand, &claimed, terms) => errand.along.push(claimed),
+                Some(claimed) => {
+                    schedule.put_back(claimed.lane);
+                    break;
+                }
+                None => break,
+            }
+        }
+        let mut others = Vec::new();
+        while others.len() < LOOK_MAX
+            && let Some(claimed) = schedule.claim_at_hand(now)
+        {
+            let fits =
+                self.may_come_along(errand, &claimed, terms) && key_of(&claimed).as_deref() == key.as_deref();
+            if fits {
+                errand.along.push(claimed);
+            } else {
+                others.push(claimed.lane);
+            }
+        }
+        others.into_iter().for_each(|lane| schedule.put_back(lane));
+    }
+
+    fn may_come_along(&self, errand: &Errand, claimed: &Claimed, terms: &Terms) -> bool {
+        self.may_be_folded(claimed, terms) && errand.has_room_for(claimed)
+    }
+
+    fn may_be_folded(&self, claimed: &Claimed, terms: &Terms) -> bool {
+        let Some(head) = claimed.head.as_ref().filter(|_| claimed.superseded.is_empty()) else {
+            return false;
+        };
+        head.action != Action::Acknowledge && !unwanted(claimed, terms) && !self.alone.contains(&head.id)
     }
 
     /// Takes in what a try came to.
-    pub fn tried(&mut self, claimed: &Claimed, tried: Tried, terms: &Terms, now: Timestamp) -> Resolution {
+    pub fn tried(&mut self, errand: &Errand, tried: Tried, terms: &Terms, now: Timestamp) -> Ended {
+        let at_once = self.in_flight;
         self.in_flight = self.in_flight.saturating_sub(1);
-        let Some(head) = &claimed.head else { return folded_away(claimed, now) };
-        if let Outcome::Retry { after: Some(after), whole_target: true, .. } = &tried.outcome {
-            let until = later(now, *after);
-            self.resting_until = Some(self.resting_until.map_or(until, |already| already.max(until)));
+        if let Some(unpaid) = &tried.unpaid {
+            self.vitals.nothing_shown();
+            let put_off = |claimed| put_off(claimed, unpaid, terms, now);
+            return Ended { resolutions: errand.claims().map(put_off).collect(), health: None };
         }
-        let health = self.diagnose(&tried, terms, now);
-        let after = lane_after(&claimed.state, head.action, &tried);
-        let outcome = match tried.outcome {
-            // A held delivery is tried again by itself, which is what must not happen here.
-            Outcome::Unknown { reason } if terms.repeat == Repeat::Forbidden => {
-                Outcome::Rejected { reason: format!("may have been done already, not repeated: {reason}") }
+        if let Outcome::Retry { after: Some(after), whole_target, .. } = &tried.outcome {
+            let key = errand.key.as_deref().filter(|_| !whole_target);
+            // Without a key, what is not for the whole target is for its lanes only.
+            if *whole_target || key.is_some() {
+                self.gate.rest(key, later(now, *after), now);
             }
+        }
+        self.gate.charge(errand.key.as_deref(), tried.calls.saturating_sub(1));
+        self.concurrency.ended(sign(&tried), at_once, terms.concurrency, now);
+        let health = self.vitals.diagnose(&tried, &terms.breaker, now);
+        let tried = self.parted(errand, tried);
+        let (remark, dice) = (errand.remark(), self.dice.f64());
+        let resolve = |claimed| after_try(claimed, &tried, &remark, terms, dice, now);
+        Ended { resolutions: errand.claims().map(resolve).collect(), health }
+    }
+
+    /// What a try means for a single lane of it. What is refused in company is tried alone, and
+    /// what the target gave back for a digest is of no use to a lane.
+    fn parted(&mut self, errand: &Errand, tried: Tried) -> Tried {
+        if !errand.is_digest() {
+            return tried;
+        }
+        let outcome = match tried.outcome {
+            Outcome::Rejected { reason } => {
+                let forget = (self.alone.len() + errand.along.len()).saturating_sub(ALONE_MAX);
+                self.alone.drain(..forget.min(self.alone.len()));
+                self.alone.extend(errand.heads().map(|head| head.id));
+                let reason = format!("refused as a digest, each goes by itself now: {reason}");
+                Outcome::Retry { reason, after: None, whole_target: false }
+            }
+            Outcome::Delivered { .. } => Outcome::delivered(),
             outcome => outcome,
         };
-        let attempts = head.attempts + 1;
-        let pause = backoff::pause(&terms.retry, attempts, self.dice.f64());
-        let next = delivery::next(&outcome, head.accepted_at, now, pause, &terms.retry);
-        let attempt = AttemptRow {
-            n: attempts,
-            at: tried.at,
-            took: tried.took,
-            status: tried.status,
-            outcome: outcome.word(),
-            excerpt: record_text(outcome.reason(), &tried.excerpt),
-        };
-        let (state, reason, due, open) = match next {
-            Next::Done { state, reason } => (state, reason, now, None),
-            Next::Again { state, due, reason } => {
-                (state, reason, whole_millis(due), Some((head.id, attempts)))
-            }
-        };
-        let done = if open.is_none() { vec![head.id] } else { Vec::new() };
-        let settled = vec![Settled { id: head.id, state, reason, by: None, attempt: Some(attempt) }];
-        let is_trigger = head.action == Action::Trigger;
-        let enough = terms.fall_after_attempts.is_some_and(|most| attempts >= most);
-        let is_held = matches!(outcome, Outcome::Hold { .. });
-        // What was refused can never pass; what was given up may, when the target is back.
-        let given_up = state == State::Dead && !matches!(outcome, Outcome::Rejected { .. });
-        let settlement = Settlement {
-            epoch: 0,
-            lane: claimed.lane,
-            settled,
-            due,
-            after,
-            now,
-            fall_now: is_trigger && (enough || is_held) && open.is_some(),
-            given_up: (is_trigger && given_up).then_some(head.id),
-        };
-        Resolution { settlement, done, tried: open, health }
+        Tried { outcome, kept: None, ..tried }
     }
+}
 
-    /// What a try says of the target as a whole: it moves the breaker, and is told when it changes.
-    /// A refusal of this one message, or of this much at once, is no sickness.
-    fn diagnose(&mut self, tried: &Tried, terms: &Terms, now: Timestamp) -> Option<Health> {
-        let (is_sick, reason) = match &tried.outcome {
-            Outcome::Retry { .. } if tried.status == TOO_MANY_REQUESTS => return None,
-            Outcome::Delivered { .. } | Outcome::Rejected { .. } => {
-                self.breaker.worked();
-                (false, "")
-            }
-            // A person must act, whatever the count.
-            Outcome::Hold { reason } => {
-                self.breaker.failed(&terms.breaker, now);
-                (true, reason.as_str())
-            }
-            Outcome::Retry { reason, .. } | Outcome::Unknown { reason } => {
-                self.breaker.failed(&terms.breaker, now);
-                (self.sick == Some(true) || self.breaker.is_open(), reason.as_str())
-            }
-        };
-        let failed_once = self.sick.is_none() && !is_sick && !reason.is_empty();
-        if self.sick == Some(is_sick) || failed_once {
-            return None;
+/// What piles up while a target takes nothing is folded before it is due.
+fn fold_one(schedule: &mut Schedule, now: Timestamp) -> Option<Step> {
+    loop {
+        match schedule.claim_overfull()? {
+            Claim::Load(lanes) => return Some(Step::Load(lanes)),
+            Claim::Ready(claimed) if claimed.superseded.is_empty() => schedule.put_back(claimed.lane),
+            Claim::Ready(claimed) => return Some(Step::Settle(Box::new(folded_away(&claimed, now)))),
+            Claim::Idle(_) => return None,
         }
-        let again = self.sick.replace(is_sick).is_some();
-        Some(if is_sick { Health::Sick { reason: reason.to_owned() } } else { Health::Well { again } })
-    }
-
-    /// A rest that was asked for, or an empty bucket: nothing need be claimed before then.
-    fn must_wait(&mut self, terms: &Terms, now: Timestamp) -> Option<Timestamp> {
-        self.resting_until = self.resting_until.filter(|until| *until > now);
-        let same_pace = self.bucket.as_ref().map(|(pace, _)| *pace) == terms.pace;
-        self.token_at = self.token_at.filter(|until| *until > now && same_pace);
-        self.resting_until.max(self.token_at)
-    }
-
-    /// Taken only when a call is about to be made: a token that was saved meanwhile would come on
-    /// top of what the bucket allows.
-    fn take_token(&mut self, terms: &Terms, now: Timestamp) -> Result<(), Timestamp> {
-        let Some(pace) = terms.pace else { return Ok(()) };
-        // A changed pace starts over nearly empty: a reload must not become a burst either.
-        let (_, bucket) = match &mut self.bucket {
-            Some(kept) if kept.0 == pace => kept,
-            slot => slot.insert((pace, Bucket::nearly_empty(pace, now))),
-        };
-        bucket.take(now).map_err(|wait| {
-            let until = later(now, wait);
-            self.token_at = Some(until);
-            until
-        })
     }
 }
 
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    whole_millis(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
+/// What a try says of how much the target can take at once.
+fn sign(tried: &Tried) -> Sign {
+    const SERVICE_UNAVAILABLE: u16 = 503;
+    match &tried.outcome {
+        Outcome::Unknown { .. } | Outcome::Retry { whole_target: true, .. } => Sign::Overload,
+        Outcome::Retry { .. } if matches!(tried.status, 0 | SERVICE_UNAVAILABLE) => Sign::Overload,
+        // Several calls and the pauses between them say nothing about one.
+        _ if tried.calls == 1 => Sign::Answered(tried.took),
+        _ => Sign::Nothing,
+    }
 }
 
-/// Schedules count in milliseconds: round up, or what was asked for would be cut short.
-fn whole_millis(time: Timestamp) -> Timestamp {
-    let millis = i64::try_from((time.as_nanosecond() + 999_999).div_euclid(1_000_000)).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
-}
-
-fn unwanted(action: Action, terms: &Terms) -> bool {
-    action == Action::Resolve && !terms.send_resolved
+fn unwanted(claimed: &Claimed, terms: &Terms) -> bool {
+    !terms.send_resolved && claimed.head.as_ref().is_some_and(|head| head.action == Action::Resolve)
 }

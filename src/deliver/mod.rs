@@ -1,10 +1,19 @@
 //! The way out: one loop per target that claims, paces, attempts and settles.
 //!
-//! `engine.rs` decides, purely, in the words of `resolution.rs`; `target_loop.rs` waits and carries out; `attempt.rs` is one try.
+//! `engine.rs` decides, purely: `gate.rs` knows rests and tokens, `vitals.rs` how the target is,
+//! `errand.rs` what a call carries, `resolution.rs` what is written of it. `target_loop.rs` waits and
+//! carries out, `report.rs` says it aloud; `attempt.rs` is one try, `purse.rs` pays for it;
+//! `keeping.rs` writes what must not be forgotten.
 
 pub mod attempt;
 pub mod engine;
+pub mod errand;
 pub mod fleet;
+pub mod gate;
+pub mod keeping;
+pub mod purse;
+mod report;
 pub mod rescue;
 pub mod resolution;
 pub mod target_loop;
+pub mod vitals;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::domain::alert::AlertGroup;
 use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::Action;
+use crate::domain::reminders::Reminders;
 use crate::rulebook::Fallback;
 use crate::store::boundary::{LaneId, NewEvent, NewPart, Open, StoreError};
 use crate::store::handle::Store;
@@ -129,6 +130,7 @@ fn part(target: &Arc<str>, open: &Open, note: &str) -> NewPart {
         alerts: told(&open.group),
         content: 0,
         truncated: open.group.truncated > 0,
+        reminders: Reminders::Every,
         fall_after: None,
         note: Some(note.to_owned()),
     }

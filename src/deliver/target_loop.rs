@@ -12,24 +12,24 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
-use crate::deliver::engine::{Engine, Step, Terms};
+use crate::deliver::engine::{Engine, Step};
+use crate::deliver::errand::{Errand, key_of};
+use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
+use crate::deliver::report;
 use crate::deliver::rescue::Rescue;
-use crate::deliver::resolution::{Health, Resolution, Tried};
+use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
-use crate::domain::own_alerts::{self, Own};
 use crate::metrics::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::{Settled, Settlement, StoreError};
+use crate::store::boundary::{Settled, StoreError};
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
 
 /// Deliveries of one lane read at a time; what lies behind is read when these are done.
 const EACH_LANE_MAX: usize = 64;
-/// Pause before a write or a read that the store refused is tried again.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Outcomes that may wait to be written, as a multiple of the calls at once.
 const UNWRITTEN_FACTOR: usize = 2;
 /// How often lanes are looked through for those whose fallback is to be told.
@@ -48,7 +48,7 @@ pub struct TargetLoop {
     engine: Engine,
     tries: JoinSet<Tried>,
     /// What is being tried, by the task that tries it.
-    under_way: HashMap<Id, Arc<Claimed>>,
+    under_way: HashMap<Id, Arc<Errand>>,
     writes: JoinSet<Resolution>,
     rescue: Rescue,
     /// The target is well again: what was given up is to be told again.
@@ -119,10 +119,12 @@ impl TargetLoop {
                 self.wait(None, now, &terms, &stop).await;
                 continue;
             }
-            let step = self.engine.step(&mut self.queue.schedule(), &terms, now);
+            let step =
+                self.engine.step(&mut self.queue.schedule(), &terms, now, &|claimed| key_of(&rule, claimed));
             match step {
-                Step::Send(claimed) => self.send(book, rule, *claimed),
+                Step::Send(errand) => self.send(book, rule, *errand),
                 Step::Settle(resolution) => self.write(*resolution),
+                Step::Aside { why } => self.metrics.deferred(why),
                 Step::Load(lanes) => self.load(lanes).await,
                 Step::Refill { limit, mark } => self.refill(limit, mark).await,
                 Step::Wait(until) => {
@@ -142,12 +144,17 @@ impl TargetLoop {
     }
 
     /// In a task of its own, so that a panic in a kind costs one try and not the loop.
-    fn send(&mut self, book: Arc<Rulebook>, rule: Arc<TargetRule>, claimed: Claimed) {
-        let (courier, metrics) = (self.courier.clone(), self.metrics.clone());
-        let claimed = Arc::new(claimed);
-        let work = Arc::clone(&claimed);
-        let task = self.tries.spawn(async move { courier.attempt(&book, &rule, &work, &metrics).await });
-        self.under_way.insert(task.id(), claimed);
+    fn send(&mut self, book: Arc<Rulebook>, rule: Arc<TargetRule>, errand: Errand) {
+        let (courier, metrics, store) = (self.courier.clone(), self.metrics.clone(), self.store.clone());
+        let errand = Arc::new(errand);
+        let work = Arc::clone(&errand);
+        let task = self.tries.spawn(async move {
+            if !announce(&store, &rule, &work).await {
+                return unsent(courier.clock.now());
+            }
+            courier.attempt(&book, &rule, &work, &metrics).await
+        });
+        self.under_way.insert(task.id(), errand);
     }
 
     async fn wait(
@@ -157,6 +164,7 @@ impl TargetLoop {
         terms: &Terms,
         stop: &CancellationToken,
     ) {
+        self.metrics.allowed_at_once(self.engine.allowed(terms));
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.something_happens(until, now, terms) => {}
@@ -183,29 +191,44 @@ impl TargetLoop {
     fn tried(&mut self, joined: Result<(Id, Tried), JoinError>, terms: &Terms) {
         let now = self.courier.clock.now();
         let (id, tried) = joined.unwrap_or_else(|error| (error.id(), panicked(now)));
-        let Some(claimed) = self.under_way.remove(&id) else { return };
-        self.log(&claimed, &tried);
-        if let (Outcome::Delivered { .. }, Some(head)) = (&tried.outcome, &claimed.head) {
-            self.metrics.delivered(now.duration_since(head.accepted_at).unsigned_abs());
+        let Some(errand) = self.under_way.remove(&id) else { return };
+        match &tried.unpaid {
+            Some(unpaid) => {
+                report::unpaid(&self.name, unpaid, &self.courier.voice);
+                self.metrics.deferred("quota");
+            }
+            None => report::tried(&self.name, &errand, &tried),
+        }
+        if matches!(tried.outcome, Outcome::Delivered { .. }) {
+            let ages = errand.heads().map(|head| now.duration_since(head.accepted_at).unsigned_abs());
+            ages.for_each(|age| self.metrics.delivered(age));
         }
         if !tried.outcome.reason().is_empty() {
             self.trouble = tried.outcome.reason().to_owned();
         }
-        let resolution = self.engine.tried(&claimed, tried, terms, now);
+        let ended = self.engine.tried(&errand, tried, terms, now);
+        if let Some(health) = &ended.health {
+            report::health(&self.name, health, &self.courier.voice);
+            self.redrive |= matches!(health, Health::Well { .. });
+        }
+        for (claimed, resolution) in errand.claims().zip(ended.resolutions) {
+            self.settle(claimed, resolution);
+        }
+    }
+
+    fn settle(&mut self, claimed: &Claimed, resolution: Resolution) {
         for settled in &resolution.settlement.settled {
             if !matches!(settled.state, State::Waiting | State::Delivered) {
                 self.metrics.delivery_entered(settled.state);
             }
             if settled.state == State::Dead {
-                tracing::error!(target_name = %self.name, delivery = settled.id, reason = settled.reason.as_str(), "dead letter");
-                self.tell_dead_letter(&claimed, &settled.reason);
+                let (head, voice) = (claimed.head.as_ref(), &self.courier.voice);
+                report::dead_letter(&self.name, settled.id, head, &settled.reason, voice);
             }
         }
-        self.tell_health(resolution.health.as_ref());
-        if let Some(fallback) = self.owes_fallback(&claimed, &resolution) {
-            self.write_after_telling(resolution, &claimed, fallback);
-        } else {
-            self.write(resolution);
+        match self.owes_fallback(claimed, &resolution) {
+            Some(fallback) => self.write_after_telling(resolution, claimed, fallback),
+            None => self.write(resolution),
         }
     }
 
@@ -251,32 +274,6 @@ impl TargetLoop {
             }
         };
         now.saturating_add(wait).unwrap_or(Timestamp::MAX)
-    }
-
-    fn tell_health(&mut self, health: Option<&Health>) {
-        let target = self.name.to_string();
-        match health {
-            None => {}
-            Some(Health::Sick { reason }) => {
-                tracing::error!(target_name = %self.name, %reason, "the target is sick");
-                self.courier.voice.say(Own::TargetSick { target, reason: reason.clone() });
-            }
-            Some(Health::Well { again }) => {
-                if *again {
-                    tracing::info!(target_name = %self.name, "the target is well again");
-                }
-                self.courier.voice.say(Own::TargetWell { target });
-                self.redrive = true;
-            }
-        }
-    }
-
-    /// A dead letter about the relay's own trouble is not told again: that would never end.
-    fn tell_dead_letter(&self, claimed: &Claimed, reason: &str) {
-        if claimed.head.as_ref().is_some_and(|head| head.group.source != own_alerts::SOURCE) {
-            let target = self.name.to_string();
-            self.courier.voice.say(Own::DeadLetter { target, reason: reason.to_owned() });
-        }
     }
 
     fn write(&mut self, resolution: Resolution) {
@@ -333,22 +330,6 @@ impl TargetLoop {
         }
         while self.writes.join_next().await.is_some() {}
     }
-
-    fn log(&self, claimed: &Claimed, tried: &Tried) {
-        let Some(head) = &claimed.head else { return };
-        let took_ms = tried.took.as_millis();
-        let outcome = tried.outcome.word();
-        match &tried.outcome {
-            Outcome::Delivered { .. } => tracing::info!(
-                target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
-                attempt = head.attempts + 1, status = tried.status, took_ms, outcome, "attempt"
-            ),
-            other => tracing::warn!(
-                target_name = %self.name, delivery = %head.uid, action = %head.action, key = head.key.as_str(),
-                attempt = head.attempts + 1, status = tried.status, took_ms, outcome, reason = other.reason(), "attempt"
-            ),
-        }
-    }
 }
 
 impl Drop for TargetLoop {
@@ -360,30 +341,23 @@ impl Drop for TargetLoop {
     }
 }
 
-/// Writes a settlement, however long it takes: its outcome must not be forgotten, or the target
-/// would be told twice.
-async fn keep(store: &Store, settlement: &Settlement) {
-    loop {
-        match store.settle(settlement.clone()).await {
-            Ok(()) | Err(StoreError::Closed) => return,
-            Err(error) => {
-                tracing::error!(%error, lane = settlement.lane, "an outcome could not be written; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
-            }
-        }
-    }
-}
-
 fn terms_of(rule: &TargetRule) -> Terms {
     Terms {
         retry: rule.retry,
-        pace: rule.pace,
+        rate: rule.rate,
         concurrency: rule.concurrency,
         repeat: rule.repeat,
         send_resolved: rule.send_resolved,
+        digest: rule.digest,
         breaker: rule.breaker,
         fall_after_attempts: rule.fallback.as_ref().and_then(|fallback| fallback.attempts),
     }
+}
+
+/// The store closed before the sending could be announced.
+fn unsent(now: Timestamp) -> Tried {
+    let outcome = Outcome::Retry { reason: "the relay is stopping".into(), after: None, whole_target: false };
+    Tried { outcome, ..Tried::nothing(now) }
 }
 
 fn panicked(now: Timestamp) -> Tried {

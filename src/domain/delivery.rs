@@ -110,11 +110,13 @@ pub fn next(
     let again = |state: State, wait: Duration, reason: &str| {
         let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         if due > deadline {
-            let hours = policy.give_up_after.as_secs_f64() / 3600.0;
-            return Next::Done {
-                state: State::Dead,
-                reason: format!("given up after {hours:.1} h: {reason}"),
+            let minutes = policy.give_up_after.as_secs_f64() / 60.0;
+            let age = if minutes < 120.0 {
+                format!("{minutes:.0} min")
+            } else {
+                format!("{:.1} h", minutes / 60.0)
             };
+            return Next::Done { state: State::Dead, reason: format!("given up after {age}: {reason}") };
         }
         Next::Again { state, due, reason: reason.to_owned() }
     };

@@ -14,6 +14,9 @@ pub enum Request {
     Mail(Box<MailRequest>),
     /// Text for the daemon's standard output (kind `console`).
     Print(String),
+    /// No call: the service has all that this message is about, or is not to hear of it. The
+    /// delivery counts as made, and the record keeps this remark.
+    Nothing(String),
 }
 
 /// Request methods in use; `webhook` may choose any of them.
@@ -39,7 +42,7 @@ impl Request {
         match self {
             Request::Http(request) => request.to_text(),
             Request::Mail(request) => request.to_text(),
-            Request::Print(text) => text.clone(),
+            Request::Print(text) | Request::Nothing(text) => text.clone(),
         }
     }
 }

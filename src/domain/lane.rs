@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{Alert, Fingerprint, Status};
 use crate::domain::message::Action;
+use crate::domain::reminders::Reminders;
 
 /// The logical time of one alert: when the episode began, whether it is over, when it ended.
 ///
@@ -132,6 +133,8 @@ pub struct Incoming<'a> {
     pub now: Timestamp,
     /// A repeat within this time of the last news is the same news told twice.
     pub window: std::time::Duration,
+    /// What of later repeats is told.
+    pub reminders: Reminders,
 }
 
 /// What becomes of an arriving part.
@@ -146,6 +149,8 @@ pub enum Admission {
     },
     /// The same news within the window (the other Alertmanager of a pair): recorded, not sent.
     Duplicate,
+    /// What is known goes on, and the target does not want to hear it again: recorded, not sent.
+    Reminder,
     /// Older than what is known: recorded, not sent.
     Stale,
     /// A resolve of something that was never opened: recorded, not sent.
@@ -157,7 +162,8 @@ pub enum Admission {
 /// Decides what an arriving part means for its lane and brings the lane's clocks up to date.
 ///
 /// Order of rules: what is of no concern is passed over; what is wholly old is stale; what is
-/// wholly known and came a moment ago is a duplicate; everything else is news or a reminder.
+/// wholly known and came a moment ago is a duplicate; what fires on, is told already and is not
+/// wanted again is a reminder that stays unsaid; everything else is news.
 /// Whether all is over is decided over every alert that the lane knows: one that is absent from
 /// this part and fired when last heard of still fires.
 pub fn admit(lane: &mut LaneFacts, incoming: &Incoming<'_>) -> Admission {
@@ -188,10 +194,16 @@ pub fn admit(lane: &mut LaneFacts, incoming: &Incoming<'_>) -> Admission {
     if told_before && passed <= incoming.window {
         return Admission::Duplicate;
     }
-    lane.content = incoming.content;
-    lane.admitted_at = incoming.now;
     let firing = incoming.truncated || lane.clocks.values().any(|clock| clock.status == Status::Firing);
     let open = lane.seen || lane.waiting > 0;
+    // What was given up is not open: its reminder is the next chance to tell it.
+    if told_before && firing && open && !incoming.reminders.allow(passed) {
+        return Admission::Reminder;
+    }
+    if incoming.content != 0 {
+        lane.content = incoming.content;
+    }
+    lane.admitted_at = incoming.now;
     match (firing, open) {
         (true, _) => Admission::Enqueue { action: Action::Trigger, alerts },
         (false, true) => Admission::Enqueue { action: Action::Resolve, alerts },
@@ -227,6 +239,16 @@ mod tests {
     }
 
     fn tell(lane: &mut LaneFacts, starts: i64, ends: Option<i64>, now: i64) -> Admission {
+        remind(lane, starts, ends, now, Reminders::Every)
+    }
+
+    fn remind(
+        lane: &mut LaneFacts,
+        starts: i64,
+        ends: Option<i64>,
+        now: i64,
+        reminders: Reminders,
+    ) -> Admission {
         let alerts = [told(1, clock(starts, ends))];
         let incoming = Incoming {
             alerts: &alerts,
@@ -234,6 +256,7 @@ mod tests {
             truncated: false,
             now: at(now),
             window: std::time::Duration::from_secs(60),
+            reminders,
         };
         let admission = admit(lane, &incoming);
         if let Admission::Enqueue { action, .. } = admission {
@@ -265,6 +288,50 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_unchanged_is_told_as_often_as_the_target_wants() {
+        let hour = 3600;
+        let told = |reminders, hours: &[i64]| -> Vec<Admission> {
+            let lane = &mut LaneFacts::default();
+            hours.iter().map(|at| remind(lane, 0, None, at * hour, reminders)).collect()
+        };
+        let sent = || sends(Action::Trigger);
+        assert_eq!(told(Reminders::Never, &[0, 1, 99]), [sent(), Admission::Reminder, Admission::Reminder]);
+        let every_four = Reminders::Once(std::time::Duration::from_secs(4 * 3600));
+        assert_eq!(
+            told(every_four, &[0, 1, 3, 4, 7, 8]),
+            [sent(), Admission::Reminder, Admission::Reminder, sent(), Admission::Reminder, sent()]
+        );
+        assert_eq!((every_four.to_string().as_str(), Reminders::Never.to_string().as_str()), ("4h", "never"));
+    }
+
+    #[test]
+    fn news_ends_and_what_never_arrived_are_no_reminders() {
+        let lane = &mut LaneFacts::default();
+        assert_eq!(remind(lane, 0, None, 0, Reminders::Never), sends(Action::Trigger));
+        assert_eq!(remind(lane, 90, None, 100, Reminders::Never), sends(Action::Trigger), "a new episode");
+        lane.seen = false;
+        assert_eq!(remind(lane, 90, None, 200, Reminders::Never), sends(Action::Trigger), "it was given up");
+        assert_eq!(remind(lane, 90, Some(300), 300, Reminders::Never), sends(Action::Resolve));
+    }
+
+    #[test]
+    fn the_same_story_told_again_is_told_and_changes_no_mind() {
+        let lane = &mut LaneFacts::default();
+        tell(lane, 0, None, 0);
+        let alerts = [told(1, clock(0, None))];
+        let again = Incoming {
+            alerts: &alerts,
+            content: 0,
+            truncated: false,
+            now: at(1000),
+            window: std::time::Duration::ZERO,
+            reminders: Reminders::Never,
+        };
+        assert_eq!(admit(lane, &again), sends(Action::Trigger));
+        assert_eq!(remind(lane, 0, None, 2000, Reminders::Never), Admission::Reminder);
+    }
+
+    #[test]
     fn a_resolve_of_something_never_opened_opens_nothing() {
         assert_eq!(tell(&mut LaneFacts::default(), 0, Some(5), 6), Admission::NothingOpen);
     }
@@ -287,6 +354,7 @@ mod tests {
             truncated: false,
             now: at(101),
             window: std::time::Duration::ZERO,
+            reminders: Reminders::Every,
         };
         assert_eq!(admit(lane, &incoming), sends(Action::Trigger), "alert 1 was firing when last heard of");
     }
@@ -301,6 +369,7 @@ mod tests {
                 truncated: false,
                 now: at(500),
                 window: std::time::Duration::ZERO,
+                reminders: Reminders::Every,
             };
             admit(lane, &incoming)
         };

@@ -107,6 +107,9 @@ pub struct Message {
     /// An earlier message of this lane may have opened something there that no resolve has closed.
     /// Without a `remote`, a kind that can must look it up before it creates anything.
     pub may_exist: bool,
+    /// Of a service that must never be told twice: the id of an earlier message of this lane (or of
+    /// this very one) that was about to be sent, and nobody knows how that ended.
+    pub begun: Option<String>,
     /// A sentence to add to the text, such as why this message comes by a fallback.
     pub note: Option<String>,
     /// When the relay accepted the alert.

@@ -15,6 +15,7 @@ pub mod message;
 pub mod outcome;
 pub mod own_alerts;
 pub mod problem;
+pub mod reminders;
 pub mod response;
 pub mod secret;
 pub mod signal;

@@ -51,6 +51,17 @@ pub enum Own {
         /// Which field, and what handlebars said.
         reason: String,
     },
+    /// The quota of a target is spent: what it would be told waits for the next day.
+    QuotaSpent {
+        /// Which.
+        target: String,
+        /// Whose quota: a number; empty: that of the target as a whole.
+        key: String,
+        /// One sentence.
+        reason: String,
+        /// When there is a new one.
+        until: Timestamp,
+    },
     /// An alert that must keep coming has not come.
     HeartbeatMissing {
         /// Name of the heartbeat.
@@ -85,6 +96,9 @@ impl Own {
             Own::TemplateFailing { target, .. } => {
                 ("AlertRelayTemplateFailing", "warning", Some((ABOUT_TARGET, target)))
             }
+            Own::QuotaSpent { target, .. } => {
+                ("AlertRelayQuotaSpent", "critical", Some((ABOUT_TARGET, target)))
+            }
             Own::HeartbeatMissing { name, .. } | Own::HeartbeatBack { name } => {
                 ("AlertRelayHeartbeatMissing", "critical", Some(("heartbeat", name)))
             }
@@ -100,6 +114,9 @@ impl Own {
                 (format!("alert-relay gave up on a delivery to {target}"), reason)
             }
             Own::TemplateFailing { target, reason } => (format!("a template of {target} fails"), reason),
+            Own::QuotaSpent { target, reason, .. } => {
+                (format!("{target} is told no more: its quota is spent"), reason)
+            }
             Own::HeartbeatMissing { name, reason } => (format!("heartbeat {name} is missing"), reason),
             Own::DiskLow { reason } => {
                 ("alert-relay takes no alerts in: the disk is nearly full".into(), reason)
@@ -108,9 +125,15 @@ impl Own {
         })
     }
 
-    /// Said once, without a word when it is over.
-    fn ends_by_itself(&self) -> bool {
-        matches!(self, Own::DeadLetter { .. } | Own::TemplateFailing { .. })
+    /// When what is said once, without a word when it is over, is taken back.
+    fn ends_by_itself(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Own::DeadLetter { .. } | Own::TemplateFailing { .. } => {
+                Some(now.saturating_add(QUIET_AFTER).unwrap_or(Timestamp::MAX))
+            }
+            Own::QuotaSpent { until, .. } => Some(*until),
+            _ => None,
+        }
     }
 }
 
@@ -126,8 +149,8 @@ pub struct Teller {
 #[derive(Debug)]
 struct Told {
     since: Timestamp,
-    /// When it was last heard of, for what ends by itself.
-    quiet_from: Option<Timestamp>,
+    /// When it is taken back, for what ends by itself.
+    ends: Option<Timestamp>,
     annotations: Labels,
 }
 
@@ -140,6 +163,11 @@ impl Teller {
         if let Some((label, thing)) = about {
             labels.insert(label.into(), thing.into());
         }
+        if let Own::QuotaSpent { key, .. } = own
+            && !key.is_empty()
+        {
+            labels.insert("quota".into(), key.clone());
+        }
         let first = self.heard.insert(labels.clone());
         let Some((summary, description)) = own.trouble() else {
             return match self.firing.remove(&labels) {
@@ -148,25 +176,22 @@ impl Teller {
                 None => None,
             };
         };
-        let quiet_from = own.ends_by_itself().then_some(now);
+        let ends = own.ends_by_itself(now);
         if let Some(told) = self.firing.get_mut(&labels) {
-            told.quiet_from = quiet_from;
+            told.ends = ends;
             return None;
         }
         let annotations =
             Labels::from([("summary".into(), summary), ("description".into(), description.to_owned())]);
-        self.firing.insert(labels.clone(), Told { since: now, quiet_from, annotations: annotations.clone() });
+        self.firing.insert(labels.clone(), Told { since: now, ends, annotations: annotations.clone() });
         Some(group(labels, annotations, Some(now), None))
     }
 
     /// Takes back what has been quiet for long enough.
     pub fn settle(&mut self, now: Timestamp) -> Vec<AlertGroup> {
-        let is_quiet = |told: &Told| {
-            told.quiet_from
-                .is_some_and(|from| now.duration_since(from).unsigned_abs() >= QUIET_AFTER && now > from)
-        };
+        let is_over = |told: &Told| told.ends.is_some_and(|ends| ends <= now);
         let over: Vec<Labels> =
-            self.firing.iter().filter(|(_, told)| is_quiet(told)).map(|(labels, _)| labels.clone()).collect();
+            self.firing.iter().filter(|(_, told)| is_over(told)).map(|(labels, _)| labels.clone()).collect();
         over.into_iter()
             .filter_map(|labels| {
                 let told = self.firing.remove(&labels)?;
@@ -227,6 +252,26 @@ mod tests {
         let well = Own::TargetWell { target: "pager".into() };
         assert_eq!(teller.hear(&well, at(0)).unwrap().status(), Status::Resolved);
         assert_eq!(teller.hear(&well, at(1)), None);
+    }
+
+    #[test]
+    fn a_spent_quota_is_told_once_for_each_number_and_taken_back_the_next_day() {
+        let mut teller = Teller::default();
+        let spent = |key: &str| Own::QuotaSpent {
+            target: "phone".into(),
+            key: key.into(),
+            reason: "spent".into(),
+            until: at(50_000),
+        };
+        let told = teller.hear(&spent("+15550100"), at(0)).unwrap();
+        assert_eq!(
+            (told.common_labels["target"].as_str(), &told.common_labels["quota"][..]),
+            ("phone", "+15550100")
+        );
+        assert_eq!(teller.hear(&spent("+15550100"), at(9000)), None);
+        assert!(teller.hear(&spent("+15550101"), at(9000)).is_some());
+        assert_eq!(teller.settle(at(49_999)), []);
+        assert_eq!(teller.settle(at(50_000)).len(), 2);
     }
 
     #[test]

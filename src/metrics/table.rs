@@ -72,6 +72,12 @@ pub const METRICS: &[MetricDoc] = &[
         &["target"],
         "Age of the oldest delivery still owed; 0 when none is",
     ),
+    row(
+        "alert_relay_target_concurrency",
+        "gauge",
+        &["target"],
+        "Calls that may be under way at once: the configured number, or fewer while the target is slow or says that it is too much",
+    ),
     row("alert_relay_store_commit_seconds", "histogram", &[], "How long a commit took, sync included"),
     row("alert_relay_store_commit_operations", "histogram", &[], "Operations made durable by one commit"),
     row("alert_relay_http_connections", "gauge", &[], "Open connections to the relay"),

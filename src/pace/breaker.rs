@@ -60,6 +60,11 @@ impl Breaker {
         self.probing = true;
     }
 
+    /// The probe has ended and showed nothing: the next call is one again.
+    pub fn probe_ended(&mut self) {
+        self.probing = false;
+    }
+
     /// A call showed that the target works (whatever it thought of the message). Returns whether
     /// the breaker closes by it.
     pub fn worked(&mut self) -> bool {

@@ -23,6 +23,35 @@ pub struct Pace {
     pub burst: NonZeroU32,
 }
 
+/// How many calls in a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rate {
+    /// As fast as it goes.
+    Unlimited,
+    /// One bucket for the target: what the operator wrote.
+    Whole(Pace),
+    /// One bucket for each natural key: what the vendor allows. What has no key shares one.
+    PerKey(Pace),
+}
+
+impl Rate {
+    /// The pace of the one bucket.
+    pub fn whole(self) -> Option<Pace> {
+        match self {
+            Rate::Whole(pace) => Some(pace),
+            Rate::Unlimited | Rate::PerKey(_) => None,
+        }
+    }
+
+    /// The pace of each key's bucket.
+    pub fn per_key(self) -> Option<Pace> {
+        match self {
+            Rate::PerKey(pace) => Some(pace),
+            Rate::Unlimited | Rate::Whole(_) => None,
+        }
+    }
+}
+
 type Limiter =
     RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<governor::nanos::Nanos>>;
 
@@ -32,22 +61,36 @@ pub struct Bucket {
     limiter: Limiter,
     clock: FakeRelativeClock,
     last: Timestamp,
+    interval: Duration,
+    /// Tokens that were spent without asking and have not been paid yet.
+    owed: u32,
+}
+
+impl Pace {
+    /// The time between two tokens.
+    pub fn interval(&self) -> Duration {
+        (self.per / self.tokens.get()).max(Duration::from_nanos(1))
+    }
+
+    /// The time in which an empty bucket fills.
+    pub fn fills_in(&self) -> Duration {
+        self.interval().saturating_mul(self.burst.get())
+    }
 }
 
 impl Bucket {
     /// A bucket that holds a single token: a crash loop must not become a burst, so no bucket is
     /// ever full at the start.
     pub fn nearly_empty(pace: Pace, now: Timestamp) -> Bucket {
-        let interval = pace.per / pace.tokens.get();
-        let quota = Quota::with_period(interval.max(Duration::from_nanos(1)))
-            .unwrap_or(Quota::per_second(pace.tokens))
-            .allow_burst(pace.burst);
+        let interval = pace.interval();
+        let quota =
+            Quota::with_period(interval).unwrap_or(Quota::per_second(pace.tokens)).allow_burst(pace.burst);
         let clock = FakeRelativeClock::default();
         let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
         if let Some(spent) = NonZeroU32::new(pace.burst.get() - 1) {
             let _drained = limiter.check_n(spent);
         }
-        Bucket { limiter, clock, last: now }
+        Bucket { limiter, clock, last: now, interval, owed: 0 }
     }
 
     /// Takes a token.
@@ -62,6 +105,19 @@ impl Bucket {
             self.clock.advance(passed);
             self.last = now;
         }
+        while self.owed > 0 {
+            self.check().map_err(|wait| wait.saturating_add(self.interval.saturating_mul(self.owed)))?;
+            self.owed -= 1;
+        }
+        self.check()
+    }
+
+    /// Calls were made that nobody took tokens for: they are paid before the next one is given.
+    pub fn charge(&mut self, tokens: u32) {
+        self.owed = self.owed.saturating_add(tokens);
+    }
+
+    fn check(&self) -> Result<(), Duration> {
         self.limiter.check().map_err(|no| no.wait_time_from(self.clock.now()))
     }
 }
@@ -96,6 +152,17 @@ mod tests {
         let mut bucket = Bucket::nearly_empty(pace(1, 1, 3), at(0));
         let later = at(3_600_000);
         assert_eq!([(); 4].map(|()| bucket.take(later).is_ok()), [true, true, true, false]);
+    }
+
+    #[test]
+    fn what_was_spent_without_asking_is_paid_before_the_next_token() {
+        let mut bucket = Bucket::nearly_empty(pace(1, 1, 3), at(0));
+        assert_eq!(bucket.take(at(0)), Ok(()));
+        bucket.charge(2);
+        assert_eq!(bucket.take(at(0)), Err(Duration::from_secs(3)), "two that are owed, and one to take");
+        assert_eq!(bucket.take(at(1000)), Err(Duration::from_secs(2)), "asking costs nothing");
+        assert_eq!(bucket.take(at(3000)), Ok(()));
+        assert_eq!(bucket.take(at(3000)), Err(Duration::from_secs(1)));
     }
 
     #[test]

@@ -4,3 +4,5 @@ pub mod backoff;
 pub mod breaker;
 pub mod bucket;
 pub mod clock;
+pub mod concurrency;
+pub mod quota;

@@ -11,6 +11,8 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::domain::reminders::Reminders;
+use crate::store::charge::{Charge, Charged};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
@@ -84,10 +86,13 @@ pub struct NewPart {
     pub group: u32,
     /// The alerts of this part.
     pub alerts: Vec<Told>,
-    /// Hash over labels, annotations and status of these alerts.
+    /// Hash over labels, annotations and status of these alerts; 0: the same story told again, which
+    /// is always told.
     pub content: i64,
     /// The sender left alerts out.
     pub truncated: bool,
+    /// What this target hears of what goes on unchanged.
+    pub reminders: Reminders,
     /// How long this may wait before the fallback targets are told, if there are any.
     pub fall_after: Option<Duration>,
     /// A sentence for its text.
@@ -148,6 +153,9 @@ pub struct LaneState {
     pub seen: bool,
     /// What the target gave back.
     pub remote: Option<RemoteRef>,
+    /// Outside id of a delivery whose sending was announced ([`Op::Begin`]) and of which nobody
+    /// knows how it ended.
+    pub begun: Option<String>,
 }
 
 /// One try, for the record.
@@ -217,6 +225,12 @@ pub enum Op {
     Prune(Retention),
     /// Do what a person ordered, and write down that it was ordered.
     Manage(Box<Order>),
+    /// A delivery of this lane (named by its outside id) is about to be sent to a target that must
+    /// never be told twice. Stays until a settlement of the lane says otherwise; one that is there
+    /// already stays.
+    Begin(LaneId, String),
+    /// Count a call that costs money, before it is made.
+    Charge(Box<Charge>),
     /// Keep what a service told us, with what follows from it.
     Hear(Box<Hearing>),
     /// The fallback targets of this lane have been told.
@@ -241,11 +255,13 @@ pub struct Retention {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle`, `Quarantine`, `Fallen` and `Redriven`.
+    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen` and `Redriven`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
     Pruned(u32),
+    /// Answer to `Charge`.
+    Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.

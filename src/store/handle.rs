@@ -12,6 +12,7 @@ use crate::pace::clock::Clock;
 use crate::store::boundary::{
     Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
 };
+use crate::store::charge::{Charge, Charged};
 use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::queues::Queues;
@@ -123,9 +124,23 @@ impl Store {
         self.ask(Op::Settle(Box::new(settlement))).await.map(|_| ())
     }
 
+    /// Announces that a delivery is about to be sent that must never be sent twice. Returns only
+    /// when that is on disk.
+    pub async fn begin(&self, lane: LaneId, uid: &str) -> Result<(), StoreError> {
+        self.ask(Op::Begin(lane, uid.to_owned())).await.map(|_| ())
+    }
+
     /// Keeps unreadable bytes.
     pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
+    }
+
+    /// Counts a call that costs money, before it is made. Returns only when it is on disk.
+    pub async fn charge(&self, charge: Charge) -> Result<Charged, StoreError> {
+        match self.ask(Op::Charge(Box::new(charge))).await? {
+            Done::Charged(charged) => Ok(charged),
+            _ => Err(mixed_up()),
+        }
     }
 
     /// Keeps what a service told us. Returns only when it is on disk, with what follows from it.

@@ -6,6 +6,7 @@
 //! lane by lane, with a cap; the rows are the truth and refill it.
 
 pub mod boundary;
+pub mod charge;
 pub mod handle;
 pub mod hearing;
 pub mod orders;
@@ -16,6 +17,7 @@ pub mod schedule;
 pub mod sqlite;
 mod sqlite_orders;
 mod sqlite_prune;
+mod sqlite_quota;
 pub mod sqlite_read;
 mod sqlite_search;
 mod sqlite_settle;

@@ -4,9 +4,11 @@
 //! leading byte or a migration, never a silent reinterpretation.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -31,16 +33,33 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Engine(format!("a stored {what} is damaged"))
 }
 
+thread_local! {
+    /// Kept, because making one for each body costs more than packing the body. Bodies too long for
+    /// it are rare and get one of their own.
+    static TABLE: RefCell<CompressTable> = RefCell::new(CompressTable::small());
+}
+/// Longest body for the table that is kept.
+const SMALL_BYTES_MAX: usize = u16::MAX as usize - 1;
+
 /// Packs bytes for a blob column.
 pub fn pack(bytes: &[u8]) -> Vec<u8> {
-    let (form, packed) = if bytes.len() < COMPRESS_FROM_BYTES {
-        (PLAIN, Cow::Borrowed(bytes))
-    } else {
-        (LZ4, Cow::Owned(lz4_flex::compress_prepend_size(bytes)))
-    };
-    let mut blob = Vec::with_capacity(packed.len() + 1);
-    blob.push(form);
-    blob.extend_from_slice(&packed);
+    if bytes.len() < COMPRESS_FROM_BYTES {
+        return [&[PLAIN], bytes].concat();
+    }
+    if bytes.len() > SMALL_BYTES_MAX {
+        return [&[LZ4], lz4_flex::compress_prepend_size(bytes).as_slice()].concat();
+    }
+    let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let head = 1 + size.len();
+    let mut blob = vec![0; head + get_maximum_output_size(bytes.len())];
+    blob[0] = LZ4;
+    blob[1..head].copy_from_slice(&size);
+    let packed = TABLE.with_borrow_mut(|table| compress_into_with_table(bytes, &mut blob[head..], table));
+    match packed {
+        Ok(length) => blob.truncate(head + length),
+        // There is room for the worst case; were there not, the bytes are kept as they are.
+        Err(_) => return [&[PLAIN], bytes].concat(),
+    }
     blob
 }
 

@@ -8,11 +8,14 @@
 //! What does not fit stays on disk, marked by `due_on_disk` (lanes) or `on_disk` (deliveries of a
 //! lane).
 
+mod folding;
+mod parking;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::domain::fold::{self, Unsent};
+use crate::domain::fold;
 use crate::store::boundary::{DeliveryId, DueLane, Fresh, LaneId, LaneState, LaneWork, Open};
 
 /// How much one target may hold in memory.
@@ -42,6 +45,10 @@ pub struct Schedule {
     held: usize,
     /// Lanes that are being read.
     loading: usize,
+    /// Lanes that are laid aside.
+    parked: usize,
+    /// Lanes that may owe more than is left of them when they are folded.
+    overfull: BTreeSet<LaneId>,
     /// No lane that is on disk only is due before this; `None`: there is no such lane.
     due_on_disk: Option<i64>,
     /// Counts lanes that were left on disk, so that a refill that raced with one notices.
@@ -55,10 +62,14 @@ struct Lane {
     busy: bool,
     /// Its deliveries are being read from disk.
     loading: bool,
+    /// Laid aside, see `parking.rs`.
+    parked: bool,
     /// Oldest first.
     queue: VecDeque<Open>,
     /// More open deliveries lie on disk behind `queue`.
     on_disk: bool,
+    /// So many of these are known of.
+    behind: usize,
     /// Deliveries up to this id have been here.
     last: DeliveryId,
     state: LaneState,
@@ -71,8 +82,10 @@ impl Lane {
             due,
             busy: false,
             loading: false,
+            parked: false,
             queue: VecDeque::new(),
             on_disk: true,
+            behind: 0,
             last: 0,
             state: LaneState::default(),
         }
@@ -96,6 +109,8 @@ pub enum Claim {
 pub struct Claimed {
     /// Which.
     pub lane: LaneId,
+    /// Since when it has been due.
+    pub due: Timestamp,
     /// What is to be sent; `None` when folding left nothing.
     pub head: Option<Open>,
     /// What need not be sent any more.
@@ -118,6 +133,8 @@ impl Schedule {
             due: BTreeSet::new(),
             held: 0,
             loading: 0,
+            parked: 0,
+            overfull: BTreeSet::new(),
             due_on_disk: Some(i64::MIN),
             left_on_disk: 0,
         }
@@ -126,15 +143,18 @@ impl Schedule {
     /// Takes in a delivery that has just been committed.
     pub fn push(&mut self, fresh: Fresh) {
         let Fresh { open, due, lane: state, .. } = fresh;
+        let id = open.lane;
         let room = self.held + self.loading < self.caps.deliveries_max;
         if let Some(lane) = self.lanes.get_mut(&open.lane) {
             if lane.on_disk || lane.loading || !room {
                 lane.on_disk = true;
+                lane.behind += 1;
             } else {
                 lane.last = open.id;
                 lane.queue.push_back(open);
                 self.held += 1;
             }
+            self.note_overfull(id);
             return;
         }
         let due = due.as_millisecond();
@@ -142,7 +162,6 @@ impl Schedule {
             self.leave_on_disk(due);
             return;
         }
-        let id = open.lane;
         // While lanes lie on disk, this one may too, with older deliveries than the one in hand:
         // its head has to be read.
         let whole = room && self.due_on_disk.is_none();
@@ -175,16 +194,10 @@ impl Schedule {
                 self.due.pop_first();
                 continue;
             };
-            // What is folded in part pages somebody for history: while more lies on disk, it is read
-            // before anything is sent.
-            if lane.queue.is_empty() || (lane.on_disk && lane.queue.len() <= fold::KEPT_MAX) {
+            if lane.must_be_read() {
                 self.due.pop_first();
-                lane.busy = true;
-                lane.loading = true;
-                // What is pushed while the rows are read must be looked for again afterwards.
-                lane.on_disk = false;
                 self.loading += 1;
-                to_load.push((id, lane.last));
+                to_load.push((id, lane.begin_loading()));
             } else if to_load.is_empty() {
                 self.due.pop_first();
                 lane.busy = true;
@@ -205,6 +218,7 @@ impl Schedule {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
         self.loading = self.loading.saturating_sub(1);
         lane.on_disk |= work.more;
+        lane.behind += usize::from(work.more);
         lane.state = work.state;
         lane.busy = false;
         lane.loading = false;
@@ -213,6 +227,7 @@ impl Schedule {
         }
         self.held += work.open.len();
         lane.queue.extend(work.open);
+        self.note_overfull(id);
         self.settle_down(id);
     }
 
@@ -223,7 +238,8 @@ impl Schedule {
             lane.on_disk = true;
             lane.busy = false;
             lane.loading = false;
-            lane.due = due.as_millisecond();
+            // One that is read before it is due does not become due by it.
+            lane.due = lane.due.max(due.as_millisecond());
             self.settle_down(id);
         }
     }
@@ -232,6 +248,7 @@ impl Schedule {
     pub fn withhold(&mut self, id: LaneId) -> bool {
         let lane = self.lanes.entry(id).or_insert_with(|| Lane::on_disk(DUE_UNKNOWN));
         self.due.remove(&(lane.due, id));
+        self.parked -= usize::from(std::mem::take(&mut lane.parked));
         !std::mem::replace(&mut lane.busy, true)
     }
 
@@ -280,14 +297,8 @@ impl Schedule {
         lane.state = state;
         lane.busy = false;
         lane.due = due.as_millisecond();
-        // Lanes that wait for their next try must not keep others from being read. What is let go
-        // is on disk as it is here, and is read again from its first.
-        if self.held > self.caps.deliveries_max / 2 && !lane.queue.is_empty() {
-            self.held -= lane.queue.len();
-            lane.queue = VecDeque::new();
-            lane.last = 0;
-            lane.on_disk = true;
-        }
+        self.let_go(id);
+        self.note_overfull(id);
         self.settle_down(id);
     }
 
@@ -379,17 +390,5 @@ impl Schedule {
             }
             _ => false,
         }
-    }
-
-    /// Says what is left to send of a lane and what stands at its head.
-    fn fold(&self, id: LaneId) -> Claimed {
-        let Some(lane) = self.lanes.get(&id) else {
-            return Claimed { lane: id, head: None, superseded: Vec::new(), state: LaneState::default() };
-        };
-        let unsent: Vec<Unsent> =
-            lane.queue.iter().map(|open| Unsent { id: open.id, action: open.action }).collect();
-        let folded = fold::fold(&unsent, lane.state.seen);
-        let head = folded.keep.first().and_then(|first| lane.queue.iter().find(|open| open.id == *first));
-        Claimed { lane: id, head: head.cloned(), superseded: folded.superseded, state: lane.state.clone() }
     }
 }

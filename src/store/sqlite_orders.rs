@@ -64,7 +64,7 @@ impl Desk<'_> {
         let Some(known) = self.rows.known(id)? else { return Ok(Err(unknown("delivery", id))) };
         let state = rows::state(known.state)?;
         let lane = self.rows.lane(known.lane)?;
-        let Some(lane) = lane else {
+        let Some(mut lane) = lane else {
             return refuse(
                 "what is known of its lane is past its retention; it cannot be sent in order any more",
             );
@@ -103,6 +103,9 @@ impl Desk<'_> {
         let reason = format!("{REDRIVE_NOTE}{who}");
         let told = Telling { action, group, note: known.note };
         let why = occasion(self.order, &known.source, &event_note, &reason);
+        // Whoever orders it has seen to what was in doubt.
+        lane.state.begun = None;
+        self.rows.change("UPDATE lanes SET begun = NULL WHERE id = ?1", [known.lane])?;
         let fresh = self.rows.tell(why, vec![(known.lane, lane, told)])?;
         let made = fresh.first().map_or(0, |made| made.open.id);
         self.rows.change("UPDATE deliveries SET by = ?2 WHERE id = ?1", params![id, made])?;

@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 
 use crate::store::boundary::{Done, LaneId, Retention};
 use crate::store::rows::millis;
+use crate::store::sqlite_quota;
 use crate::store::sqlite_signals;
 
 /// Where the round of forgetting has got to: each step goes on where the last one stopped, so
@@ -17,7 +18,7 @@ pub struct Round {
 }
 
 /// One small step: the oldest events whose deliveries are all finished; when a step has room left,
-/// closed lanes; then quarantine.
+/// closed lanes; then quarantine and quotas of days past.
 pub fn prune(
     transaction: &Transaction<'_>,
     retention: &Retention,
@@ -32,6 +33,7 @@ pub fn prune(
         )?
         .execute(params![millis(retention.events_before), left])?;
     left = left.saturating_sub(u32::try_from(quarantined).unwrap_or(u32::MAX));
+    left = left.saturating_sub(sqlite_quota::forget(transaction, retention.lanes_before, left)?);
     left -= sqlite_signals::prune(transaction, millis(retention.events_before), left)?.min(left);
     Ok(Done::Pruned(retention.rows_max - left))
 }

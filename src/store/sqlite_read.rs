@@ -42,7 +42,7 @@ impl SqliteReader {
     ) -> Result<Option<LaneWork>, StoreError> {
         let head = self
             .connection
-            .prepare_cached("SELECT key, seen, remote FROM lanes WHERE id = ?1")
+            .prepare_cached("SELECT key, seen, remote, begun FROM lanes WHERE id = ?1")
             .and_then(|mut query| {
                 query
                     .query_row([lane], |row| {
@@ -50,12 +50,13 @@ impl SqliteReader {
                             row.get::<_, String>(0)?,
                             row.get::<_, bool>(1)?,
                             row.get::<_, Option<String>>(2)?,
+                            row.get::<_, Option<String>>(3)?,
                         ))
                     })
                     .optional()
             })
             .map_err(engine)?;
-        let Some((key, seen, remote)) = head else { return Ok(None) };
+        let Some((key, seen, remote, begun)) = head else { return Ok(None) };
         let key = stored_key(&key)?;
         let mut query = self
             .connection
@@ -77,7 +78,7 @@ impl SqliteReader {
             .take(each)
             .map(|row| self.open(lane, &key, row, groups))
             .collect::<Result<Vec<Open>, StoreError>>()?;
-        let state = LaneState { seen: seen || perhaps, remote: remote.map(RemoteRef) };
+        let state = LaneState { seen: seen || perhaps, remote: remote.map(RemoteRef), begun };
         Ok(Some(LaneWork { state, open, more }))
     }
 

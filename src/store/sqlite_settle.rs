@@ -12,11 +12,12 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
     for Settled { id, state, reason, by, attempt } in &settlement.settled {
         let finished = (!state.is_open()).then(|| millis(settlement.now));
         // Settling twice (a retried write whose first try did commit) changes nothing: what is
-        // finished stays so, and a try that is counted already is not counted again.
+        // finished stays so, and a try that is counted already is not counted again. What was put off
+        // without a try says so.
         let changed = transaction
             .prepare_cached(
                 "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
-                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR attempts < ?6)",
+                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?6 = 0 OR attempts < ?6)",
             )?
             .execute(params![id, rows::state_number(*state), reason, by, finished, attempt.as_ref().map_or(0, |attempt| attempt.n)])?;
         closed += if state.is_open() { 0 } else { changed };
@@ -41,7 +42,7 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
     }
     transaction
         .prepare_cached(
-            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, touched_at = ?6,
+            "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, begun = ?9, touched_at = ?6,
                     fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
                     dead = coalesce(?8, dead), acked_at = CASE WHEN ?4 THEN acked_at END
              WHERE id = ?1",
@@ -55,7 +56,16 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             millis(settlement.now),
             settlement.fall_now,
             settlement.given_up,
+            settlement.after.begun,
         ])?;
+    Ok(Done::Kept)
+}
+
+/// A delivery of a lane is about to be sent; what was announced before and is in doubt stays so.
+pub fn begin(transaction: &Transaction<'_>, lane: LaneId, uid: &str) -> rusqlite::Result<Done> {
+    transaction
+        .prepare_cached("UPDATE lanes SET begun = coalesce(begun, ?2) WHERE id = ?1")?
+        .execute(params![lane, uid])?;
     Ok(Done::Kept)
 }
 

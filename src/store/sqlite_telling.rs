@@ -194,6 +194,7 @@ impl Teller<'_> {
                 state: LaneState {
                     seen: row.get(5)?,
                     remote: row.get::<_, Option<String>>(6)?.map(RemoteRef),
+                    begun: row.get(8)?,
                 },
                 clocks: Clocks::new(),
             };
@@ -202,7 +203,7 @@ impl Teller<'_> {
         let found = self
             .transaction
             .prepare_cached(
-                "SELECT target, key, waiting, due, latest, seen, remote, clocks FROM lanes WHERE id = ?1",
+                "SELECT target, key, waiting, due, latest, seen, remote, clocks, begun FROM lanes WHERE id = ?1",
             )
             .and_then(|mut query| query.query_row([id], read).optional())
             .map_err(engine)?;

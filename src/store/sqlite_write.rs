@@ -1,5 +1,6 @@
 //! The writing side of the embedded engine: every operation as statements of one transaction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -15,7 +16,8 @@ use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune};
-use crate::store::sqlite_settle::{fallen, quarantine, redriven, settle};
+use crate::store::sqlite_quota::charge;
+use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
 use crate::store::sqlite_signals::hear;
 
 /// The engine.
@@ -62,6 +64,8 @@ impl SqliteEngine {
                 Op::Manage(order) => {
                     sqlite_orders::carry_out(&transaction, order, &mut accept.next, self.perhaps_sent)?
                 }
+                Op::Begin(lane, uid) => begin(&transaction, *lane, uid).map_err(engine)?,
+                Op::Charge(call) => charge(&transaction, call).map_err(engine)?,
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
@@ -84,7 +88,8 @@ impl SqliteEngine {
 fn takes_room(op: &Op) -> bool {
     match op {
         Op::Accept(_) | Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) | Op::Manage(_) | Op::Hear(_) => false,
+        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
+        Op::Manage(_) | Op::Hear(_) | Op::Charge(_) | Op::Begin(..) => false,
     }
 }
 
@@ -171,22 +176,18 @@ impl Accept<'_> {
                 truncated: part.truncated,
                 now: event.received_at,
                 window: event.window,
+                reminders: part.reminders,
             },
         );
-        let repeat = admission == Admission::Duplicate;
+        let repeat = matches!(admission, Admission::Duplicate | Admission::Reminder);
         let Some((action, alerts, state, reason)) = verdict(admission, part) else {
             return Ok(Admitted::Passed);
         };
         let sent = state == State::Waiting;
         let id = self.next.delivery;
         let lane_id = known.id.unwrap_or(self.next.lane);
-        let Some(group) = event.groups.get(part.group as usize) else {
-            return Err(StoreError::Engine(format!(
-                "part of group {} of {}",
-                part.group,
-                event.groups.len()
-            )));
-        };
+        let nowhere = || format!("part of group {} of {}", part.group, event.groups.len());
+        let group = event.groups.get(part.group as usize).ok_or_else(|| StoreError::Engine(nowhere()))?;
         let now = millis(event.received_at);
         self.statement(
             "INSERT INTO deliveries(id, event, lane, grp, alerts, action, state, attempts, accepted_at, finished_at, by, reason, note)
@@ -230,7 +231,7 @@ impl Accept<'_> {
                 attempts: 0,
                 note: part.note.clone(),
             },
-            lane: LaneState { seen, remote: known.remote },
+            lane: LaneState { seen, ..known.state },
         })))
     }
 
@@ -239,7 +240,8 @@ impl Accept<'_> {
             .statement(
                 "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due, dead IS NOT NULL,
                         CASE WHEN waiting = 0 THEN 0 ELSE
-                          (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END
+                          (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END,
+                        begun
                  FROM lanes WHERE key = ?1 AND target = ?2",
             )?
             .query_row(params![part.key.as_str(), &*part.target], |row| {
@@ -252,10 +254,12 @@ impl Accept<'_> {
                     ..LaneFacts::default()
                 };
                 let remote: Option<String> = row.get(3)?;
+                let state =
+                    LaneState { seen: facts.seen, remote: remote.map(RemoteRef), begun: row.get(11)? };
                 let known = KnownLane {
                     id: Some(row.get(0)?),
                     facts,
-                    remote: remote.map(RemoteRef),
+                    state,
                     latest: row.get(7)?,
                     due: row.get(8)?,
                     dead: row.get(9)?,
@@ -362,7 +366,7 @@ enum Admitted {
 struct KnownLane {
     id: Option<LaneId>,
     facts: LaneFacts,
-    remote: Option<RemoteRef>,
+    state: LaneState,
     latest: DeliveryId,
     due: i64,
     /// A trigger of it was given up.
@@ -372,18 +376,22 @@ struct KnownLane {
 }
 
 /// How an admission is recorded; `None`: not at all.
-fn verdict(admission: Admission, part: &NewPart) -> Option<(Action, Vec<u32>, State, &'static str)> {
+fn verdict(admission: Admission, part: &NewPart) -> Option<(Action, Vec<u32>, State, Cow<'static, str>)> {
     let firing = part.alerts.iter().any(|told| told.clock.status == Status::Firing);
     let action = if firing { Action::Trigger } else { Action::Resolve };
     match admission {
         Admission::NotConcerned => None,
-        Admission::Enqueue { action, alerts } => Some((action, alerts, State::Waiting, "")),
+        Admission::Enqueue { action, alerts } => Some((action, alerts, State::Waiting, "".into())),
         Admission::Duplicate => {
-            Some((action, Vec::new(), State::Superseded, "the same news came a moment ago"))
+            Some((action, Vec::new(), State::Superseded, "the same news came a moment ago".into()))
         }
-        Admission::Stale => Some((action, Vec::new(), State::Superseded, "older than what was known")),
+        Admission::Stale => Some((action, Vec::new(), State::Superseded, "older than what was known".into())),
+        Admission::Reminder => {
+            let reason = format!("unchanged, and the target has reminders: {}", part.reminders);
+            Some((action, Vec::new(), State::Expired, reason.into()))
+        }
         Admission::NothingOpen => {
-            Some((action, Vec::new(), State::Expired, "a resolve of something never opened"))
+            Some((action, Vec::new(), State::Expired, "a resolve of something never opened".into()))
         }
     }
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
 
-use crate::document::node::At;
+use crate::document::node::{At, Node};
 use crate::document::read::read;
 use crate::domain::exchange::HeaderText;
 use crate::domain::problem::Problem;
@@ -16,7 +16,7 @@ use crate::domain::secret::{Redactor, Secret};
 use crate::target::address;
 use crate::target::contract::{Built, Made, Target, Workshop};
 use crate::template::escape::Escape;
-use crate::template::library::{Builtin, Template, Wording};
+use crate::template::library::{Builtin, Language, Template, Wording};
 use crate::template::severity::Severity;
 
 /// The parts of a target in the making.
@@ -38,6 +38,13 @@ impl<'a> Bench<'a> {
     /// The settings in the kind's own shape; what cannot be read is a problem each and left out.
     pub fn settings<S: DeserializeOwned>(&mut self) -> Option<S> {
         let read = read::<S>(self.workshop.settings, self.workshop.path);
+        self.problems.extend(read.problems);
+        read.value
+    }
+
+    /// A part of the settings that may have several shapes, in one of them.
+    pub fn part<S: DeserializeOwned>(&mut self, node: &Node, field: &str) -> Option<S> {
+        let read = read::<S>(node, &self.path(field));
         self.problems.extend(read.problems);
         read.value
     }
@@ -134,6 +141,12 @@ impl<'a> Bench<'a> {
         Some(secret)
     }
 
+    /// Secrets of which any holds, so that one can be rotated.
+    pub fn secret_list(&mut self, field: &str, list: &[At<Secret>], cure: &str) -> Vec<Secret> {
+        let each = list.iter().enumerate();
+        each.filter_map(|(index, at)| self.secret(&format!("{field}[{index}]"), Some(at), cure)).collect()
+    }
+
     /// A severity, in any word that is known for one; `usual` where the operator gives none.
     pub fn severity(&mut self, field: &str, at: Option<&At<String>>, usual: Severity) -> Severity {
         let Some(at) = at else { return usual };
@@ -164,8 +177,19 @@ impl<'a> Bench<'a> {
 
     /// Compiles a field that has wording of ours.
     pub fn wording(&mut self, field: &str, inline: Option<&At<String>>, escape: Escape) -> Option<Wording> {
+        self.wording_in(self.workshop.templates.language(), field, inline, escape)
+    }
+
+    /// The same, ours being in that language.
+    pub fn wording_in(
+        &mut self,
+        language: Language,
+        field: &str,
+        inline: Option<&At<String>>,
+        escape: Escape,
+    ) -> Option<Wording> {
         let builtin = self.wordings.iter().find(|builtin| builtin.field == field)?;
-        let made = self.workshop.templates.wording(builtin, inline, escape);
+        let made = self.workshop.templates.wording_in(language, builtin, inline, escape);
         let path = self.path(field);
         self.keep(made.map_err(|problem| Problem { path, ..problem }))
     }

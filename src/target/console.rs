@@ -12,6 +12,7 @@ use crate::domain::exchange::{Reply, Request};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::problem::Problem;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::Secret;
 use crate::target::contract::{Built, Defaults, Kind, Made, Repeat, Target, Unsayable, Worded, Workshop};
 use crate::target::verdict::by_status;
@@ -29,6 +30,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: None,
+        digest: Some(false),
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },

@@ -15,6 +15,7 @@ use crate::domain::exchange::{Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::problem::Problem;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::Secret;
 use crate::domain::signal::Signal;
 use crate::template::library::{Builtin, Fault, Library};
@@ -47,6 +48,12 @@ pub trait Target: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Whether several messages may be told by one call, as this target is set up. Not where what
+    /// comes back, or goes on afterwards, is about a single problem (a key pressed on the phone).
+    fn folds(&self) -> bool {
+        true
+    }
+
     /// Whether this target shows a state that a person set right there (a Slack message that is to
     /// read "acknowledged by …"), so that it must hear of it too.
     fn mirrors(&self) -> bool {
@@ -62,11 +69,17 @@ pub trait Target: Send + Sync + fmt::Debug {
         Err(Refusal::NotSpoken)
     }
 
+    /// What may follow an unknown outcome, where the settings change what is `usual` for the kind.
+    fn repeat(&self, usual: Repeat) -> Repeat {
+        usual
+    }
+
     /// Secrets that this target may put on the wire, for the redactor.
     fn secrets(&self) -> Vec<&Secret>;
 
     /// What the vendor limits besides the target as a whole (Slack channel, routing key, phone
-    /// number). `None`: nothing. Never the secret itself.
+    /// number). `None`: nothing. Never the secret itself. Where there is one, an outcome that asks
+    /// for time (`Retry` with `after`) rests this key, or with `whole_target` the target.
     fn pace_key(&self, _message: &Message) -> Option<String> {
         None
     }
@@ -177,8 +190,22 @@ pub enum Repeat {
     Harmless,
     /// A repeat may show twice; better than not at all (chat, calls).
     Tolerated,
-    /// Never without a look-up or a person (jobs).
+    /// Never again by itself: only a person can tell (jobs).
     Forbidden,
+    /// After the kind has looked up that the first did not arrive (jobs that carry a marker). It
+    /// does so by itself when [`Message::begun`] says that one may have.
+    LookedUp,
+}
+
+impl Repeat {
+    /// Told twice it would do harm: each sending is announced on disk before it is made, so that
+    /// even a crash leaves no doubt about which may have arrived.
+    pub fn is_announced(self) -> bool {
+        match self {
+            Repeat::Forbidden | Repeat::LookedUp => true,
+            Repeat::Harmless | Repeat::Tolerated => false,
+        }
+    }
 }
 
 /// A row of the table of kinds.
@@ -212,8 +239,14 @@ pub struct Made {
 pub struct Defaults {
     /// After an unknown outcome.
     pub repeat: Repeat,
-    /// Tokens per minute and burst that the vendor allows; `None`: no limit of its own.
+    /// Tokens per minute and burst that the vendor allows, for each [`Target::pace_key`] where the
+    /// kind has such; `None`: no limit of its own.
     pub rate: Option<(u32, u32)>,
+    /// Whether messages that wait for the rate limit go out as one, where the operator says
+    /// nothing; `None`: they never may, because the service keeps a thing for each problem.
+    pub digest: Option<bool>,
+    /// What of unchanged repeats is told where the operator says nothing.
+    pub reminders: Reminders,
     /// Longest pause between attempts.
     pub retry_cap: Duration,
     /// Age at which a delivery becomes a dead letter.

@@ -5,19 +5,21 @@
 use std::sync::LazyLock;
 
 use handlebars::{
-    Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable as _, TemplateErrorReason,
+    Context, Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable as _,
+    TemplateErrorReason,
 };
-use serde_json::Value;
 
 use crate::template::escape::Escape;
 use crate::template::helpers;
-use crate::template::inspect::{Flaw, Piece, inspect, pieces, wants_whole};
+use crate::template::inspect::{Flaw, inspect, wants_whole};
+use crate::template::quick::Quick;
 use crate::template::view::View;
 
 /// No rendered text is longer than this.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
-static REGISTRIES: LazyLock<[Handlebars<'static>; 7]> = LazyLock::new(|| Escape::ALL.map(registry));
+static REGISTRIES: LazyLock<[Handlebars<'static>; Escape::ALL.len()]> =
+    LazyLock::new(|| Escape::ALL.map(registry));
 
 fn registry(escape: Escape) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
@@ -32,8 +34,8 @@ fn registry(escape: Escape) -> Handlebars<'static> {
 #[derive(Debug, Clone)]
 pub struct Compiled {
     template: handlebars::Template,
-    /// The same where it has no calls and no blocks, which then need no engine.
-    simple: Option<Vec<Piece>>,
+    /// The same, where it needs no engine.
+    quick: Option<Quick>,
     /// It shows something that is not in every context.
     wants_whole: bool,
     escape: Escape,
@@ -55,16 +57,21 @@ impl Compiled {
             }
         })?;
         inspect(&template, true)?;
-        Ok(Compiled { simple: pieces(&template), wants_whole: wants_whole(&template), template, escape })
+        Ok(Compiled { quick: Quick::of(&template), wants_whole: wants_whole(&template), template, escape })
     }
 
     /// Renders, or says in one line why not.
     pub fn render(&self, view: &View) -> Result<String, String> {
         let context = view.context(self.wants_whole);
-        if let Some(text) = self.simple.as_ref().and_then(|pieces| self.put_together(pieces, context.data()))
-        {
-            return Ok(text);
+        let quick = self.quick.as_ref();
+        match quick.and_then(|quick| quick.render(context.data(), self.escape, BYTES_MAX)) {
+            Some(text) => Ok(text),
+            None => self.by_the_engine(context),
         }
+    }
+
+    /// The long way, which knows all of the language and says what is wrong.
+    pub fn by_the_engine(&self, context: &Context) -> Result<String, String> {
         let registry = &REGISTRIES[self.escape as usize];
         let mut out = Bounded(String::new());
         let mut state = RenderContext::new(None);
@@ -72,18 +79,6 @@ impl Compiled {
             Ok(()) => Ok(out.0),
             Err(error) => Err(sentence(&error)),
         }
-    }
-
-    /// `None` when something is missing or too long: the engine finds the words for that.
-    fn put_together(&self, pieces: &[Piece], data: &Value) -> Option<String> {
-        let mut text = String::new();
-        for piece in pieces {
-            match piece {
-                Piece::Text(own) => text.push_str(own),
-                Piece::Value(name) => text.push_str(&self.escape.apply(data.get(name)?.as_str()?)),
-            }
-        }
-        (text.len() <= BYTES_MAX).then_some(text)
     }
 }
 

@@ -20,6 +20,10 @@ pub enum Escape {
     Jql,
     /// A part of a URL or of a form.
     Url,
+    /// Markdown of chat robots: no value can become a tag, a mention, a link or an image.
+    Markdown,
+    /// The small Markdown in which texts of tickets are written (`target/desk/prose.rs`).
+    Prose,
     /// HTML, as element text or in a quoted attribute. In an `href` it cannot break out, but a
     /// template has to see for itself that it is an address (`match "^https?://" …`).
     Html,
@@ -27,8 +31,17 @@ pub enum Escape {
 
 impl Escape {
     /// All of them; `ALL[escape as usize]` is `escape`.
-    pub const ALL: [Escape; 7] =
-        [Escape::None, Escape::Json, Escape::Mrkdwn, Escape::Xml, Escape::Jql, Escape::Url, Escape::Html];
+    pub const ALL: [Escape; 9] = [
+        Escape::None,
+        Escape::Json,
+        Escape::Mrkdwn,
+        Escape::Xml,
+        Escape::Jql,
+        Escape::Url,
+        Escape::Markdown,
+        Escape::Prose,
+        Escape::Html,
+    ];
 
     /// The value as it has to be written there.
     pub fn apply(self, text: &str) -> Cow<'_, str> {
@@ -53,6 +66,8 @@ impl Escape {
                 let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
                 replaced(text, |c| !kept(c), percent)
             }
+            Escape::Markdown => parted(text),
+            Escape::Prose => prose(text),
             Escape::Html => replaced(
                 text,
                 |c| matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') || is_unprintable(c),
@@ -108,6 +123,54 @@ fn markup(c: char, out: &mut String) {
     }
 }
 
+/// Parts what Markdown reads as one by a space of no width. Every robot has an escape of its own, if
+/// any; what they have in common is that `<`, `![` and `](` do nothing when something stands between.
+fn parted(text: &str) -> Cow<'_, str> {
+    const SPACE: char = '\u{200b}';
+    let opens = |c: char, next: char| match c {
+        '<' => next.is_alphabetic() || matches!(next, '@' | '/' | '!' | '?'),
+        '!' => next == '[',
+        ']' => matches!(next, '(' | '['),
+        _ => false,
+    };
+    if !text.chars().zip(text.chars().skip(1)).any(|(c, next)| opens(c, next)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if chars.peek().is_some_and(|next| opens(c, *next)) {
+            out.push(SPACE);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// A backslash before what has a meaning there, and before the end of a line: it stays in the
+/// paragraph, the point or the bold stretch around it. Empty lines are left out.
+fn prose(text: &str) -> Cow<'_, str> {
+    let is_special = |c: char| matches!(c, '\\' | '*' | '`' | '[' | ']' | '(' | ')' | '#' | '-');
+    if !text.contains(|c: char| is_special(c) || c.is_control()) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in lines {
+        if !out.is_empty() {
+            out.push_str("\\\n");
+        }
+        for c in line.chars() {
+            match c {
+                c if is_special(c) => out.extend(['\\', c]),
+                c if c.is_control() => out.push(' '),
+                c => out.push(c),
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn percent(c: char, out: &mut String) {
     let mut bytes = [0; 4];
     for byte in c.encode_utf8(&mut bytes).bytes() {
@@ -131,6 +194,15 @@ mod tests {
             (Escape::Html, "<b onclick='x'>`&\u{0}\n", "&lt;b onclick=&#39;x&#39;&gt;&#96;&amp; \n"),
             (Escape::Jql, "x\" OR project = \"SECRET\n\\", "x\\\" OR project = \\\"SECRET \\\\"),
             (Escape::Url, "a b/c?d=é&e=~", "a%20b%2Fc%3Fd%3D%C3%A9%26e%3D~"),
+            (Escape::Markdown, "<at id=all></at> <@all>", "<\u{200b}at id=all><\u{200b}/at> <\u{200b}@all>"),
+            (Escape::Markdown, "![x](u) [a][b]", "!\u{200b}[x]\u{200b}(u) [a]\u{200b}[b]"),
+            (
+                Escape::Markdown,
+                "rate(x[5m]) < 3 && y <= 2 [::1]:9100 *",
+                "rate(x[5m]) < 3 && y <= 2 [::1]:9100 *",
+            ),
+            (Escape::Prose, "# **a** [b](c)", "\\# \\*\\*a\\*\\* \\[b\\]\\(c\\)"),
+            (Escape::Prose, "one\r\n\n  - two\t<b> \\", "one\\\n\\- two <b> \\\\"),
         ];
         for (escape, text, expected) in table {
             assert_eq!(escape.apply(text), expected, "{escape:?} of {text:?}");

@@ -107,29 +107,6 @@ fn inspect_name(parameter: &Parameter) -> Result<(), Wrong> {
     Err(unknown("value", first, NAMES.into_iter(), cure))
 }
 
-/// A part of a template that has no calls and no blocks.
-#[derive(Debug, Clone)]
-pub enum Piece {
-    /// Stands as it is.
-    Text(String),
-    /// A value of the top level, to be escaped.
-    Value(String),
-}
-
-/// The parts, if there is nothing else in it.
-pub fn pieces(template: &Template) -> Option<Vec<Piece>> {
-    let piece = |element: &TemplateElement| match element {
-        TemplateElement::RawString(text) => Some(Piece::Text(text.clone())),
-        TemplateElement::Expression(call) if call.params.is_empty() && call.hash.is_empty() => {
-            let name = text_of(&call.name).filter(|name| NAMES.contains(name))?;
-            let is_helper = helpers::names().any(|known| known == name);
-            (!is_helper).then(|| Piece::Value(name.to_owned()))
-        }
-        _ => None,
-    };
-    template.elements.iter().map(piece).collect()
-}
-
 /// Whether it may show the message as a whole, or a part that only the whole has.
 pub fn wants_whole(template: &Template) -> bool {
     template.elements.iter().any(|element| match element {

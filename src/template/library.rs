@@ -108,7 +108,21 @@ impl Library {
         inline: Option<&At<String>>,
         escape: Escape,
     ) -> Result<Wording, Problem> {
-        let ours = match self.language {
+        self.wording_in(self.language, builtin, inline, escape)
+    }
+
+    /// The same in another language than the library's, for a target that speaks its own.
+    ///
+    /// # Errors
+    /// As [`Library::wording`].
+    pub fn wording_in(
+        &self,
+        language: Language,
+        builtin: &'static Builtin,
+        inline: Option<&At<String>>,
+        escape: Escape,
+    ) -> Result<Wording, Problem> {
+        let ours = match language {
             Language::En => builtin.en,
             Language::Zh => builtin.zh,
         };

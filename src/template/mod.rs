@@ -9,6 +9,7 @@ pub mod escape;
 mod helpers;
 mod inspect;
 pub mod library;
+mod quick;
 pub mod severity;
 pub mod text;
 pub mod view;

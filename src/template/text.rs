@@ -33,6 +33,17 @@ pub fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// The same for vendors that count bytes of UTF-8.
+pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let Some(left) = bytes_max.checked_sub(ELLIPSIS.len_utf8()) else { return Cow::Borrowed("") };
+    let ends = text.grapheme_indices(true).map(|(start, grapheme)| start + grapheme.len());
+    let end = ends.take_while(|end| *end <= left).last().unwrap_or(0);
+    Cow::Owned(format!("{}{ELLIPSIS}", &text[..end]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +65,22 @@ mod tests {
         ];
         for (text, chars_max, expected) in table {
             assert_eq!(cut(text, chars_max), expected, "{text:?} cut to {chars_max}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_counted_where_a_vendor_counts_them() {
+        let table = [
+            ("disk full", 9, "disk full"),
+            ("disk full", 8, "disk …"),
+            ("磁盘空间", 12, "磁盘空间"),
+            ("磁盘空间", 11, "磁盘…"),
+            ("e\u{301}e\u{301}", 5, "…"),
+            ("abcd", 3, "…"),
+            ("abcd", 2, ""),
+        ];
+        for (text, bytes_max, expected) in table {
+            assert_eq!(cut_bytes(text, bytes_max), expected, "{text:?} cut to {bytes_max}");
         }
     }
 

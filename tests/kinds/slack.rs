@@ -1,13 +1,16 @@
 //! Kind `slack`: one message, changed in place, told in its thread, by a Slack that checks what the
 //! real one checks and answers 200 to everything it understands.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::support::fake::{Answer, Fake, Heard};
 use crate::support::kinds::{config, tell, webhook};
 use crate::support::relay::Relay;
 
 const TOKEN: &str = "xoxb-0000000000-flow";
+const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 const TS: &str = "1772420700.000240";
 
 fn no(word: &str) -> Answer {
@@ -122,6 +125,63 @@ async fn over_is_shown_in_the_message_itself() {
     assert!(heard[1].text().contains("✅ Resolved"), "{}", heard[1].text());
     assert!(!heard[1].text().contains("alert_relay.resolve"), "a button for what is over");
     assert!(heard[2].text().contains("✅ Resolved after"), "{}", heard[2].text());
+}
+
+fn signature(time: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SIGNING_SECRET.as_bytes()).unwrap();
+    mac.update(format!("v0:{time}:{body}").as_bytes());
+    mac.finalize().into_bytes().iter().fold("v0=".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// Posts a click on a button as Slack does; gives the status of the answer.
+#[expect(clippy::disallowed_methods, reason = "Slack has a clock of its own")]
+async fn click(relay: &Relay, button: &Value, user: &str) -> u16 {
+    let now = jiff::Timestamp::now();
+    let payload = json!({
+        "type": "block_actions", "user": { "id": "U024BE7LH", "username": user },
+        "container": { "message_ts": TS, "channel_id": "C024BE91L" },
+        "actions": [{
+            "type": "button", "action_id": button["action_id"], "value": button["value"],
+            "action_ts": format!("{}.000000", now.as_second()),
+        }],
+    });
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    let body = form.append_pair("payload", &payload.to_string()).finish();
+    let time = now.as_second().to_string();
+    let request = relay.http().post(relay.url("/callbacks/it"));
+    let request = request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-slack-signature", signature(&time, &body))
+        .header("x-slack-request-timestamp", time);
+    request.body(body).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_click_shows_in_the_message_and_the_next_one_closes_it() {
+    let fake = Fake::start(slack);
+    let relay = relay(&fake).await;
+    tell(&relay, "DiskFull", true).await;
+    let button = |heard: &Heard, name: &str| {
+        let body = heard.json();
+        let blocks = body["attachments"][0]["blocks"].as_array().unwrap().clone();
+        let all: Vec<Value> =
+            blocks.iter().filter_map(|block| block["elements"].as_array()).flatten().cloned().collect();
+        all.into_iter().find(|one| one["action_id"] == name)
+    };
+    let posted = fake.has_heard(1).await[0].clone();
+    let acknowledge = button(&posted, "alert_relay.acknowledge").unwrap();
+    assert_eq!(click(&relay, &acknowledge, "alice").await, 200);
+    let heard = fake.has_heard(3).await;
+    assert_eq!(calls(&heard)[1..], ["chat.update", "chat.postMessage in the thread"]);
+    assert!(heard[1].text().contains("Acknowledged by alice"), "{}", heard[1].text());
+    assert_eq!(button(&heard[1], "alert_relay.acknowledge"), None, "it is taken");
+
+    let resolve = button(&heard[1], "alert_relay.resolve").unwrap();
+    assert_eq!(click(&relay, &resolve, "bob").await, 200);
+    let heard = fake.has_heard(5).await;
+    assert_eq!(calls(&heard)[3..], ["chat.update", "chat.postMessage in the thread"]);
+    assert!(heard[3].text().contains("✅ Resolved"), "{}", heard[3].text());
+    assert!(heard[3].text().contains("bob"), "{}", heard[3].text());
 }
 
 /// Slack says no in a 200, then asks for rest, then cuts the line behind a change of the message.

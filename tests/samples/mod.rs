@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use alert_relay::document::parse::parse;
 use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status, common};
+use alert_relay::domain::exchange::Request;
 use alert_relay::domain::message::{Action, DedupKey, Message, RemoteRef};
 use alert_relay::domain::secret::Redactor;
 use alert_relay::target::contract::{Built, Kind, Target, Unsayable, Worded, Workshop};
@@ -46,6 +47,7 @@ pub fn sample(path: &Path) -> Sample {
         group: Arc::new(group(&json["group"])),
         remote: json["remote"].as_str().map(|text| RemoteRef(text.into())),
         may_exist: json["may_exist"].as_bool().unwrap_or(json["remote"].is_string()),
+        begun: json["begun"].as_str().map(str::to_owned),
         note: json["note"].as_str().map(str::to_owned),
         accepted_at: word("accepted_at", "2026-03-02T03:04:10Z").parse().expect("a time"),
     };
@@ -121,7 +123,10 @@ pub fn shown(target: &dyn Target, worded: &Result<Worded, Unsayable>) -> String 
         Ok(worded) => worded,
         Err(Unsayable(why)) => return format!("unsayable: {why}\n"),
     };
-    let mut text = worded.request.to_text();
+    let mut text = match &worded.request {
+        Request::Nothing(remark) => format!("nothing: {remark}"),
+        request => request.to_text(),
+    };
     text.push('\n');
     for fault in &worded.faults {
         text.push_str(&format!("\nfault in {}: {}\n", fault.field, fault.what));

@@ -1,14 +1,19 @@
 //! One run: a story, a store on disk, a target's engine and a vendor, on simulated time. The
 //! process may end at any moment, with or without a farewell.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use alert_relay::deliver::engine::{Engine, Step, Terms};
-use alert_relay::deliver::resolution::{Resolution, Tried};
+use alert_relay::deliver::engine::{Engine, Step};
+use alert_relay::deliver::errand::{DIGEST_ALERTS_MAX, Errand};
+use alert_relay::deliver::resolution::{Resolution, Terms, Tried};
+use alert_relay::domain::alert::AlertGroup;
 use alert_relay::domain::delivery::RetryPolicy;
+use alert_relay::domain::message::{Action, RemoteRef};
+use alert_relay::domain::outcome::Outcome;
 use alert_relay::pace::breaker::BreakerPolicy;
-use alert_relay::pace::bucket::Pace;
+use alert_relay::pace::bucket::{Pace, Rate};
 use alert_relay::store::boundary::{Done, Engine as _, Fresh, Op, Reader, Settlement};
 use alert_relay::store::schedule::{Caps, Claimed, Schedule};
 use alert_relay::store::sqlite::Place;
@@ -37,7 +42,7 @@ struct Life {
     schedule: Schedule,
     target: Engine,
     /// Calls under way: number in the vendor's ledger.
-    calls: Vec<(usize, Claimed)>,
+    calls: Vec<(usize, Errand)>,
     _place: Arc<Place>,
 }
 
@@ -45,6 +50,8 @@ pub struct World<'a> {
     folder: &'a Path,
     pub dice: Dice,
     pub terms: Terms,
+    /// Problems are spread over so many keys; 0: the vendor knows none.
+    keys: usize,
     caps: Caps,
     pub story: Story,
     told: usize,
@@ -75,6 +82,7 @@ impl<'a> World<'a> {
         World {
             folder,
             terms: terms(&mut dice),
+            keys: dice.place(4),
             caps,
             story,
             told: 0,
@@ -206,14 +214,15 @@ impl<'a> World<'a> {
         loop {
             let now = at(self.now);
             let alive = self.alive.as_mut().unwrap();
-            match alive.target.step(&mut alive.schedule, &self.terms, now) {
+            let keys = self.keys;
+            match alive.target.step(&mut alive.schedule, &self.terms, now, &|claimed| key_of(claimed, keys)) {
                 Step::Wait(until) | Step::Defer { until, .. } => {
                     return until.map(|until| until.duration_since(at(0)).as_millis() as i64);
                 }
-                Step::Send(claimed) => {
-                    let head = claimed.head.as_ref().unwrap();
-                    let call = self.vendor.call(head, self.life, self.now, &mut self.dice);
-                    alive.calls.push((call, *claimed));
+                Step::Aside { .. } => {}
+                Step::Send(errand) => {
+                    all_are_named(&errand);
+                    self.send(*errand);
                 }
                 Step::Settle(resolution) => self.write(vec![*resolution]),
                 Step::Load(lanes) => {
@@ -237,6 +246,26 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What must not be started twice is announced before it is sent, and the kind rules by what the
+    /// lane knows, as a job platform's does.
+    fn send(&mut self, errand: Errand) {
+        let (head, state) = (errand.first.head.clone().unwrap(), &errand.first.state);
+        let ruled = match (self.terms.repeat, head.action) {
+            (Repeat::Harmless, _) => None,
+            (_, Action::Trigger) if state.remote.is_some() => Some(Outcome::delivered()),
+            (_, Action::Trigger) if state.begun.is_some() => {
+                Some(Outcome::Rejected { reason: "in doubt".into() })
+            }
+            (_, Action::Trigger) => {
+                self.commit(&[Op::Begin(head.lane, head.uid.clone())]);
+                None
+            }
+            _ => Some(Outcome::delivered()),
+        };
+        let call = self.vendor.call(&errand, ruled, self.life, self.now, &mut self.dice);
+        self.alive.as_mut().unwrap().calls.push((call, errand));
+    }
+
     fn settle_answered(&mut self) {
         let now = at(self.now);
         let alive = self.alive.as_mut().unwrap();
@@ -251,10 +280,17 @@ impl<'a> World<'a> {
             }
             call.heard = self.now;
             call.calls_before_heard = calls_made;
-            let (_, claimed) = alive.calls.remove(place);
+            let (_, errand) = alive.calls.remove(place);
             let took = std::time::Duration::from_millis((call.answered - call.at).unsigned_abs());
-            let tried = Tried { outcome: call.outcome.clone(), took, ..Tried::nothing(at(call.at)) };
-            written.push(alive.target.tried(&claimed, tried, &self.terms, now));
+            let outcome = match call.outcome.clone() {
+                Outcome::Delivered { .. } if call.starts && self.terms.repeat != Repeat::Harmless => {
+                    Outcome::Delivered { remote: Some(RemoteRef(call.heads[0].1.to_string())) }
+                }
+                outcome => outcome,
+            };
+            let calls = call.requests;
+            let tried = Tried { outcome, took, calls, ..Tried::nothing(at(call.at)) };
+            written.extend(alive.target.tried(&errand, tried, &self.terms, now).resolutions);
         }
         if !written.is_empty() {
             self.write(written);
@@ -285,17 +321,39 @@ impl<'a> World<'a> {
     }
 }
 
+/// The key of a problem: its number, as far as the vendor cares.
+fn key_of(claimed: &Claimed, keys: usize) -> Option<String> {
+    let problem = claimed.head.as_ref()?.key.as_str().rsplit('-').next()?.parse::<usize>().ok()?;
+    (keys > 0).then(|| format!("key-{}", problem % keys))
+}
+
+/// What is sent tells of every alert that it settles, once, and of no other.
+fn all_are_named(errand: &Errand) {
+    let message = errand.message(TARGET).unwrap();
+    let names = |group: &AlertGroup| -> Vec<String> {
+        group.alerts.iter().map(|alert| alert.labels["alertname"].clone()).collect()
+    };
+    let owed: Vec<String> = errand.heads().flat_map(|head| names(&head.group)).collect();
+    assert_eq!(names(&message.group), owed);
+    assert!(owed.len() <= DIGEST_ALERTS_MAX && owed.iter().collect::<BTreeSet<_>>().len() == owed.len());
+    let firing = errand.heads().any(|head| head.action == Action::Trigger);
+    assert_eq!(message.action, if firing { Action::Trigger } else { Action::Resolve });
+}
+
 fn terms(dice: &mut Dice) -> Terms {
     let pace = Pace {
         tokens: u32::try_from(dice.between(1, 120)).unwrap().try_into().unwrap(),
         per: std::time::Duration::from_secs(60),
         burst: u32::try_from(dice.between(1, 10)).unwrap().try_into().unwrap(),
     };
+    let repeat = if dice.percent(30) { Repeat::Forbidden } else { Repeat::Harmless };
     Terms {
         retry: RetryPolicy::default(),
-        pace: dice.percent(50).then_some(pace),
+        rate: [Rate::Unlimited, Rate::Whole(pace), Rate::PerKey(pace)][dice.place(3)],
+        // A kind that starts something has a thing for each problem.
+        digest: repeat == Repeat::Harmless && dice.percent(50),
         concurrency: 1 + dice.place(4),
-        repeat: Repeat::Harmless,
+        repeat,
         send_resolved: true,
         breaker: BreakerPolicy {
             failures: u32::try_from(dice.between(1, 8)).unwrap(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use alert_relay::domain::lane::{AlertClock, Told};
 use alert_relay::domain::message::DedupKey;
+use alert_relay::domain::reminders::Reminders;
 use alert_relay::store::boundary::{NewEvent, NewPart};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -67,6 +68,7 @@ pub fn part(target: &str, place: u32, group: &AlertGroup) -> NewPart {
         alerts: group.alerts.iter().enumerate().map(told).collect(),
         content: i64::try_from(resolved).unwrap(),
         truncated: false,
+        reminders: Reminders::Every,
         fall_after: None,
         note: None,
     }

@@ -1,11 +1,12 @@
 //! What a try came to, and forgetting.
 
 use alert_relay::domain::delivery::State;
-use alert_relay::store::boundary::Retention;
+use alert_relay::store::boundary::{LaneState, Retention, Settlement};
+use alert_relay::store::handle::Store;
 use uuid::Uuid;
 
 use crate::ground::{at, news};
-use crate::{delivery, open, settlement, waiting};
+use crate::{delivery, open, settlement, waiting, work};
 
 #[tokio::test]
 async fn a_settlement_written_twice_counts_once() {
@@ -18,6 +19,32 @@ async fn a_settlement_written_twice_counts_once() {
         assert_eq!((record.state, record.attempts.len()), (state, 1));
         assert_eq!(waiting(&store).await, u64::from(state.is_open()));
     }
+}
+
+#[tokio::test]
+async fn what_was_announced_and_never_settled_is_in_doubt_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = async |store: &Store| work(store, "jobs").await.unwrap().state.begun;
+    let (store, closing, _) = open(folder.path()).unwrap();
+    store.accept(news(1, 0, "jobs", "disk", 0, None)).await.unwrap();
+    assert_eq!(begun(&store).await, None);
+    store.begin(1, "first").await.unwrap();
+    store.begin(1, "second").await.unwrap();
+    drop(store);
+    closing.wait(std::time::Duration::from_secs(30));
+    let (store, closing, _) = open(folder.path()).unwrap();
+    assert_eq!(begun(&store).await.as_deref(), Some("first"), "over a restart, and the first stays");
+    store.settle(settlement(1, State::Waiting, false, None)).await.unwrap();
+    assert_eq!(begun(&store).await, None, "a settlement says how it ended");
+    store.begin(1, "third").await.unwrap();
+    let given_up = settlement(1, State::Dead, true, None);
+    let after = LaneState { begun: Some("third".into()), ..given_up.after.clone() };
+    store.settle(Settlement { after, ..given_up }).await.unwrap();
+    let fresh = store.accept(news(2, 90_000, "jobs", "disk", 0, None)).await.unwrap();
+    assert_eq!(fresh.deliveries, 1);
+    assert_eq!(begun(&store).await.as_deref(), Some("third"), "what is in doubt stays so for later news");
+    drop(store);
+    closing.wait(std::time::Duration::from_secs(30));
 }
 
 #[tokio::test]

@@ -44,6 +44,39 @@ pub fn webhook(name: &str, is_firing: bool) -> Value {
     })
 }
 
+/// Posts it with another summary, so that it is news, and asserts that it was accepted.
+pub async fn tell_again(relay: &Relay, name: &str, summary: &str) {
+    let mut body = webhook(name, true);
+    body["commonAnnotations"]["summary"] = summary.into();
+    body["alerts"][0]["annotations"]["summary"] = summary.into();
+    let (status, answer) = relay.post("/hooks/alertmanager", body.to_string()).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+}
+
+/// Waits until so many deliveries are in this state, at most ten seconds; gives them, newest first.
+pub async fn in_state(relay: &Relay, state: &str, count: usize) -> Vec<Value> {
+    let mut found = Vec::new();
+    for _ in 0..500 {
+        let url = relay.url(&format!("/api/v1/deliveries?state={state}"));
+        let answer = relay.http().get(url).send().await.unwrap().text().await.unwrap();
+        let page: Value = serde_json::from_str(&answer).unwrap();
+        found = page["deliveries"].as_array().cloned().unwrap_or_default();
+        if found.len() >= count {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(found.len(), count, "{found:#?}");
+    found
+}
+
+/// Orders a dead letter to be sent again, as `queue retry` does.
+pub async fn retry(relay: &Relay, delivery: &Value) {
+    let (status, answer) =
+        relay.post(&format!("/api/v1/deliveries/{}/retry", delivery["id"]), "").await.unwrap();
+    assert!((200..300).contains(&status), "{status} {answer}");
+}
+
 /// Posts it and asserts that it was accepted.
 pub async fn tell(relay: &Relay, name: &str, is_firing: bool) {
     let body = webhook(name, is_firing).to_string();

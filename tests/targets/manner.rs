@@ -1,7 +1,9 @@
 //! What the contract suite must know of a service.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use alert_relay::domain::exchange::Reply;
 use alert_relay::target::contract::Kind;
 
 use crate::samples::text;
@@ -20,6 +22,9 @@ pub struct Manner {
     pub correlates: Correlates,
     /// Fields that only the operator can word, so that alert text may make them unusable.
     pub may_fault: Vec<String>,
+    /// How `{{groupKey}}` in the text of an alert goes over the wire, where the service would take
+    /// it for a template of its own.
+    pub braces: String,
 }
 
 #[derive(serde::Deserialize, PartialEq, Eq, Clone, Copy)]
@@ -35,6 +40,7 @@ pub enum Speaks {
 #[serde(deny_unknown_fields, default)]
 pub struct Success {
     pub status: u16,
+    pub headers: BTreeMap<String, String>,
     pub body: String,
 }
 
@@ -68,13 +74,21 @@ impl Default for Manner {
             body: Enclosed::Json,
             correlates: Correlates::Key,
             may_fault: Vec::new(),
+            braces: "{{groupKey}}".into(),
         }
     }
 }
 
 impl Default for Success {
     fn default() -> Success {
-        Success { status: 202, body: "{}".into() }
+        Success { status: 202, headers: BTreeMap::new(), body: "{}".into() }
+    }
+}
+
+impl Success {
+    pub fn reply(&self) -> Reply {
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Reply { status: self.status, headers, body: self.body.clone().into_bytes() }
     }
 }
 

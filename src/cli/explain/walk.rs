@@ -266,6 +266,7 @@ fn delivery(
         truncated: part.truncated,
         now: at,
         window: book.dedup_window,
+        reminders: part.reminders,
     };
     let Admission::Enqueue { action, alerts } = admit(&mut lane, &incoming) else { return None };
     let message = Message {
@@ -276,6 +277,7 @@ fn delivery(
         group: told(group, &alerts),
         remote: None,
         may_exist: false,
+        begun: None,
         note: None,
         accepted_at: at,
     };
@@ -323,6 +325,7 @@ fn request(
         Ok(worded) => {
             faults.extend(worded.faults.iter().map(|fault| sentence(book, fault)));
             let request = match &worded.request {
+                Request::Nothing(remark) => return (None, Some(shown(&book.redactor, remark))),
                 Request::Print(text) => RequestShown::Print(shown(&book.redactor, text)),
                 Request::Http(request) => http(&book.redactor, request),
                 Request::Mail(request) => RequestShown::Mail(shown(&book.redactor, &request.to_text())),

@@ -12,6 +12,7 @@ use crate::domain::exchange::{Reply, Request};
 use crate::domain::mail::{DEFERRED, Letter, MailRequest, MailServer, Mailbox};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{Defaults, Kind, Repeat, Step, Target, Turn, Unsayable, Worded};
 use crate::target::verdict::cleaned;
@@ -40,6 +41,9 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: Some((30, 10)),
+        // A flood of alerts becomes a few long mails instead of an hour of short ones.
+        digest: Some(true),
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(300),
         give_up_after: Duration::from_secs(24 * 3600),
     },

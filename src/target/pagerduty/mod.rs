@@ -2,7 +2,7 @@
 //!
 //! Takes a message, gives one POST; reads the answer. Incidents are opened through an integration
 //! key and nothing comes back for them but that key's fingerprint, which later messages of the lane
-//! need. The REST API and webhooks of PagerDuty are not spoken here.
+//! need. Webhooks give signals. The REST API is not spoken here.
 
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use serde_json::{Map, Value};
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
-use crate::target::contract::{Defaults, Kind, Repeat, Target, Unsayable, Worded};
+use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
 use crate::target::pagerduty::event::{Words, fitted};
 use crate::target::pagerduty::keys::{Choice, Keys};
-use crate::target::verdict::{by_status, cleaned, sentence};
+use crate::target::verdict::{by_status, cleaned, retry_after, sentence};
 use crate::template::library::{Builtin, builtin};
 use crate::template::text::cut;
 use crate::template::view::View;
@@ -23,9 +24,13 @@ use crate::template::view::View;
 mod event;
 mod keys;
 mod settings;
+pub mod webhook;
 
 /// The service; accounts in the EU use <https://events.eu.pagerduty.com>.
 const BASE_URL: &str = "https://events.pagerduty.com";
+
+/// Rest of a key that is throttled; PagerDuty says "tens of seconds".
+const THROTTLED_FOR: Duration = Duration::from_secs(30);
 
 static WORDINGS: [Builtin; 10] = [
     builtin!("pagerduty", "summary"),
@@ -48,6 +53,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Harmless,
         rate: Some((120, 20)),
+        digest: None,
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },
@@ -70,6 +77,7 @@ struct PagerDuty {
     mode: Mode,
     keys: Keys,
     words: Words,
+    webhook_secrets: Vec<Secret>,
     redactor: Redactor,
 }
 
@@ -125,12 +133,17 @@ impl Target for PagerDuty {
                 ),
             },
             400 => refused(reply),
+            429 => throttled(reply),
             _ => by_status(reply),
         }
     }
 
+    fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
+        webhook::heard(&self.webhook_secrets, call)
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
-        self.keys.all().map(|key| &key.secret).collect()
+        self.keys.all().map(|key| &key.secret).chain(&self.webhook_secrets).collect()
     }
 
     fn pace_key(&self, message: &Message) -> Option<String> {
@@ -144,6 +157,12 @@ impl PagerDuty {
         let lasts = self.mode == Mode::Alert && message.action != Action::Resolve;
         lasts.then(|| self.key(message).key.remote())
     }
+}
+
+/// Events are throttled by routing key, and the answer does not say for how long.
+fn throttled(reply: &Reply) -> Outcome {
+    let after = retry_after(reply).unwrap_or(THROTTLED_FOR);
+    Outcome::Retry { reason: sentence(reply, ""), after: Some(after), whole_target: false }
 }
 
 /// A 400 means a bad event, or a wrong or disabled key: the API has no 401.

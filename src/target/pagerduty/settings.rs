@@ -40,6 +40,7 @@ struct Settings {
     links: Option<Vec<LinkSettings>>,
     images: Vec<ImageSettings>,
     custom_details: BTreeMap<String, At<String>>,
+    webhook_secrets: Vec<At<Secret>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,8 +74,17 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     };
     let keys = keys(&mut bench, &settings);
     let words = words(&mut bench, &settings);
+    let cure = "copy the secret that PagerDuty shows once, when the webhook subscription is made";
+    let webhook_secrets = bench.secret_list("webhook_secrets", &settings.webhook_secrets, cure);
     let redactor = bench.redactor();
-    let target = keys.zip(words).map(|(keys, words)| PagerDuty { base_url, mode, keys, words, redactor });
+    let target = keys.zip(words).map(|(keys, words)| PagerDuty {
+        base_url,
+        mode,
+        keys,
+        words,
+        webhook_secrets,
+        redactor,
+    });
     bench.finish(target)
 }
 

@@ -231,9 +231,8 @@ impl Words {
             }
             buttons.push(self.button(RESOLVE, message, "danger", ("Resolve", "标记恢复")));
         }
-        let annotation = |name: &str| {
-            view.data()["commonAnnotations"][name].as_str().unwrap_or_default().trim().to_owned()
-        };
+        let annotation =
+            |name: &str| view.value("commonAnnotations")[name].as_str().unwrap_or_default().trim().to_owned();
         for (name, url, words) in [
             ("open", view.text("link").to_owned(), ("Open", "打开告警")),
             ("runbook", annotation("runbook_url"), ("Runbook", "处置手册")),

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
     Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
@@ -59,6 +60,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: Some((60, 3)),
+        digest: Some(false),
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },

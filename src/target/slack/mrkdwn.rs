@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(parted("one\ntwo\nthree", 8, 3), ["one\ntwo", "three"]);
         assert_eq!(parted("one\ntwo\nthree", 8, 1), ["one\ntwo…"]);
         assert_eq!(parted("one\ntwo\nthree\nfour", 6, 2), ["one", "two\nt…"]);
-        assert_eq!(parted("a &lt; line\nmore", 5, 5), ["a", "&lt;", " line", "more"]);
+        assert_eq!(parted("a &lt; line\nmore", 5, 5), ["a", "&lt;", "line", "more"]);
         assert_eq!(parted("  \n ", 10, 3), Vec::<String>::new());
     }
 }

@@ -115,6 +115,7 @@ pub fn next(manner: Manner, call: Call, reach: &Reach, said: &Said, outcome: Out
         Call::Update { form: Form::Blocks } if is_final && said.no_blocks() => {
             Next::Call(Call::Update { form: Form::Plain })
         }
+        Call::Update { .. } if is_final && said.frozen() && !reach.is_news => Next::Enough,
         Call::Update { .. } if is_final && said.frozen() && manner.thread => {
             Next::Call(Call::Reply { is_shown: false, is_loud: true })
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
 use crate::target::verdict::{by_status, cleaned};
@@ -29,6 +30,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: None,
+        digest: Some(false),
+        reminders: Reminders::Every,
         retry_cap: Duration::from_secs(60),
         give_up_after: Duration::from_secs(24 * 3600),
     },

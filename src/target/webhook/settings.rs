@@ -92,11 +92,8 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     for secret in signer.iter().flat_map(Signer::secrets) {
         bench.remember(secret.clone());
     }
-    let mut callback_tokens = Vec::new();
-    for (index, at) in settings.callback_tokens.iter().enumerate() {
-        let cure = "write a long random word, as `openssl rand -hex 16` gives";
-        callback_tokens.extend(bench.secret(&format!("callback_tokens[{index}]"), Some(at), cure));
-    }
+    let cure = "write a long random word, as `openssl rand -hex 16` gives";
+    let callback_tokens = bench.secret_list("callback_tokens", &settings.callback_tokens, cure);
     let (secrets, redactor) = (bench.secrets(), bench.redactor());
     let target = url.zip(body).map(|(url, body)| Webhook {
         url,

@@ -24,7 +24,7 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 /// `join ", " list` as in Alertmanager; `join list ", "` as handlebars people write it.
-fn join(call: &Call<'_, '_>) -> Answer {
+fn join(call: &Call<'_>) -> Answer {
     let (list, separator) = match (call.value(0)?, call.value(1)?) {
         (list @ Value::Array(_), _) => (list, call.text(1)?),
         (_, list) => (list, call.text(0)?),
@@ -32,7 +32,7 @@ fn join(call: &Call<'_, '_>) -> Answer {
     Ok(texts(list).join(&separator).into())
 }
 
-fn append(call: &Call<'_, '_>) -> Answer {
+fn append(call: &Call<'_>) -> Answer {
     let Value::Array(list) = call.value(0)? else { return Err(call.wrong("wants a list first")) };
     let mut list = list.clone();
     list.extend(call.rest(1)?);
@@ -40,7 +40,7 @@ fn append(call: &Call<'_, '_>) -> Answer {
 }
 
 /// `dict "name" value "name" value …`
-fn dict(call: &Call<'_, '_>) -> Answer {
+fn dict(call: &Call<'_>) -> Answer {
     let given = call.rest(0)?;
     let (couples, rest) = given.as_chunks::<2>();
     if !rest.is_empty() {
@@ -51,7 +51,7 @@ fn dict(call: &Call<'_, '_>) -> Answer {
 }
 
 /// `get map "name" "instead"`: names with dots and dashes, and names that may be missing.
-fn get(call: &Call<'_, '_>) -> Answer {
+fn get(call: &Call<'_>) -> Answer {
     let name = call.text(1)?;
     let found = match call.optional(0) {
         Some(Value::Object(map)) => map.get(name.as_ref()),
@@ -61,7 +61,7 @@ fn get(call: &Call<'_, '_>) -> Answer {
     Ok(found.or(call.optional(2)).cloned().unwrap_or_else(|| "".into()))
 }
 
-fn remove(call: &Call<'_, '_>) -> Answer {
+fn remove(call: &Call<'_>) -> Answer {
     let mut left = set(call, 0)?.clone();
     for value in call.rest(1)? {
         for name in texts(&value) {
@@ -108,7 +108,7 @@ fn length(value: Option<&Value>) -> usize {
     }
 }
 
-fn set<'a>(call: &'a Call<'_, '_>, index: usize) -> Result<&'a Map<String, Value>, RenderErrorReason> {
+fn set<'a>(call: &Call<'a>, index: usize) -> Result<&'a Map<String, Value>, RenderErrorReason> {
     call.value(index)?.as_object().ok_or_else(|| call.wrong("wants a label set or another map"))
 }
 

@@ -16,14 +16,14 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 /// `default value "instead"`: the value unless it is missing or empty.
-fn default(call: &Call<'_, '_>) -> Answer {
+fn default(call: &Call<'_>) -> Answer {
     match call.optional(0) {
         Some(value) if !matches!(value, Value::Null) && value.as_str() != Some("") => Ok(value.clone()),
         _ => call.value(1).cloned(),
     }
 }
 
-fn equal(call: &Call<'_, '_>) -> bool {
+fn equal(call: &Call<'_>) -> bool {
     let empty = Value::String(String::new());
     let [a, b] = [0, 1].map(|index| match call.optional(index) {
         None | Some(Value::Null) => &empty,
@@ -33,8 +33,8 @@ fn equal(call: &Call<'_, '_>) -> bool {
 }
 
 /// The first argument whose truth is `wanted`, else the last.
-fn choose(call: &Call<'_, '_>, wanted: bool) -> Value {
-    let last = call.helper.params().len().saturating_sub(1);
+fn choose(call: &Call<'_>, wanted: bool) -> Value {
+    let last = call.given.len().saturating_sub(1);
     let chosen = (0..last).find(|index| is_true(call.optional(*index)) == wanted).unwrap_or(last);
     call.optional(chosen).cloned().unwrap_or_default()
 }

@@ -21,12 +21,15 @@ mod moments;
 mod strings;
 
 /// What a helper gives.
-type Answer = Result<Value, RenderErrorReason>;
+pub type Answer = Result<Value, RenderErrorReason>;
+
+/// A helper.
+pub type Run = fn(&Call<'_>) -> Answer;
 
 /// A row of the table of helpers.
 struct Entry {
     name: &'static str,
-    run: fn(&Call<'_, '_>) -> Answer,
+    run: Run,
 }
 
 const TABLES: [&[Entry]; 4] = [strings::TABLE, collections::TABLE, logic::TABLE, moments::TABLE];
@@ -43,6 +46,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     own.chain(OF_HANDLEBARS).chain(OF_JSON)
 }
 
+/// The helper of this name, if it is one of our own.
+pub fn find(name: &str) -> Option<Run> {
+    TABLES.into_iter().flatten().find(|entry| entry.name == name).map(|entry| entry.run)
+}
+
 /// Makes all helpers known to a registry whose values are escaped by `escape`.
 pub fn register(registry: &mut Handlebars<'static>, escape: Escape) {
     for entry in TABLES.into_iter().flatten() {
@@ -56,24 +64,35 @@ pub fn register(registry: &mut Handlebars<'static>, escape: Escape) {
 }
 
 /// The arguments of one call.
-struct Call<'a, 'rc> {
-    helper: &'a Helper<'rc>,
-    context: &'a Context,
+pub struct Call<'a> {
+    name: &'a str,
+    /// A value that the message does not have is `None`.
+    given: &'a [Option<&'a Value>],
+    /// All that the message has.
+    whole: &'a Value,
+    /// The call as the engine knows it.
+    helper: Option<&'a Helper<'a>>,
 }
 
-impl Call<'_, '_> {
+impl<'a> Call<'a> {
+    /// A call of the helper `name`.
+    pub fn new(name: &'a str, given: &'a [Option<&'a Value>], whole: &'a Value) -> Call<'a> {
+        Call { name, given, whole, helper: None }
+    }
+
     /// The value at `index`; one that the message does not have is `None`.
-    fn optional(&self, index: usize) -> Option<&Value> {
-        self.helper.param(index).filter(|given| !given.is_value_missing()).map(|given| given.value())
+    fn optional(&self, index: usize) -> Option<&'a Value> {
+        self.given.get(index).copied().flatten()
     }
 
     /// The value at `index`, which must be there.
-    fn value(&self, index: usize) -> Result<&Value, RenderErrorReason> {
-        let given = self.helper.param(index).ok_or_else(|| self.wrong("has too few arguments"))?;
-        if given.is_value_missing() {
-            return Err(RenderErrorReason::MissingVariable(given.relative_path().cloned()));
-        }
-        Ok(given.value())
+    fn value(&self, index: usize) -> Result<&'a Value, RenderErrorReason> {
+        let given = self.given.get(index).ok_or_else(|| self.wrong("has too few arguments"))?;
+        given.ok_or_else(|| {
+            let parameter = self.helper.and_then(|helper| helper.param(index));
+            let path = parameter.and_then(|parameter| parameter.relative_path().cloned());
+            RenderErrorReason::MissingVariable(path)
+        })
     }
 
     /// The value at `index` as a text; numbers and the like are written out.
@@ -92,16 +111,23 @@ impl Call<'_, '_> {
 
     /// Values from `index` on.
     fn rest(&self, index: usize) -> Result<Vec<Value>, RenderErrorReason> {
-        (index..self.helper.params().len()).map(|index| self.value(index).cloned()).collect()
+        (index..self.given.len()).map(|index| self.value(index).cloned()).collect()
     }
 
     /// An error of this call.
     fn wrong(&self, what: &str) -> RenderErrorReason {
-        RenderErrorReason::Other(format!("`{}` {what}", self.helper.name()))
+        RenderErrorReason::Other(format!("`{}` {what}", self.name))
     }
 }
 
-struct Function(fn(&Call<'_, '_>) -> Answer);
+/// A helper as the engine calls it.
+fn by_the_engine<T>(helper: &Helper<'_>, context: &Context, run: impl FnOnce(&Call<'_>) -> T) -> T {
+    let given = helper.params().iter().map(|given| (!given.is_value_missing()).then(|| given.value()));
+    let given: Vec<Option<&Value>> = given.collect();
+    run(&Call { name: helper.name(), given: &given, whole: context.data(), helper: Some(helper) })
+}
+
+struct Function(Run);
 
 impl HelperDef for Function {
     fn call_inner<'reg: 'rc, 'rc>(
@@ -111,7 +137,7 @@ impl HelperDef for Function {
         context: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        Ok(ScopedJson::Derived((self.0)(&Call { helper, context })?))
+        Ok(ScopedJson::Derived(by_the_engine(helper, context, self.0)?))
     }
 }
 
@@ -128,8 +154,7 @@ impl HelperDef for ToJson {
         state: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let call = Call { helper, context };
-        let text = collections::json(call.value(0)?, context.data())?;
+        let text = by_the_engine(helper, context, |call| collections::json(call.value(0)?, call.whole))?;
         if self.as_is || state.is_disable_escape() {
             out.write(&text)?;
         } else {

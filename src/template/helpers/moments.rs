@@ -19,7 +19,7 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 /// `date "%H:%M" startsAt` or `date "%H:%M" startsAt "Asia/Shanghai"`, in the directives of strftime.
-fn date(call: &Call<'_, '_>) -> Answer {
+fn date(call: &Call<'_>) -> Answer {
     let layout = call.text(0)?;
     if layout.contains("2006") || layout.contains("15:04") {
         return Err(call.wrong("takes strftime directives, as in \"%Y-%m-%d %H:%M:%S %Z\", not Go's layouts"));
@@ -33,15 +33,15 @@ fn date(call: &Call<'_, '_>) -> Answer {
 }
 
 /// `since startsAt`: `2h 5m`, up to `now`.
-fn since(call: &Call<'_, '_>) -> Answer {
-    let now = call.context.data().get("now").and_then(Value::as_str).and_then(|now| now.parse().ok());
+fn since(call: &Call<'_>) -> Answer {
+    let now = call.whole.get("now").and_then(Value::as_str).and_then(|now| now.parse().ok());
     let now: Timestamp = now.ok_or_else(|| call.wrong("does not know what time it is"))?;
     let seconds = now.duration_since(moment(call, 0)?.timestamp()).as_secs_f64();
     Ok(span(seconds.max(0.0)).into())
 }
 
 /// `humanizeDuration 7500`: `2h 5m 0s`. What `since` gave stays as it is.
-fn humanize(call: &Call<'_, '_>) -> Answer {
+fn humanize(call: &Call<'_>) -> Answer {
     let value = call.value(0)?;
     if let Some(seconds) = value.as_f64() {
         return Ok(span(seconds).into());
@@ -77,7 +77,7 @@ fn span(seconds: f64) -> String {
 }
 
 /// A time as the view or `tz` writes it, or seconds since 1970.
-fn moment(call: &Call<'_, '_>, index: usize) -> Result<Zoned, RenderErrorReason> {
+fn moment(call: &Call<'_>, index: usize) -> Result<Zoned, RenderErrorReason> {
     let value = call.value(index)?;
     let read = match value {
         Value::Number(number) => number.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
@@ -91,7 +91,7 @@ fn moment(call: &Call<'_, '_>, index: usize) -> Result<Zoned, RenderErrorReason>
     Ok(read.to_zoned(TimeZone::UTC))
 }
 
-fn zone(call: &Call<'_, '_>, name: &str) -> Result<TimeZone, RenderErrorReason> {
+fn zone(call: &Call<'_>, name: &str) -> Result<TimeZone, RenderErrorReason> {
     TimeZone::get(name)
         .map_err(|_| call.wrong(&format!("knows no time zone {name:?}, as in \"Asia/Shanghai\"")))
 }

@@ -34,9 +34,9 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 /// Without an argument it is the title of the message: a helper hides the field of its name.
-fn title(call: &Call<'_, '_>) -> Answer {
-    if call.helper.params().is_empty() {
-        return Ok(call.context.data().get("title").cloned().unwrap_or_default());
+fn title(call: &Call<'_>) -> Answer {
+    if call.given.is_empty() {
+        return Ok(call.whole.get("title").cloned().unwrap_or_default());
     }
     let text = call.text(0)?;
     let mut titled = String::with_capacity(text.len());
@@ -53,12 +53,12 @@ fn title(call: &Call<'_, '_>) -> Answer {
 }
 
 /// `reReplaceAll pattern replacement text`, with `$1` or `${name}` in the replacement.
-fn replace_all(call: &Call<'_, '_>) -> Answer {
+fn replace_all(call: &Call<'_>) -> Answer {
     let (pattern, replacement, text) = (call.text(0)?, call.text(1)?, call.text(2)?);
     Ok(regex(call, &pattern)?.replace_all(&text, replacement.as_ref()).into())
 }
 
-fn url_unescape(call: &Call<'_, '_>) -> Answer {
+fn url_unescape(call: &Call<'_>) -> Answer {
     let text = call.text(0)?;
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -79,13 +79,13 @@ fn url_unescape(call: &Call<'_, '_>) -> Answer {
     Ok(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
-fn base64_decode(call: &Call<'_, '_>) -> Answer {
+fn base64_decode(call: &Call<'_>) -> Answer {
     let bytes = BASE64.decode(call.text(0)?.as_bytes()).map_err(|_| call.wrong("was given no Base64"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
 /// Compiling a pattern costs far more than using it, and templates use few.
-fn regex(call: &Call<'_, '_>, pattern: &str) -> Result<Regex, RenderErrorReason> {
+fn regex(call: &Call<'_>, pattern: &str) -> Result<Regex, RenderErrorReason> {
     const KEPT_MAX: usize = 256;
     static KEPT: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
