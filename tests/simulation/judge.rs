@@ -180,7 +180,7 @@ fn within(calls: &[&Call], pace: Pace, concurrency: usize) -> Result<(), String>
                 return Err(format!("{begun} calls from {} to {}, {allowed} allowed", first.at, last.at));
             }
             let under_way = f64::from(u32::try_from(concurrency).unwrap() * (REQUESTS_MAX - 1));
-            extra += last.requests - 1;
+            extra += last.requests.saturating_sub(1);
             if f64::from(begun + extra) > allowed + under_way {
                 return Err(format!("{begun} calls and {extra} more from {} to {}", first.at, last.at));
             }

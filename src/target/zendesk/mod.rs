@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply};
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
     Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
@@ -62,6 +63,8 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Harmless,
         rate: Some((100, 10)),
+        digest: None,
+        reminders: Reminders::Never,
         retry_cap: Duration::from_secs(15 * 60),
         give_up_after: Duration::from_secs(72 * 3600),
     },
