@@ -51,8 +51,7 @@ fn say(target: &dyn Target, message: &Message) -> Worded {
 /// What really goes out, secrets and all; forms are decoded.
 fn wire(worded: &Worded) -> String {
     match &worded.request {
-        Request::Print(text) | Request::Nothing(text) => text.clone(),
-        Request::Mail(request) => request.to_text(),
+        Request::Print(_) | Request::Nothing(_) | Request::Mail(_) => worded.request.to_text(),
         Request::Http(request) => {
             let headers = request.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.expose()));
             let body = String::from_utf8(request.body.clone()).expect("a body in UTF-8");

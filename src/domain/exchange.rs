@@ -42,7 +42,8 @@ impl Request {
         match self {
             Request::Http(request) => request.to_text(),
             Request::Mail(request) => request.to_text(),
-            Request::Print(text) | Request::Nothing(text) => text.clone(),
+            Request::Print(text) => text.clone(),
+            Request::Nothing(remark) => format!("nothing: {remark}"),
         }
     }
 }

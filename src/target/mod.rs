@@ -41,6 +41,7 @@ pub static KINDS: &[&Kind] = &[
     &opsgenie::KIND,
     &slack::KIND,
     &twilio::KIND,
+    &email::KIND,
     &jira::KIND,
     &zendesk::KIND,
     &servicenow::KIND,

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use alert_relay::document::parse::parse;
 use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status, common};
-use alert_relay::domain::exchange::Request;
 use alert_relay::domain::message::{Action, DedupKey, Message, RemoteRef};
 use alert_relay::domain::secret::Redactor;
 use alert_relay::target::contract::{Built, Kind, Target, Unsayable, Worded, Workshop};
@@ -123,10 +122,7 @@ pub fn shown(target: &dyn Target, worded: &Result<Worded, Unsayable>) -> String 
         Ok(worded) => worded,
         Err(Unsayable(why)) => return format!("unsayable: {why}\n"),
     };
-    let mut text = match &worded.request {
-        Request::Nothing(remark) => format!("nothing: {remark}"),
-        request => request.to_text(),
-    };
+    let mut text = worded.request.to_text();
     text.push('\n');
     for fault in &worded.faults {
         text.push_str(&format!("\nfault in {}: {}\n", fault.field, fault.what));
