@@ -54,6 +54,7 @@ pub static KINDS: &[&Kind] = &[
     &dingtalk::KIND,
     &feishu::KIND,
     &wecom::KIND,
+    &email::KIND,
     &webhook::KIND,
     &console::KIND,
 ];

@@ -230,10 +230,8 @@ fn fault(data: &str) -> Option<String> {
         return Some(format!("{} of {name}", count(name)));
     }
     let is_bare = |line: &str| line.contains(['\r', '\n']);
-    match data.split("\r\n").find(|line| line.len() > 998 || !line.is_ascii() || is_bare(line)) {
-        Some(line) => Some(format!("a bad line: {line:?}")),
-        None => None,
-    }
+    let bad = data.split("\r\n").find(|line| line.len() > 998 || !line.is_ascii() || is_bare(line));
+    bad.map(|line| format!("a bad line: {line:?}"))
 }
 
 #[derive(Default)]

@@ -41,6 +41,7 @@ pub static KIND: Kind = Kind {
     defaults: Defaults {
         repeat: Repeat::Tolerated,
         rate: Some((30, 10)),
+        // A flood of alerts becomes a few long mails instead of an hour of short ones.
         digest: Some(true),
         reminders: Reminders::Every,
         retry_cap: Duration::from_secs(300),

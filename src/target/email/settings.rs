@@ -107,7 +107,13 @@ fn server(bench: &mut Bench<'_>, settings: &Settings) -> Option<MailServer> {
         return None;
     };
     let Some((is_tls, host, port)) = parts(at.value.trim()) else {
-        bench.wrong("smtp", at, "this is no address of a mail server", SMTP_CURE);
+        match at.value.contains('@') {
+            true => {
+                let what = "credentials do not belong into an address";
+                bench.wrong("smtp", at, what, "use `username` and `password`");
+            }
+            false => bench.wrong("smtp", at, "this is no address of a mail server", SMTP_CURE),
+        }
         return None;
     };
     let starttls = settings.starttls.as_ref().map(|at| (at.value.as_str(), at));
