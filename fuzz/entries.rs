@@ -17,7 +17,8 @@ use alert_relay::domain::alert::AlertGroup;
 use alert_relay::domain::exchange::Reply;
 use alert_relay::domain::message::{Action, DedupKey, Message};
 use alert_relay::route::matcher::{Braced, parse_matchers};
-use alert_relay::server::body::{Encoding, read_body};
+use alert_relay::server::body::{Bounds, Encoding, read_within};
+use alert_relay::server::budget::Budget;
 use alert_relay::source::cloudevents::CloudEvents;
 use alert_relay::source::contract::{Arrival, Reading, Source as _};
 use alert_relay::source::json::{JsonPaths, JsonSource};
@@ -239,6 +240,8 @@ fn gzip(bytes: &[u8]) {
     const LIMIT: usize = 64 * 1024;
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
     let body = Full::new(Bytes::copy_from_slice(bytes));
-    let read = runtime.block_on(read_body(body, Encoding::Gzip, LIMIT, Duration::from_secs(5)));
+    let bounds = Bounds { bytes: LIMIT, time: Duration::from_secs(5) };
+    let mut held = Budget::new(1 << 30).held();
+    let read = runtime.block_on(read_within(body, Encoding::Gzip, bounds, &mut held));
     assert!(read.map_or(0, |plain| plain.len()) <= LIMIT, "unpacked beyond the limit");
 }

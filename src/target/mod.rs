@@ -54,7 +54,6 @@ pub static KINDS: &[&Kind] = &[
     &dingtalk::KIND,
     &feishu::KIND,
     &wecom::KIND,
-    &email::KIND,
     &webhook::KIND,
     &console::KIND,
 ];

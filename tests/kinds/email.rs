@@ -30,7 +30,7 @@ fn decoded(header: &str) -> String {
     let mut after_encoded = false;
     for word in header.split(' ') {
         let encoded = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
-        if !bytes.is_empty() && !(after_encoded && encoded.is_some()) {
+        if !(bytes.is_empty() || after_encoded && encoded.is_some()) {
             bytes.push(b' ');
         }
         after_encoded = encoded.is_some();
