@@ -1,6 +1,6 @@
 //! Renders most wording without the engine: texts, values by their path, calls of our own helpers,
 //! `if`, `unless`, `each` and comparisons of numbers. The language is that of the engine; what is
-//! saved is its book-keeping, which costs five times as much as the work itself.
+//! saved is its book-keeping.
 //!
 //! Takes a parsed template and gives a [`Quick`], unless something else is in it. Whatever is
 //! unusual while rendering (a value that is missing, a helper that refuses, a text too long) ends
