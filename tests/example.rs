@@ -133,6 +133,7 @@ const EXPLAINED: &[(&str, &[&str])] = &[
         "alertmanager-firing.json",
         &["--source", "alertmanager", "--json", "tests/fixtures/alertmanager-firing.json"],
     ),
+    ("every-kind", &["--source", "alertmanager", "tests/fixtures/alertmanager-demo.json"]),
     ("any-json", &["--source", "cloud", "tests/sources/json/gcp-open/body.json"]),
 ];
 
