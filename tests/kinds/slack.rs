@@ -8,6 +8,8 @@ use sha2::Sha256;
 use crate::support::fake::{Answer, Fake, Heard};
 use crate::support::kinds::{config, tell, webhook};
 use crate::support::relay::Relay;
+use crate::support::vendor::ledger::State;
+use crate::support::vendor::{PagerDuty, ROUTING_KEY};
 
 const TOKEN: &str = "xoxb-0000000000-flow";
 const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -182,6 +184,38 @@ async fn a_click_shows_in_the_message_and_the_next_one_closes_it() {
     assert_eq!(calls(&heard)[3..], ["chat.update", "chat.postMessage in the thread"]);
     assert!(heard[3].text().contains("✅ Resolved"), "{}", heard[3].text());
     assert!(heard[3].text().contains("bob"), "{}", heard[3].text());
+}
+
+#[tokio::test]
+async fn a_click_in_slack_acknowledges_the_incident_at_pagerduty() {
+    let fake = Fake::start(slack);
+    let pager = PagerDuty::start().await;
+    let pager_url = pager.url();
+    let both = config(&format!(
+        r##"slack: {{ base_url: "{}/api", bot_token: "{TOKEN}", channel: "#ops", signing_secret: "8f742231b10e8888abcd99yyyzzz85a5" }}
+  - name: pager
+    pagerduty: {{ base_url: "{pager_url}", routing_key: "{ROUTING_KEY}" }}"##,
+        fake.url()
+    ));
+    let relay = Relay::start(&both.replace("targets: [it]", "targets: [it, pager]")).await;
+    tell(&relay, "DiskFull", true).await;
+    let posted = fake.has_heard(1).await[0].clone();
+    let blocks = posted.json()["attachments"][0]["blocks"].as_array().unwrap().clone();
+    let mut elements = blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
+    let button = elements.find(|one| one["action_id"] == "alert_relay.acknowledge").unwrap();
+    pager_reaches(&pager, State::Open).await;
+    assert_eq!(click(&relay, button, "alice").await, 200);
+    pager_reaches(&pager, State::Acknowledged).await;
+}
+
+async fn pager_reaches(pager: &PagerDuty, state: State) {
+    for _ in 0..1000 {
+        if pager.incidents().first().is_some_and(|incident| incident.state == state) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("never {state:?}: {:?}", pager.incidents());
 }
 
 /// Slack says no in a 200, then asks for rest, then cuts the line behind a change of the message.
