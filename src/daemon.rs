@@ -3,6 +3,7 @@
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
 mod descriptors;
+mod tls;
 mod upkeep;
 
 use std::fmt;
@@ -19,7 +20,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Base, assemble};
-use crate::auth::check::Auth;
 use crate::client::{Client, ClientSettings, TimeLimits};
 use crate::config::secrets::ThisMachine;
 use crate::config::show::show;
@@ -40,9 +40,12 @@ use crate::server::own;
 use crate::server::paths::Door;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
+use crate::server::tls::Shown;
 use crate::store::boundary::StoreError;
 use crate::store::handle::{self, Closing, Store};
 use crate::store::schedule::Caps;
+
+use self::tls::Certificates;
 
 /// Pause before a store on a full disk is tried again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
@@ -96,10 +99,11 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let (rulebook, base) = read_config(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let certificates = Certificates::open(&base, config, &metrics).map_err(failed)?;
     let listener = listen(base.listen).await?;
     let admin_listener = listen_for_admins(&base).await?;
     let (store, closing) = open_store(&base, &clock, &metrics).await?;
-    let client = Client::new(calls).map_err(failed)?;
+    let client = Client::new(base.outbound.over(calls)).map_err(failed)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(failed)?);
     let (voice, ear) = Voice::new();
     let own_voice = voice.clone();
@@ -111,7 +115,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
 
     let stop = CancellationToken::new();
     let (active, expiries) = remembered(&store, fleet.books(), clock.now()).await;
-    let reload = reloader(config.to_owned(), &fleet, &metrics, &clock);
+    let reload = reloader(config.to_owned(), &fleet, &metrics, &clock, &certificates);
     let app = App::new(State {
         books: fleet.books().clone(),
         store: store.clone(),
@@ -124,7 +128,6 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
         ahead: Default::default(),
         notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
-        admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         budget: Budget::new(base.body_budget),
         complained: AtomicI64::new(0),
         body_time: base.body_timeout,
@@ -135,8 +138,13 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let limits = limits(&base);
     let address = listener.local_addr().map_err(failed)?;
     let first = if admin_listener.is_some() { Door::Senders } else { Door::Whole };
-    let mut doors = vec![open_door(first, listener, &app, limits, &stop)];
-    doors.extend(admin_listener.map(|listener| open_door(Door::Admin, listener, &app, limits, &stop)));
+    let (shown, admin_shown) = certificates.shown();
+    let mut doors = vec![open_door(first, listener, shown, &app, limits, &stop)];
+    doors.extend(
+        admin_listener
+            .map(|listener| open_door(Door::Admin, listener, admin_shown, &app, limits, &stop)),
+    );
+    let ageing = tokio::spawn(tls::watch(certificates, Arc::clone(&clock), stop.clone()));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
     let books = fleet.books().clone();
     let pruning = tokio::spawn(upkeep::prune(store.clone(), books, Arc::clone(&clock), stop.clone()));
@@ -149,7 +157,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning, watching] {
+    for task in [own, pruning, watching, ageing] {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;
@@ -256,6 +264,7 @@ async fn listen_for_admins(base: &Base) -> Result<Option<TcpListener>, Failed> {
 fn open_door(
     door: Door,
     listener: TcpListener,
+    shown: Option<Shown>,
     app: &App,
     limits: Limits,
     stop: &CancellationToken,
@@ -263,7 +272,7 @@ fn open_door(
     let metrics = app.state().metrics.clone();
     let app = app.clone();
     let service = move |peer, request| app.clone().answer(door, peer, request);
-    tokio::spawn(accept::serve(listener, service, limits, metrics, stop.clone()))
+    tokio::spawn(accept::serve(listener, shown, service, limits, metrics, stop.clone()))
 }
 
 /// SIGHUP reloads; SIGTERM and SIGINT end the wait.
@@ -283,7 +292,14 @@ async fn wait_for_signals(reload: Reload) -> std::io::Result<()> {
     }
 }
 
-fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Reload {
+fn reloader(
+    config: PathBuf,
+    fleet: &Fleet,
+    metrics: &Metrics,
+    clock: &Arc<dyn Clock>,
+    certificates: &Certificates,
+) -> Reload {
+    let certificates = certificates.clone();
     let (fleet, metrics, clock) = (fleet.clone(), metrics.clone(), Arc::clone(clock));
     let runtime = tokio::runtime::Handle::current();
     Arc::new(move || {
@@ -299,9 +315,10 @@ fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn C
             refuse(vec![Problem::error("", crate::domain::problem::Place::default(), error.to_string(), "")])
         })?;
         let assembled = assemble(&text, &ThisMachine::new(&config));
-        let Some((rulebook, _)) = assembled.ready else { return Err(refuse(assembled.problems)) };
+        let Some((rulebook, base)) = assembled.ready else { return Err(refuse(assembled.problems)) };
         log_warnings(&assembled.problems);
         let _inside = runtime.enter();
+        certificates.follow(&base);
         fleet.books().replace(rulebook);
         fleet.ensure_loops();
         metrics.config_loaded(clock.now());

@@ -7,6 +7,9 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer};
 
+use crate::config::admin::AdminFile;
+use crate::config::network::TlsFile;
+use crate::config::sources::Network;
 use crate::config::units::{Duration, Size, written};
 use crate::document::node::At;
 use crate::domain::secret::Secret;
@@ -47,6 +50,10 @@ pub const DISK_LIMIT: Size = Size(10 << 30);
 pub struct ServerFile {
     /// Address and port for senders, as in `127.0.0.1:9095`.
     pub listen: At<Listen>,
+    /// TLS of that port. Left out: clear text.
+    pub tls: Option<At<TlsFile>>,
+    /// Proxies whose `X-Forwarded-For` is believed, as networks or addresses.
+    pub trusted_proxies: Vec<At<Network>>,
     /// The admin API and the console. Left out: on the same port, from this machine only.
     pub admin: Option<AdminFile>,
     /// Largest body taken in, unpacked.
@@ -75,6 +82,8 @@ impl Default for ServerFile {
     fn default() -> ServerFile {
         ServerFile {
             listen: At { value: LISTEN, place: Default::default() },
+            tls: None,
+            trusted_proxies: Vec::new(),
             admin: None,
             body_limit: BODY_LIMIT,
             body_budget: BODY_BUDGET,
@@ -87,17 +96,6 @@ impl Default for ServerFile {
             body_timeout: BODY_TIMEOUT,
         }
     }
-}
-
-/// `server.admin`
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdminFile {
-    /// Address and port of its own listener. Left out: the one for senders.
-    #[serde(default)]
-    pub listen: Option<At<Listen>>,
-    /// Bearer tokens; any of them opens. Several at once, so that they can be changed in turn.
-    pub tokens: Vec<At<Secret>>,
 }
 
 /// An address to listen on.
