@@ -77,14 +77,8 @@ impl TlsFiles {
     pub fn texts(&self, world: &dyn World) -> Result<TlsTexts, Fault> {
         let text = |part: Part, path: &Path| {
             world.file(path).map_err(|error| {
-                let why = match error.kind() {
-                    ErrorKind::NotFound => "does not exist",
-                    ErrorKind::PermissionDenied => "may not be read by this user",
-                    ErrorKind::InvalidData => "is not text; it has to be PEM",
-                    _ => "cannot be read",
-                };
                 let cure = "a relative path begins in $CREDENTIALS_DIRECTORY, or else beside the configuration file";
-                Fault { part, what: format!("names the file {}, which {why}", shown(path)), cure }
+                Fault { part, what: unread(path, &error), cure }
             })
         };
         Ok(TlsTexts {
@@ -94,6 +88,16 @@ impl TlsFiles {
             client_required: self.client_required,
         })
     }
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> String {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "does not exist",
+        ErrorKind::PermissionDenied => "may not be read by this user",
+        ErrorKind::InvalidData => "is not text, so it is not PEM",
+        _ => "cannot be read",
+    };
+    format!("names the file {}, which {why}", shown(path))
 }
 
 /// A path for people; who writes the key itself into the configuration does not see it again.
@@ -268,8 +272,7 @@ fn roots(path: &At<PathBuf>, world: &dyn World, problems: &mut Vec<Problem>) -> 
             fault("holds no certificate in PEM that can be read".to_owned(), cure);
         }
         Err(error) => {
-            let what = format!("names the file {}, which cannot be read: {error}", shown(&path.value));
-            fault(what, "a relative path begins beside the configuration file");
+            fault(unread(&path.value, &error), "a relative path begins beside the configuration file");
         }
     }
     None

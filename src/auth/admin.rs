@@ -164,6 +164,9 @@ mod tests {
         for headers in [with(ORIGIN, "https://example.com"), with(HOST, "rebound.example.com:9095")] {
             assert!(why("127.0.0.1", &headers).unwrap_err().contains("web page"), "{headers:?}");
         }
+        for host in ["127.0.0.1:9095", "localhost", "[::1]:9095", "[::1]", ""] {
+            assert!(why("127.0.0.1", &with(HOST, host)).is_ok(), "{host}");
+        }
         for name in BY_A_PROXY {
             assert!(why("127.0.0.1", &with(name, "x")).unwrap_err().contains("a proxy"));
         }

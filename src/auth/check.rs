@@ -256,11 +256,11 @@ mod tests {
         let bearer = with_authorization("Bearer bearer-token");
         assert_eq!(auth.check_head(PEER, &bearer, None), Ok(()));
         assert_eq!(auth.check_head(PEER, &HeaderMap::new(), Some("path-token")), Ok(()));
-        assert_eq!(auth.check_head("::ffff:10.9.9.9".parse().unwrap(), &bearer, None), Ok(()));
-        assert_eq!(auth.check_head("2001:db8::7".parse().unwrap(), &bearer, None), Ok(()));
+        assert_eq!(auth.check_head("::ffff:10.9.9.9".parse::<IpAddr>().unwrap(), &bearer, None), Ok(()));
+        assert_eq!(auth.check_head("2001:db8::7".parse::<IpAddr>().unwrap(), &bearer, None), Ok(()));
         assert!(auth.check_head(PEER, &HeaderMap::new(), Some("path-toke")).is_err());
         assert!(auth.check_head(PEER, &HeaderMap::new(), None).is_err());
-        let refused = auth.check_head("192.0.2.1".parse().unwrap(), &bearer, None).unwrap_err();
+        let refused = auth.check_head("192.0.2.1".parse::<IpAddr>().unwrap(), &bearer, None).unwrap_err();
         assert_eq!(refused.status.as_u16(), 403);
     }
 

@@ -79,23 +79,3 @@ pub(super) fn delivery_json(record: &DeliveryRecord) -> Value {
         "attempts": attempts,
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use hyper::header::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn a_page_is_told_from_a_person() {
-        let with = |pairs: &[(hyper::header::HeaderName, &'static str)]| {
-            let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-            by_a_page(&pairs.collect())
-        };
-        for host in ["127.0.0.1:9095", "localhost:9095", "[::1]:9095", "[::1]", "localhost"] {
-            assert!(!with(&[(HOST, host)]), "{host}");
-        }
-        assert!(with(&[(HOST, "relay.evil.example:9095")]), "a name that points here");
-        assert!(with(&[(HOST, "127.0.0.1:9095"), (ORIGIN, "https://evil.example")]));
-    }
-}
