@@ -141,8 +141,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let (shown, admin_shown) = certificates.shown();
     let mut doors = vec![open_door(first, listener, shown, &app, limits, &stop)];
     doors.extend(
-        admin_listener
-            .map(|listener| open_door(Door::Admin, listener, admin_shown, &app, limits, &stop)),
+        admin_listener.map(|listener| open_door(Door::Admin, listener, admin_shown, &app, limits, &stop)),
     );
     let ageing = tokio::spawn(tls::watch(certificates, Arc::clone(&clock), stop.clone()));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));

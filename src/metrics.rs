@@ -127,11 +127,7 @@ impl Metrics {
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
             disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
             store_used: register(r, "store_used_bytes", Gauge::default()),
-            certificate_expires: register(
-                r,
-                "tls_certificate_expires_timestamp_seconds",
-                Family::default(),
-            ),
+            certificate_expires: register(r, "tls_certificate_expires_timestamp_seconds", Family::default()),
             handshakes_failed: register(r, "tls_handshakes_failed_total", Counter::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),

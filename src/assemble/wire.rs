@@ -77,7 +77,8 @@ impl TlsFiles {
     pub fn texts(&self, world: &dyn World) -> Result<TlsTexts, Fault> {
         let text = |part: Part, path: &Path| {
             world.file(path).map_err(|error| {
-                let cure = "a relative path begins in $CREDENTIALS_DIRECTORY, or else beside the configuration file";
+                let cure =
+                    "a relative path begins in $CREDENTIALS_DIRECTORY, or else beside the configuration file";
                 Fault { part, what: unread(path, &error), cure }
             })
         };

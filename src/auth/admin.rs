@@ -52,12 +52,8 @@ pub struct Pass {
 }
 
 /// Headers that a proxy leaves.
-const BY_A_PROXY: [HeaderName; 4] = [
-    FORWARDED,
-    VIA,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-real-ip"),
-];
+const BY_A_PROXY: [HeaderName; 4] =
+    [FORWARDED, VIA, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 
 impl Admin {
     /// Lets a caller pass who may do what `role` says.
@@ -191,7 +187,8 @@ mod tests {
         assert!(refused.why.contains("role: operate"));
         assert!(check("Bearer operating-token", Role::Operate).unwrap().proof.starts_with("token "));
         assert!(check("bearer operating-token", Role::Read).is_ok());
-        for bad in ["Bearer ", "Bearer", "Basic operating-token", "Bearer operating-toke", "operating-token"] {
+        for bad in ["Bearer ", "Bearer", "Basic operating-token", "Bearer operating-toke", "operating-token"]
+        {
             assert_eq!(check(bad, Role::Read).unwrap_err().status.as_u16(), 401, "{bad}");
         }
         // A token is asked of this machine too.

@@ -107,8 +107,7 @@ impl Identity {
                 let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(certificates(text, Part::ClientCa)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier =
-                    if pem.client_required { verifier } else { verifier.allow_unauthenticated() };
+                let verifier = if pem.client_required { verifier } else { verifier.allow_unauthenticated() };
                 let cure = "give the certificates of the authorities that sign those of your clients";
                 let verifier = verifier
                     .build()

@@ -28,7 +28,9 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 /// An address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.trim_start_matches('[').trim_end_matches(']').parse().ok();
-    plain.or_else(|| text.parse().map(|at: std::net::SocketAddr| at.ip()).ok()).map(|ip: IpAddr| ip.to_canonical())
+    plain
+        .or_else(|| text.parse().map(|at: std::net::SocketAddr| at.ip()).ok())
+        .map(|ip: IpAddr| ip.to_canonical())
 }
 
 #[cfg(test)]

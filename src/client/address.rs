@@ -141,7 +141,15 @@ mod tests {
             let url = Url::parse(&format!("http://{host}:8080/x")).unwrap();
             assert!(rules.denies(&url), "{host} must be denied");
         }
-        for host in ["128.0.0.1", "example.com", "[2001:db8::1]", "[::1]", "[::ffff:10.0.0.1]", "127.0.0.7", "[::ffff:127.0.0.7]"] {
+        for host in [
+            "128.0.0.1",
+            "example.com",
+            "[2001:db8::1]",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            "127.0.0.7",
+            "[::ffff:127.0.0.7]",
+        ] {
             let url = Url::parse(&format!("http://{host}:8080/x")).unwrap();
             assert!(!rules.denies(&url), "{host} must pass");
         }

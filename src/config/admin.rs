@@ -73,7 +73,9 @@ impl<'de> Visitor<'de> for TokenVisitor {
     type Value = TokenFile;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a token in quotes, or a map such as `{ token: \"${TOKEN}\", role: read, name: grafana }`")
+        f.write_str(
+            "a token in quotes, or a map such as `{ token: \"${TOKEN}\", role: read, name: grafana }`",
+        )
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<TokenFile, E> {

@@ -181,7 +181,10 @@ mod tests {
                 "key: |\n  -----BEGIN PRIVATE KEY-----\n  MIIabcdef\n  -----END PRIVATE KEY-----\nnext: visible\n",
                 "key: |\n  ********** PRIVATE KEY-----\n  *********\n  ******** ******* ********\nnext: visible\n",
             ),
-            ("key: \"-----BEGIN PRIVATE KEY-----\\nMIIabcdef\"", "key: \"*****************************************\""),
+            (
+                "key: \"-----BEGIN PRIVATE KEY-----\\nMIIabcdef\"",
+                "key: \"*****************************************\"",
+            ),
             ("secret: \"never closed", "secret: \"************"),
             ("path_token: \"秘密秘密秘密\"", "path_token: \"******\""),
             ("listen: 127.0.0.1:9095", "listen: 127.0.0.1:9095"),

@@ -17,7 +17,7 @@ use crate::pace::clock::Clock;
 use crate::server::tls::Shown;
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often an age is told that is no good.
 const TELL_EVERY: Duration = Duration::from_secs(24 * 3600);
 
@@ -56,7 +56,9 @@ impl Certificates {
     pub fn open(base: &Base, config: &Path, metrics: &Metrics) -> Result<Certificates, String> {
         let world = ThisMachine::new(config);
         let listener = |name: &'static str, files: &Option<TlsFiles>| -> Result<Listener, String> {
-            let Some(files) = files else { return Ok(Listener { name, shown: None, known: Mutex::default() }) };
+            let Some(files) = files else {
+                return Ok(Listener { name, shown: None, known: Mutex::default() });
+            };
             let fault = |fault: Fault| format!("the certificate for {name}: {}", sentence(&fault));
             let texts = files.texts(&world).map_err(fault)?;
             let identity = texts.identity().map_err(fault)?;

@@ -179,12 +179,7 @@ impl Connection {
 }
 
 /// Serves one connection of HTTP/1.1.
-async fn http1<IO, S, F>(
-    io: IO,
-    service: S,
-    limits: Limits,
-    shutdown: CancellationToken,
-) -> hyper::Result<()>
+async fn http1<IO, S, F>(io: IO, service: S, limits: Limits, shutdown: CancellationToken) -> hyper::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: Fn(Request<Incoming>) -> F,

@@ -20,8 +20,7 @@ type Rule = fn(&Tree, &[&[&str]]) -> Vec<String>;
 
 /// Everything that is wrong, in the order of the rules.
 pub fn problems(tree: &Tree, floors: &[&[&str]]) -> Vec<String> {
-    let rules: [Rule; 9] =
-        [map, arrows, circles, re_exports, lengths, openings, names, kinds, comparisons];
+    let rules: [Rule; 9] = [map, arrows, circles, re_exports, lengths, openings, names, kinds, comparisons];
     rules.iter().flat_map(|rule| rule(tree, floors)).collect()
 }
 
