@@ -47,14 +47,29 @@ async fn say(relay: &Relay, request: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_text_of_a_stranger_begins_a_line_of_the_log_or_paints_the_terminal() {
+    forge(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_text_of_a_stranger_breaks_the_log_in_json() {
+    let log = forge(&["sh", "-c", "exec \"$0\" \"$@\" --log-level debug --log-format json"]).await;
+    let broken: Vec<&str> =
+        log.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_err()).collect();
+    assert_eq!(broken, Vec::<&str>::new());
+}
+
+/// Tries it on a relay that is started by these words; gives its log.
+async fn forge(under: &[&str]) -> String {
     const FORGED: &str = "1999-01-01T00:00:00.000000Z  INFO forged";
-    let text = format!("x\r\n{FORGED}\n\u{1b}[45m{FORGED}\u{1b}]0;title\u{7}\u{9b}31m\u{2028}{FORGED}");
+    let text = format!(
+        "x\r\n{FORGED}\n\u{1b}[45m{FORGED}\u{1b}]0;title\u{7}\u{9b}31m\u{2028}{FORGED}\u{202e}detrever\u{2066}"
+    );
     let pd = PagerDuty::start().await;
     pd.always(Fault::Reply { status: 400, headers: Vec::new(), body: text.clone() });
     // The key is made of the alert's own text, so that it stands wherever keys are logged.
     let config = relay::config(&pd, "")
         .replace("    concurrency", "    dedup_key: \"{{commonLabels.forged}}\"\n    concurrency");
-    let mut relay = Relay::start(&config).await;
+    let mut relay = Relay::start_under(under, &config).await;
     let mut body: serde_json::Value = serde_json::from_str(&alert("forger")).unwrap();
     for place in ["/alerts/0/labels", "/alerts/0/annotations", "/groupLabels", "/commonLabels"] {
         body.pointer_mut(place).unwrap()["forged"] = text.as_str().into();
@@ -83,8 +98,11 @@ async fn no_text_of_a_stranger_begins_a_line_of_the_log_or_paints_the_terminal()
         |line: &&str| line.trim_start().starts_with("1999") || line.trim_start().starts_with("FORGED");
     let forged: Vec<&str> = log.split(['\n', '\r', '\u{2028}']).filter(lines).collect();
     assert!(forged.is_empty(), "{forged:#?}");
-    let painted = ["\u{1b}[45m", "\u{1b}]", "\u{9b}", "\u{7}"].into_iter().filter(|code| log.contains(code));
+    let painted = ["\u{1b}[45m", "\u{1b}]", "\u{9b}", "\u{7}", "\u{202e}", "\u{2066}"]
+        .into_iter()
+        .filter(|code| log.contains(code));
     assert_eq!(painted.collect::<Vec<_>>(), Vec::<&str>::new(), "{log}");
+    log
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
