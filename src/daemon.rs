@@ -139,11 +139,9 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let limits = limits(&base);
     let address = listener.local_addr().map_err(failed)?;
     let first = if admin_listener.is_some() { Door::Senders } else { Door::Whole };
-    let (shown, admin_shown) = certificates.shown();
-    let mut doors = vec![open_door(first, listener, shown, &app, limits, &stop)];
-    doors.extend(
-        admin_listener.map(|listener| open_door(Door::Admin, listener, admin_shown, &app, limits, &stop)),
-    );
+    let open = |door, listener| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
+    let mut doors = vec![open(first, listener)];
+    doors.extend(admin_listener.map(|listener| open(Door::Admin, listener)));
     let ageing = tokio::spawn(tls::watch(certificates, Arc::clone(&clock), stop.clone()));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
     let books = fleet.books().clone();

@@ -1,7 +1,7 @@
 //! TLS on the real binary: who may come in by which certificate, what is shown after the files have
 //! changed, what becomes of clients that speak something else, are slow or ask nothing; and what
 //! `check` says of files that are no good.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
+#![expect(clippy::unwrap_used, reason = "a test may fall over")]
 #![expect(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 
 #[path = "tls/authority.rs"]

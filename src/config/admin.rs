@@ -5,8 +5,7 @@ use std::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::config::network::TlsFile;
-use crate::config::server::Listen;
+use crate::config::network::{Listen, TlsFile};
 use crate::config::sources::Network;
 use crate::document::node::At;
 use crate::domain::secret::Secret;

@@ -1,10 +1,51 @@
-//! Shapes of what secures the wire: `tls` of a listener, and `outbound`, how the relay calls out.
+//! Shapes of the wire: where to listen, `tls` of a listener, and `outbound`, how the relay calls out.
 
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::de::{Deserialize, Deserializer};
 
 use crate::config::sources::Network;
+use crate::config::units::written;
 use crate::document::node::At;
 use crate::domain::secret::Secret;
+
+/// Where the relay listens when nothing is said: reachable from this machine only.
+pub const LISTEN: Listen = Listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9095));
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl Default for Listen {
+    fn default() -> Listen {
+        LISTEN
+    }
+}
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Listen, &'static str> {
+        const EXAMPLE: &str =
+            "is not an address with a port; write one such as 127.0.0.1:9095, 0.0.0.0:9095 or [::]:9095";
+        text.parse().map(Listen).map_err(|_| EXAMPLE)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listen, D::Error> {
+        written(deserializer, "an address such as 127.0.0.1:9095")
+    }
+}
 
 /// `tls` of a listener. Files are PEM; a relative path begins in systemd's credentials directory, or
 /// else beside the configuration file. They are read again when they change.

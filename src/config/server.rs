@@ -1,21 +1,14 @@
 //! Shapes of `server`, `store`, `templates` and `retention`, with their defaults.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-use serde::de::{Deserialize, Deserializer};
 
 use crate::config::admin::AdminFile;
-use crate::config::network::TlsFile;
+use crate::config::network::{LISTEN, Listen, TlsFile};
 use crate::config::sources::Network;
-use crate::config::units::{Duration, Size, written};
+use crate::config::units::{Duration, Size};
 use crate::document::node::At;
 use crate::domain::secret::Secret;
 
-/// Where the relay listens when nothing is said: reachable from this machine only.
-pub const LISTEN: Listen = Listen(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9095));
 /// Largest body taken in. Alertmanager's are far smaller; Guance's with long messages come near 1 MiB.
 pub const BODY_LIMIT: Size = Size(4 << 20);
 /// What the bodies that are being read may take in memory, over all connections; and once more what
@@ -95,38 +88,6 @@ impl Default for ServerFile {
             header_timeout: HEADER_TIMEOUT,
             body_timeout: BODY_TIMEOUT,
         }
-    }
-}
-
-/// An address to listen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen(pub SocketAddr);
-
-impl Default for Listen {
-    fn default() -> Listen {
-        LISTEN
-    }
-}
-
-impl FromStr for Listen {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Listen, &'static str> {
-        const EXAMPLE: &str =
-            "is not an address with a port; write one such as 127.0.0.1:9095, 0.0.0.0:9095 or [::]:9095";
-        text.parse().map(Listen).map_err(|_| EXAMPLE)
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listen, D::Error> {
-        written(deserializer, "an address such as 127.0.0.1:9095")
     }
 }
 

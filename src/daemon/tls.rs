@@ -14,6 +14,7 @@ use crate::auth::certificate::{Fault, Identity};
 use crate::config::secrets::ThisMachine;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
+use crate::server::paths::Door;
 use crate::server::tls::Shown;
 
 /// How often the files are looked at.
@@ -71,10 +72,13 @@ impl Certificates {
         Ok(Certificates { listeners: listeners.into(), world: Arc::new(world), metrics: metrics.clone() })
     }
 
-    /// What the listeners show: that of senders, that of admins.
-    pub fn shown(&self) -> (Option<Shown>, Option<Shown>) {
+    /// What the listener of this door shows.
+    pub fn shown(&self, door: Door) -> Option<Shown> {
         let [senders, admin] = &*self.listeners;
-        (senders.shown.clone(), admin.shown.clone())
+        match door {
+            Door::Whole | Door::Senders => senders.shown.clone(),
+            Door::Admin => admin.shown.clone(),
+        }
     }
 
     /// A configuration is in force anew: perhaps with other files.

@@ -55,6 +55,16 @@ pub struct Limits {
     pub drain_time: Duration,
 }
 
+impl Limits {
+    fn of_http2(self) -> http2::Bounds {
+        http2::Bounds {
+            idle: self.header_time,
+            header_bytes: self.header_bytes,
+            buffer_bytes: self.buffer_bytes,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -160,7 +170,7 @@ impl Connection {
                         let peer = Peer { addr, names };
                         let service = move |request| service(peer.clone(), request);
                         match is_h2 {
-                            true => http2::serve(stream, service, limits, shutdown).await,
+                            true => http2::serve(stream, service, limits.of_http2(), shutdown).await,
                             false => http1(stream, service, limits, shutdown).await,
                         }
                     }

@@ -18,7 +18,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::server::accept::Limits;
+/// What one connection is granted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// How long it may ask nothing.
+    pub idle: Duration,
+    /// Bytes of the headers of a request.
+    pub header_bytes: usize,
+    /// Bytes of answers that wait to be taken.
+    pub buffer_bytes: usize,
+}
 
 /// Requests at once of one connection.
 const STREAMS: u32 = 32;
@@ -34,7 +43,7 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn serve<IO, S, F>(
     io: IO,
     service: S,
-    limits: Limits,
+    bounds: Bounds,
     shutdown: CancellationToken,
 ) -> hyper::Result<()>
 where
@@ -57,24 +66,24 @@ where
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_pending_accept_reset_streams(RESETS)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(bounds.header_bytes).unwrap_or(u32::MAX))
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
-            .max_send_buf_size(limits.buffer_bytes)
-            .keep_alive_interval(limits.header_time)
+            .max_send_buf_size(bounds.buffer_bytes)
+            .keep_alive_interval(bounds.idle)
             .keep_alive_timeout(PONG_WITHIN)
             .serve_connection(TokioIo::new(io), service)
     );
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = shutdown.cancelled() => {}
-        () = idle(&mut under_way, limits.header_time) => {}
+        () = idle(&mut under_way, bounds.idle) => {}
     }
     connection.as_mut().graceful_shutdown();
     // What is under way is answered; who keeps the connection open after that is cut.
     tokio::select! {
         ended = connection => ended,
-        () = idle(&mut under_way, limits.header_time) => Ok(()),
+        () = idle(&mut under_way, bounds.idle) => Ok(()),
     }
 }
 
