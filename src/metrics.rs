@@ -88,6 +88,7 @@ struct Inner {
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
+    parked: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
     commit_duration: Histogram,
     commit_operations: Histogram,
@@ -120,6 +121,7 @@ impl Metrics {
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
+            parked: register(r, "parked_deliveries", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
@@ -190,6 +192,15 @@ impl Metrics {
         self.0.waiting.remove(&of);
         self.0.oldest_age.remove(&of);
         self.0.concurrency.remove(&of);
+    }
+
+    /// What waits for targets that are not configured any more: these, and no others.
+    pub fn parked<'a>(&self, by_target: impl Iterator<Item = (&'a str, u64)>) {
+        self.0.parked.clear();
+        for (target, count) in by_target {
+            let of = OfTarget { target: target.into() };
+            self.0.parked.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// The writer made so many operations durable in one commit.

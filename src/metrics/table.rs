@@ -79,6 +79,12 @@ pub const METRICS: &[MetricDoc] = &[
         "Age of the oldest delivery still owed; 0 when none is",
     ),
     row(
+        "alert_relay_parked_deliveries",
+        "gauge",
+        &["target"],
+        "Deliveries kept for a target that is not in the configuration any more",
+    ),
+    row(
         "alert_relay_target_concurrency",
         "gauge",
         &["target"],

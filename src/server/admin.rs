@@ -50,7 +50,11 @@ pub(super) async fn reload(app: &State, head: &Head<'_>) -> Answer {
     }
     let reload = std::sync::Arc::clone(&app.reload);
     match tokio::task::spawn_blocking(move || reload()).await {
-        Ok(Ok(())) => answer::text(StatusCode::OK, "the configuration has been read again.\n"),
+        Ok(Ok(warnings)) => {
+            let mut told = "the configuration has been read again.\n".to_owned();
+            warnings.iter().for_each(|warning| told.push_str(&format!("warning: {warning}\n")));
+            answer::text(StatusCode::OK, told)
+        }
         Ok(Err(problems)) => {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             let detail = "the configuration has problems; the old one stays in force";

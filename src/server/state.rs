@@ -27,8 +27,8 @@ use crate::server::paths::{Endpoint, Paths};
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
 
-/// Reads the configuration again; on any problem the old one stays.
-pub type Reload = Arc<dyn Fn() -> Result<(), Vec<Problem>> + Send + Sync>;
+/// Reads the configuration again and gives what surprises; on any error the old one stays.
+pub type Reload = Arc<dyn Fn() -> Result<Vec<Problem>, Vec<Problem>> + Send + Sync>;
 
 /// What the relay has at hand while it answers.
 pub struct State {

@@ -1,6 +1,7 @@
 //! What people look for in the embedded engine: deliveries, orphans, audit, recorded events. No
 //! index is kept for them on the busy path: rows are walked, a bounded number at a time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,7 +11,7 @@ use crate::store::boundary::{DeliveryId, Page, StoreError};
 use crate::store::orders::{
     AttemptRecord, AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings,
 };
-use crate::store::records::DeliveryRecord;
+use crate::store::records::{DeliveryRecord, Owed};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_orders::is_over;
@@ -84,6 +85,7 @@ pub fn page(connection: &Connection, filter: &Filter) -> Result<Page, StoreError
 
 fn passes(filter: &Filter, record: &DeliveryRecord) -> bool {
     filter.target.as_ref().is_none_or(|target| *target == record.target)
+        && !filter.not_of.contains(&record.target)
         && filter.key.as_ref().is_none_or(|key| record.key.starts_with(key.as_str()))
         && (filter.states.is_empty() || filter.states.contains(&record.state))
         && filter.since.is_none_or(|since| record.accepted_at >= since)
@@ -180,6 +182,28 @@ pub fn orphans(connection: &Connection, filter: &OrphanFilter) -> Result<Vec<Orp
         }
         after = last;
     }
+}
+
+/// What each target is owed, and has open. Walks all lanes, a piece at a time.
+pub fn owed(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Owed>> {
+    let mut piece = connection.prepare_cached(
+        "SELECT target, sum(waiting), sum(seen) FROM lanes
+         WHERE id > ?1 AND id <= ?2 AND (waiting > 0 OR seen = 1) GROUP BY target",
+    )?;
+    let last: i64 =
+        connection.query_row("SELECT coalesce(max(id), 0) FROM lanes", [], |row| row.get(0))?;
+    let (mut owed, mut after) = (BTreeMap::<String, Owed>::new(), 0);
+    while after < last {
+        let to = after + i64::from(WALK_MAX);
+        let mut rows = piece.query([after, to])?;
+        while let Some(row) = rows.next()? {
+            let of_target = owed.entry(row.get(0)?).or_default();
+            of_target.waiting += row.get::<_, i64>(1)?.unsigned_abs();
+            of_target.open += row.get::<_, i64>(2)?.unsigned_abs();
+        }
+        after = to;
+    }
+    Ok(owed)
 }
 
 /// The newest orders.
