@@ -40,8 +40,10 @@ use crate::server::app::App;
 use crate::server::budget::Budget;
 use crate::server::own;
 use crate::server::paths::Door;
+use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
+use crate::store::handle::Store;
 
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
@@ -58,12 +60,13 @@ impl Clock for WallClock {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, then drains. `printer` shows what kind `console` and dry runs say.
+/// Runs until SIGTERM or SIGINT, then drains. `candidate` is a configuration that is shown every event
+/// and sends nothing; `printer` shows what kind `console` and dry runs say.
 ///
 /// # Errors
 /// The configuration has errors, the store cannot be opened, or the address cannot be listened on.
-pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
-    serve_with(config, printer, ClientSettings::default()).await
+pub async fn serve(config: &Path, candidate: Option<&Path>, printer: Printer) -> Result<(), Failed> {
+    run(config, candidate, printer, ClientSettings::default()).await
 }
 
 /// The same, with calls made in another way than usual: a test stands in for the world outside.
@@ -71,6 +74,15 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
 /// # Errors
 /// As [`serve`].
 pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) -> Result<(), Failed> {
+    run(config, None, printer, calls).await
+}
+
+async fn run(
+    config: &Path,
+    candidate: Option<&Path>,
+    printer: Printer,
+    calls: ClientSettings,
+) -> Result<(), Failed> {
     let supervisor = Supervisor::of_this_process();
     let given = Given::to_this_process()?;
     let mut signals = Signals::listen().map_err(Failed::new)?;
@@ -94,6 +106,9 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
 
     let stop = CancellationToken::new();
     let (active, expiries) = remembered(&store, &fleet.books().current(), clock.now()).await;
+    let (shadow, shadowing) = candidate
+        .map(|path| shadowed(path, &store, &metrics, clock.now(), &stop))
+        .map_or((None, None), |(shadow, task)| (Some(shadow), Some(task)));
     let reloader = Arc::new(Reloader {
         config: config.to_owned(),
         base: base.clone(),
@@ -102,6 +117,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
         supervisor: supervisor.clone(),
+        shadow: shadow.clone(),
         noted: Mutex::new(noted),
         runtime: tokio::runtime::Handle::current(),
     });
@@ -124,6 +140,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
         complained: AtomicI64::new(0),
         body_time: base.body_timeout,
         reload,
+        shadow,
         sources: Mutex::default(),
         paths: App::paths().map_err(Failed::new)?,
     });
@@ -150,7 +167,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning, watching, watching_files, alive, looking_back] {
+    for task in [own, pruning, watching, watching_files, alive, looking_back].into_iter().chain(shadowing) {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;
@@ -159,6 +176,19 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reads the candidate and shows it every event, until `stop`.
+fn shadowed(
+    candidate: &Path,
+    store: &Store,
+    metrics: &Metrics,
+    now: Timestamp,
+    stop: &CancellationToken,
+) -> (Shadow, JoinHandle<()>) {
+    let (shadow, ear) = Shadow::new(candidate, metrics.clone(), now);
+    let task = tokio::spawn(shadow.clone().run(ear, store.clone(), stop.clone()));
+    (shadow, task)
 }
 
 fn limits(base: &Base) -> Limits {

@@ -23,7 +23,7 @@ use crate::domain::delivery::State;
 use crate::domain::signal::Event;
 
 use self::series::{
-    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
+    OfReason, OfResult, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
     TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets,
     operation_buckets, target_state,
 };
@@ -96,6 +96,8 @@ struct Inner {
     store_used: Gauge,
     connections: Gauge,
     requests: Counters<PathCode>,
+    shadowed: Counters<OfResult>,
+    candidate: Gauge,
     reload_successful: Gauge,
     reload_time: GaugeF64,
 }
@@ -129,6 +131,8 @@ impl Metrics {
             store_used: register(r, "store_used_bytes", Gauge::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
+            shadowed: register(r, "shadow_events_total", Family::default()),
+            candidate: register(r, "shadow_config_sound", Gauge::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
             reload_time: register(r, "config_last_reload_success_timestamp_seconds", GaugeF64::default()),
             registry: Registry::default(),
@@ -237,6 +241,16 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// A candidate was shown an event: `same`, `different`, or `skipped` when it could not keep up.
+    pub fn shadowed(&self, result: &'static str) {
+        self.0.shadowed.get_or_create(&OfResult { result }).inc();
+    }
+
+    /// Whether the candidate can be used.
+    pub fn candidate(&self, is_sound: bool) {
+        self.0.candidate.set(i64::from(is_sound));
     }
 
     /// A configuration is in force since `now`.

@@ -3,6 +3,9 @@
 //! Each alert is routed on its own labels; alerts of one group that reach the same target stay
 //! together. What becomes of each alert is a [`Fate`], which `explain` shows and the record keeps.
 
+pub mod difference;
+pub mod side;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

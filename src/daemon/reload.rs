@@ -16,6 +16,7 @@ use crate::domain::problem::{Place, Problem};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Former, Rulebook};
+use crate::server::shadow::Shadow;
 use crate::store::handle::Store;
 use crate::store::records::Owed;
 
@@ -35,6 +36,8 @@ pub struct Reloader {
     pub clock: Arc<dyn Clock>,
     /// Who is told when it begins and ends.
     pub supervisor: Supervisor,
+    /// The candidate, which is read again as well.
+    pub shadow: Option<Shadow>,
     /// What was read last, sound or not. Held during a reload: one at a time.
     pub noted: Mutex<Noting>,
     /// For questions to the store.
@@ -70,6 +73,9 @@ impl Reloader {
                 ));
             }
         }
+        if let Some(shadow) = &self.shadow {
+            shadow.read_again(self.clock.now());
+        }
         done
     }
 
@@ -77,6 +83,8 @@ impl Reloader {
     pub fn changed(&self) -> Option<(u64, PathBuf)> {
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         let (mark, path) = noted.look_again();
+        let of_candidate = || self.shadow.as_ref().map(Shadow::look_again).unwrap_or_default();
+        let (mark, path) = if path.is_some() { (mark, path) } else { of_candidate() };
         path.map(|path| (mark, path))
     }
 

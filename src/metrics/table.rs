@@ -107,6 +107,18 @@ pub const METRICS: &[MetricDoc] = &[
         "Requests answered, by pattern of the path and status",
     ),
     row(
+        "alert_relay_shadow_events_total",
+        "counter",
+        &["result"],
+        "Events that the candidate of --shadow was shown: same, different, or skipped because it was behind",
+    ),
+    row(
+        "alert_relay_shadow_config_sound",
+        "gauge",
+        &[],
+        "1 when there is a candidate (--shadow) and it has no errors",
+    ),
+    row(
         "alert_relay_config_last_reload_successful",
         "gauge",
         &[],

@@ -14,7 +14,7 @@ use crate::server::callbacks;
 use crate::server::ordering::{carry_out, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
-use crate::server::replay;
+use crate::server::{recorded, replay};
 use crate::server::state::{Head, State};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, What};
 
@@ -62,6 +62,7 @@ pub(super) async fn answer(
             Err(refused) => Err(refused),
         },
         Endpoint::Signals => callbacks::signals(app, asked.query).await,
+        Endpoint::Events => recorded::events(app, head, asked.query).await,
         Endpoint::Audit => audit(app, asked.query).await,
         _ => Err(wrong("this is not a matter of the queue")),
     };

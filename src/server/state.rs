@@ -24,6 +24,7 @@ use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
+use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
 
@@ -64,6 +65,8 @@ pub struct State {
     pub body_time: Duration,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// A candidate configuration that is shown every event.
+    pub shadow: Option<Shadow>,
     /// Series by source, made when first counted.
     pub sources: Mutex<HashMap<String, SourceMetrics>>,
     /// Where things are.

@@ -20,6 +20,8 @@ use crate::store::sqlite_orders::is_over;
 const WALK_MAX: u32 = 20_000;
 /// Events are larger.
 const EVENTS_MAX: usize = 2_000;
+/// And their bodies, together: one more may exceed it.
+const BODIES_MAX: usize = 8 << 20;
 /// Events lie in order of arrival but for those that were on their way at the same time.
 const DISORDER: Duration = Duration::from_secs(60);
 
@@ -236,9 +238,9 @@ pub fn recorded(connection: &Connection, wanted: &Recorded) -> Result<Recordings
         )
         .map_err(engine)?;
     let mut found = query.query(params![first, REPLAY_NOTE]).map_err(engine)?;
-    let (mut recordings, mut walked, mut last) = (Vec::new(), 0, first);
+    let (mut recordings, mut walked, mut last, mut bytes) = (Vec::new(), 0, first, 0);
     while let Some(row) = found.next().map_err(engine)? {
-        if recordings.len() >= wanted.limit || walked >= EVENTS_MAX {
+        if recordings.len() >= wanted.limit || walked >= EVENTS_MAX || bytes >= BODIES_MAX {
             return Ok((recordings, Some(last)));
         }
         walked += 1;
@@ -257,7 +259,9 @@ pub fn recorded(connection: &Connection, wanted: &Recorded) -> Result<Recordings
         };
         if row.get(5).map_err(engine)? && wants(wanted, &recording) {
             let body: Vec<u8> = row.get(4).map_err(engine)?;
-            recordings.push(Recording { body: rows::unpack(&body)?, ..recording });
+            let body = rows::unpack(&body)?;
+            bytes += body.len();
+            recordings.push(Recording { body, ..recording });
         }
     }
     Ok((recordings, None))
