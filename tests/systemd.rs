@@ -1,12 +1,17 @@
 //! The relay under systemd: the units are as walled in as promised and systemd can read them, and the
 //! real binary speaks its protocols: it is told of sockets, tells how it is, and can be started again
-//! under load without anybody being refused.
+//! under load without anybody being refused. Beside it (`systemd/`): reading the configuration again, and
+//! candidates for the next one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test says what it leaves out")]
 
-mod support;
 #[path = "systemd/manager.rs"]
 mod manager;
+#[path = "systemd/reload.rs"]
+mod reload;
+#[path = "systemd/shadow.rs"]
+mod shadow;
+mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -53,7 +58,11 @@ fn a_reload_is_announced_and_ended_whatever_comes_of_it() {
     manager.write("relay.yaml", "route: {}");
     manager.signal("HUP");
     manager.hears("RELOADING=1");
-    assert!(manager.hears("READY=1").contains("STATUS=the new configuration was refused"), "{}", manager.log());
+    assert!(
+        manager.hears("READY=1").contains("STATUS=the new configuration was refused"),
+        "{}",
+        manager.log()
+    );
     manager.signal("TERM");
     let stopping = manager.hears("STOPPING=1");
     // Twice the drain of 20 s and of the store's 10 s: longer than TimeoutStopSec= of any unit.
@@ -85,7 +94,8 @@ async fn each_socket_serves_what_its_name_says() {
     manager.start();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let status = async |address, path: &str| {
-        let asked = http.get(format!("http://{address}{path}")).bearer_auth("an-admin-token-of-32-characters!");
+        let asked =
+            http.get(format!("http://{address}{path}")).bearer_auth("an-admin-token-of-32-characters!");
         asked.send().await.unwrap().status().as_u16()
     };
     assert_eq!(status(manager.admins(), "/api/v1/deliveries").await, 200);
@@ -177,7 +187,9 @@ fn analyze(words: &[&str], units: &[PathBuf]) -> Option<(bool, String)> {
             Some((done.status.success(), String::from_utf8_lossy(&said).into_owned()))
         }
         Err(error) => {
-            println!("SKIPPED: systemd-analyze cannot be run here ({error}); Debian's package `systemd` has it");
+            println!(
+                "SKIPPED: systemd-analyze cannot be run here ({error}); Debian's package `systemd` has it"
+            );
             None
         }
     }

@@ -118,7 +118,6 @@ fn find_file(path: &Path, no_secrets: bool) -> Result<Found, String> {
         format!("{name} {why}")
     })?;
     let machine = ThisMachine::new(path);
-    let assembled =
-        if no_secrets { assemble(&text, &Lenient(&machine)) } else { assemble(&text, &machine) };
+    let assembled = if no_secrets { assemble(&text, &Lenient(&machine)) } else { assemble(&text, &machine) };
     Ok(Found { name, text, assembled })
 }

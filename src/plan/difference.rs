@@ -54,7 +54,8 @@ impl Sight {
         }
         let seen = plan.fates.iter().map(|fate| {
             let alert = plan.groups.get(fate.group).and_then(|group| group.alerts.get(fate.alert));
-            let place = (fate.group.try_into().unwrap_or(u32::MAX), fate.alert.try_into().unwrap_or(u32::MAX));
+            let place =
+                (fate.group.try_into().unwrap_or(u32::MAX), fate.alert.try_into().unwrap_or(u32::MAX));
             let (reached, stopped): (Vec<&End>, Vec<&End>) =
                 fate.ends.iter().partition(|end| end.stopped.is_none());
             let labels = alert.map(|alert| alert.labels.clone()).unwrap_or_default();

@@ -14,8 +14,8 @@ use crate::server::callbacks;
 use crate::server::ordering::{carry_out, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
-use crate::server::{recorded, replay};
 use crate::server::state::{Head, State};
+use crate::server::{recorded, replay};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, What};
 
 /// Stands for what waits for a target that is not configured any more.
@@ -91,7 +91,9 @@ async fn deliveries(app: &State, head: &Head<'_>, query: &str) -> Result<Answer,
     let states = match parked {
         false => query.words("state").map(state).collect::<Result<_, _>>()?,
         true if query.words("state").count() == 1 => vec![DeliveryState::Waiting, DeliveryState::Held],
-        true => return Err(wrong("state: `parked` stands alone: it is what waits for targets that are gone")),
+        true => {
+            return Err(wrong("state: `parked` stands alone: it is what waits for targets that are gone"));
+        }
     };
     let drained = former.iter().filter(|(_, former)| former.drains).map(|(name, _)| name);
     let served = book.targets.keys().chain(drained).filter(|_| parked);

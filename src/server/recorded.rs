@@ -27,12 +27,15 @@ pub(super) async fn events(app: &State, head: &Head<'_>, query: &str) -> Result<
         limit: query.limit(EVENTS, EVENTS_MAX)?,
     };
     if wanted.since.is_none() {
-        return Err(wrong("since: write a time, as in 2026-08-01T03:00:00Z, or how long ago it was, as in 24h"));
+        return Err(wrong(
+            "since: write a time, as in 2026-08-01T03:00:00Z, or how long ago it was, as in 24h",
+        ));
     }
     let (since, until) = (wanted.since.map(|at| at.to_string()), wanted.until.map(|at| at.to_string()));
     let (found, next) = app.store.read(move |reader| reader.recorded(&wanted)).await.map_err(stumbled)?;
     let redactor = &app.books.current().redactor;
-    let events: Vec<Value> = found.into_iter().map(|event| event_json(event, &|text| redactor.clean(text))).collect();
+    let events: Vec<Value> =
+        found.into_iter().map(|event| event_json(event, &|text| redactor.clean(text))).collect();
     Ok(answer::json(
         StatusCode::OK,
         &json!({ "since": since, "until": until, "events": events, "next": next }),

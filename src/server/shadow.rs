@@ -104,9 +104,13 @@ impl Shadow {
         let sound = ready.map(|(rulebook, _)| Arc::new(rulebook));
         self.0.metrics.candidate(sound.is_some());
         match &sound {
-            Some(_) => tracing::info!(candidate = %self.0.path.display(), "the candidate is shown every event from now on"),
+            Some(_) => {
+                tracing::info!(candidate = %self.0.path.display(), "the candidate is shown every event from now on")
+            }
             None => {
-                problems.iter().for_each(|problem| tracing::warn!(candidate = %self.0.path.display(), "{problem}"));
+                problems
+                    .iter()
+                    .for_each(|problem| tracing::warn!(candidate = %self.0.path.display(), "{problem}"));
                 tracing::warn!(candidate = %self.0.path.display(), "the candidate has errors and is shown nothing until it is mended");
             }
         }
@@ -180,8 +184,13 @@ impl Shadow {
             && std::mem::replace(&mut seen.complained, second) != second
         {
             tracing::info!(
-                event = at.event, source = at.source, alert = first.alert,
-                what = first.aspect.as_str(), name = first.name, turn = first.turn.as_str(), note = first.note,
+                event = at.event,
+                source = at.source,
+                alert = first.alert,
+                what = first.aspect.as_str(),
+                name = first.name,
+                turn = first.turn.as_str(),
+                note = first.note,
                 "the candidate makes something else of this event"
             );
         }

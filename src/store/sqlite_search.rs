@@ -192,8 +192,7 @@ pub fn owed(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Owed>>
         "SELECT target, sum(waiting), sum(seen) FROM lanes
          WHERE id > ?1 AND id <= ?2 AND (waiting > 0 OR seen = 1) GROUP BY target",
     )?;
-    let last: i64 =
-        connection.query_row("SELECT coalesce(max(id), 0) FROM lanes", [], |row| row.get(0))?;
+    let last: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM lanes", [], |row| row.get(0))?;
     let (mut owed, mut after) = (BTreeMap::<String, Owed>::new(), 0);
     while after < last {
         let to = after + i64::from(WALK_MAX);

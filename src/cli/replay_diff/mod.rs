@@ -108,7 +108,9 @@ fn page(span: &Span, summary: &Summary) -> String {
     let events = counted(summary.events, "event", "events");
     let head = match summary.different {
         0 => format!("{events} since {}: nothing would change\n", span.since),
-        different => format!("{events} since {}: {different} would be dealt with differently\n\n", span.since),
+        different => {
+            format!("{events} since {}: {different} would be dealt with differently\n\n", span.since)
+        }
     };
     if summary.lines.is_empty() {
         return head;
