@@ -19,6 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -151,8 +152,11 @@ async fn run(
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
     let books = fleet.books().clone();
-    let pruning = tokio::spawn(upkeep::prune(store.clone(), books, Arc::clone(&clock), stop.clone()));
-    let watching = tokio::spawn(upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, stop.clone()));
+    let tight = Arc::new(Notify::new());
+    let pruning = upkeep::prune(store.clone(), books, Arc::clone(&clock), Arc::clone(&tight), stop.clone());
+    let pruning = tokio::spawn(pruning);
+    let watching = upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, tight, stop.clone());
+    let watching = tokio::spawn(watching);
     let watching_files = tokio::spawn(watch::watch(Arc::clone(&reloader), stop.clone()));
     let alive = tokio::spawn(supervisor.clone().keep_alive(store.clone(), stop.clone()));
     tracing::info!(listen = addresses.join(", "), store = %base.store.display(), "ready");
