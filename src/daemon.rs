@@ -22,6 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::assemble::Base;
 use crate::auth::check::Auth;
@@ -36,15 +37,16 @@ use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
+use crate::route::inhibit::Active;
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
 use crate::server::budget::Budget;
+use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
 use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
-use crate::store::handle::Store;
 
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
@@ -98,18 +100,19 @@ async fn run(
     let client = Client::new(calls).map_err(Failed::new)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
-    let own_voice = voice.clone();
     let purse = Purse::new(store.clone());
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice, purse };
+    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice: voice.clone(), purse };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
 
     let stop = CancellationToken::new();
-    let (active, expiries) = remembered(&store, &fleet.books().current(), clock.now()).await;
-    let (shadow, shadowing) = candidate
-        .map(|path| shadowed(path, &store, &metrics, clock.now(), &stop))
-        .map_or((None, None), |(shadow, task)| (Some(shadow), Some(task)));
+    let tasks = TaskTracker::new();
+    let shadow = candidate.map(|path| {
+        let (shadow, ear) = Shadow::new(path, metrics.clone(), clock.now());
+        tasks.spawn(shadow.clone().run(ear, store.clone(), stop.clone()));
+        shadow
+    });
     let reloader = Arc::new(Reloader {
         config: config.to_owned(),
         base: base.clone(),
@@ -118,18 +121,50 @@ async fn run(
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
         supervisor: supervisor.clone(),
-        shadow: shadow.clone(),
+        shadow,
         noted: Mutex::new(noted),
         runtime: tokio::runtime::Handle::current(),
     });
-    let on_order = Arc::clone(&reloader);
+    let known = remembered(&store, &fleet.books().current(), clock.now()).await;
+    let app = App::new(state(&reloader, notary, known)?);
+    let limits = limits(&base);
+    let addresses =
+        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
+    tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
+    let open = |(door, listener)| open_door(door, listener, &app, limits, &stop);
+    let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
+    tasks.spawn(own::run(app.clone(), ear, stop.clone()));
+    look_after(&tasks, &app, &reloader, voice, &stop);
+    supervisor.ready(&reloader.in_force());
+    tasks.spawn(left_behind(fleet.clone(), store.clone()));
+
+    signals.wait(&reloader).await;
+    // Connections and deliveries have their time one after the other.
+    supervisor.stopping(base.drain * 2 + CLOSE_TIME * 2);
+    stop.cancel();
+    drop((app, store, reloader));
+    drain(doors, tasks, fleet, base.drain).await;
+    // Connections that were cut may hold a handle a moment longer.
+    let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What requests are answered from. `known`: the alerts that inhibit others and those that end by
+/// themselves.
+fn state(
+    reloader: &Arc<Reloader>,
+    notary: Notary,
+    (active, expiries): (Active, Expiries),
+) -> Result<State, Failed> {
+    let (base, on_order) = (&reloader.base, Arc::clone(reloader));
     let reload: Reload = Arc::new(move || on_order.reload("the admin interface asked for it"));
-    let app = App::new(State {
-        books: fleet.books().clone(),
-        store: store.clone(),
-        metrics: metrics.clone(),
-        fleet: fleet.clone(),
-        clock: Arc::clone(&clock),
+    Ok(State {
+        books: reloader.fleet.books().clone(),
+        store: reloader.store.clone(),
+        metrics: reloader.metrics.clone(),
+        fleet: reloader.fleet.clone(),
+        clock: Arc::clone(&reloader.clock),
         active: Mutex::new(active),
         expiries: Mutex::new(expiries),
         beats: Mutex::default(),
@@ -141,58 +176,39 @@ async fn run(
         complained: AtomicI64::new(0),
         body_time: base.body_timeout,
         reload,
-        shadow,
+        shadow: reloader.shadow.clone(),
         sources: Mutex::default(),
         paths: App::paths().map_err(Failed::new)?,
-    });
-    let limits = limits(&base);
-    let addresses: Vec<String> =
-        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string())).collect();
-    let open = |(door, listener)| open_door(door, listener, &app, limits, &stop);
-    let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
-    let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
-    let books = fleet.books().clone();
-    let tight = Arc::new(Notify::new());
-    let pruning = upkeep::prune(store.clone(), books, Arc::clone(&clock), Arc::clone(&tight), stop.clone());
-    let pruning = tokio::spawn(pruning);
-    let watching = upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, tight, stop.clone());
-    let watching = tokio::spawn(watching);
-    let watching_files = tokio::spawn(watch::watch(Arc::clone(&reloader), stop.clone()));
-    let alive = tokio::spawn(supervisor.clone().keep_alive(store.clone(), stop.clone()));
-    tracing::info!(listen = addresses.join(", "), store = %base.store.display(), "ready");
-    supervisor.ready(&reloader.in_force());
-    let looking_back = tokio::spawn(left_behind(fleet.clone(), store.clone()));
+    })
+}
 
-    signals.wait(&reloader).await;
+/// Ends what was told to stop, each in its time: first what takes in, then what sends.
+async fn drain(doors: Vec<JoinHandle<()>>, tasks: TaskTracker, fleet: Fleet, limit: Duration) {
     tracing::info!("stopping: no more calls are taken in, what is under way is finished");
-    // Connections and deliveries have their time one after the other.
-    supervisor.stopping(base.drain * 2 + CLOSE_TIME * 2);
-    stop.cancel();
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning, watching, watching_files, alive, looking_back].into_iter().chain(shadowing) {
-        let _ended = task.await;
-    }
-    fleet.drain(base.drain).await;
-    drop((app, fleet, store, reloader));
-    // Connections that were cut may hold a handle a moment longer.
-    let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
-    tracing::info!("stopped");
-    Ok(())
+    tasks.close();
+    tasks.wait().await;
+    fleet.drain(limit).await;
 }
 
-/// Reads the candidate and shows it every event, until `stop`.
-fn shadowed(
-    candidate: &Path,
-    store: &Store,
-    metrics: &Metrics,
-    now: Timestamp,
+/// Starts what goes on beside calls and deliveries, until `stop`.
+fn look_after(
+    tasks: &TaskTracker,
+    app: &App,
+    reloader: &Arc<Reloader>,
+    voice: Voice,
     stop: &CancellationToken,
-) -> (Shadow, JoinHandle<()>) {
-    let (shadow, ear) = Shadow::new(candidate, metrics.clone(), now);
-    let task = tokio::spawn(shadow.clone().run(ear, store.clone(), stop.clone()));
-    (shadow, task)
+) {
+    let state = app.state();
+    let (store, metrics, clock) = (&state.store, &state.metrics, Arc::clone(&state.clock));
+    let tight = Arc::new(Notify::new());
+    let books = state.books.clone();
+    tasks.spawn(upkeep::prune(store.clone(), books, clock, Arc::clone(&tight), stop.clone()));
+    tasks.spawn(upkeep::watch_disk(store.clone(), metrics.clone(), voice, tight, stop.clone()));
+    tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
+    tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
 
 fn limits(base: &Base) -> Limits {
