@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test says what it leaves out")]
 
-#[path = "systemd/manager.rs"]
-mod manager;
+#[path = "systemd/played.rs"]
+mod played;
 #[path = "systemd/reload.rs"]
 mod reload;
 #[path = "systemd/shadow.rs"]
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use manager::Manager;
+use played::Played;
 use support::fake::{Answer, Fake, Heard};
 use support::kinds::webhook;
 
@@ -48,23 +48,23 @@ targets:
 #[test]
 fn a_reload_is_announced_and_ended_whatever_comes_of_it() {
     let target = Fake::start(|_| Answer::text(204, ""));
-    let mut manager = Manager::new(&config(&target, ""));
-    let ready = manager.start();
+    let mut systemd = Played::new(&config(&target, ""));
+    let ready = systemd.start();
     assert!(ready.contains("STATUS=1 sources, 1 targets; configuration in force since 20"), "{ready}");
-    manager.signal("HUP");
-    let began = manager.hears("RELOADING=1");
+    systemd.signal("HUP");
+    let began = systemd.hears("RELOADING=1");
     assert!(began.contains("\nMONOTONIC_USEC="), "{began}");
-    assert!(manager.hears("READY=1").contains("in force since"));
-    manager.write("relay.yaml", "route: {}");
-    manager.signal("HUP");
-    manager.hears("RELOADING=1");
+    assert!(systemd.hears("READY=1").contains("in force since"));
+    systemd.write("relay.yaml", "route: {}");
+    systemd.signal("HUP");
+    systemd.hears("RELOADING=1");
     assert!(
-        manager.hears("READY=1").contains("STATUS=the new configuration was refused"),
+        systemd.hears("READY=1").contains("STATUS=the new configuration was refused"),
         "{}",
-        manager.log()
+        systemd.log()
     );
-    manager.signal("TERM");
-    let stopping = manager.hears("STOPPING=1");
+    systemd.signal("TERM");
+    let stopping = systemd.hears("STOPPING=1");
     // Twice the drain of 20 s and of the store's 10 s: longer than TimeoutStopSec= of any unit.
     assert!(stopping.contains("EXTEND_TIMEOUT_USEC=60000000\n"), "{stopping}");
 }
@@ -72,36 +72,36 @@ fn a_reload_is_announced_and_ended_whatever_comes_of_it() {
 #[test]
 fn the_watchdog_is_fed_while_the_relay_turns_and_not_while_it_stands() {
     let target = Fake::start(|_| Answer::text(204, ""));
-    let mut manager = Manager::new(&config(&target, ""));
-    manager.set("WATCHDOG_USEC", "300000");
-    manager.start();
+    let mut systemd = Played::new(&config(&target, ""));
+    systemd.set("WATCHDOG_USEC", "300000");
+    systemd.start();
     for _ in 0..3 {
-        manager.hears("WATCHDOG=1");
+        systemd.hears("WATCHDOG=1");
     }
-    manager.set("WATCHDOG_PID", "1");
-    manager.stop();
-    manager.hears("STOPPING=1");
-    manager.start();
-    manager.signal("HUP");
+    systemd.set("WATCHDOG_PID", "1");
+    systemd.stop();
+    systemd.hears("STOPPING=1");
+    systemd.start();
+    systemd.signal("HUP");
     // Somebody else's watchdog: what comes is what was ordered.
-    assert!(manager.hears("").starts_with("RELOADING=1"));
+    assert!(systemd.hears("").starts_with("RELOADING=1"));
 }
 
 #[tokio::test]
 async fn each_socket_serves_what_its_name_says() {
     let target = Fake::start(|_| Answer::text(204, ""));
-    let mut manager = Manager::new(&config(&target, ""));
-    manager.start();
+    let mut systemd = Played::new(&config(&target, ""));
+    systemd.start();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let status = async |address, path: &str| {
         let asked =
             http.get(format!("http://{address}{path}")).bearer_auth("an-admin-token-of-32-characters!");
         asked.send().await.unwrap().status().as_u16()
     };
-    assert_eq!(status(manager.admins(), "/api/v1/deliveries").await, 200);
-    assert_eq!(status(manager.senders(), "/api/v1/deliveries").await, 404);
-    assert_eq!(status(manager.senders(), "/-/ready").await, 200);
-    assert!(manager.log().contains("the service manager gave the socket"), "{}", manager.log());
+    assert_eq!(status(systemd.admins(), "/api/v1/deliveries").await, 200);
+    assert_eq!(status(systemd.senders(), "/api/v1/deliveries").await, 404);
+    assert_eq!(status(systemd.senders(), "/-/ready").await, 200);
+    assert!(systemd.log().contains("the service manager gave the socket"), "{}", systemd.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,9 +109,9 @@ async fn restarts_under_load_refuse_nobody_and_lose_nothing() {
     const SENDERS: usize = 8;
     const RESTARTS: usize = 4;
     let target = Fake::start(|_| Answer::text(204, ""));
-    let mut manager = Manager::new(&config(&target, ""));
-    manager.start();
-    let url = format!("http://{}/hooks/alertmanager", manager.senders());
+    let mut systemd = Played::new(&config(&target, ""));
+    systemd.start();
+    let url = format!("http://{}/hooks/alertmanager", systemd.senders());
     let (goes_on, accepted) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| {
@@ -141,9 +141,9 @@ async fn restarts_under_load_refuse_nobody_and_lose_nothing() {
         while accepted.load(Ordering::Relaxed) < before + 100 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let ended = manager.stop();
-        assert!(ended.success(), "{ended}\n{}", manager.log());
-        manager.start();
+        let ended = systemd.stop();
+        assert!(ended.success(), "{ended}\n{}", systemd.log());
+        systemd.start();
     }
     let before = accepted.load(Ordering::Relaxed);
     while accepted.load(Ordering::Relaxed) < before + 100 {
@@ -156,7 +156,7 @@ async fn restarts_under_load_refuse_nobody_and_lose_nothing() {
         accepted.extend(names);
         refused.extend(failures);
     }
-    assert_eq!(refused, Vec::<String>::new(), "of {} calls; log:\n{}", accepted.len(), manager.log());
+    assert_eq!(refused, Vec::<String>::new(), "of {} calls; log:\n{}", accepted.len(), systemd.log());
     let heard = target.has_heard(accepted.len()).await;
     let name = |heard: &Heard| heard.json()["commonLabels"]["alertname"].as_str().unwrap().to_owned();
     let told: BTreeSet<String> = heard.iter().map(name).collect();

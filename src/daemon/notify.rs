@@ -126,7 +126,12 @@ fn status_line(status: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::pace::clock::Clock;
+    use crate::store::handle::open_embedded;
+    use crate::store::schedule::Caps;
 
     #[test]
     fn a_manager_is_told_at_a_path_and_at_an_abstract_name() {
@@ -153,6 +158,46 @@ mod tests {
             supervisor.takes(Duration::from_millis(1500), "waiting");
             assert_eq!(heard(), "EXTEND_TIMEOUT_USEC=1500000\nSTATUS=waiting\n");
         }
+    }
+
+    /// Any time will do.
+    #[derive(Debug)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> jiff::Timestamp {
+            jiff::Timestamp::UNIX_EPOCH
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_store_whose_writer_is_stuck_is_not_called_alive() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let listens = UnixDatagram::bind(&path).unwrap();
+        let stuck = Arc::new(Mutex::new(()));
+        let of_writer = Arc::clone(&stuck);
+        let on_commit = Box::new(move |_, _| drop(of_writer.lock().unwrap()));
+        let store = folder.path().join("store");
+        let (store, _closing, _) =
+            open_embedded(&store, Caps::default(), Arc::new(Still), on_commit).unwrap();
+        let watchdog = Duration::from_millis(150);
+        let supervisor = Supervisor::at(path.as_os_str(), Some(watchdog)).unwrap();
+        let stop = CancellationToken::new();
+        let pinging = tokio::spawn(supervisor.keep_alive(store, stop.clone()));
+        let ping = |patience: Duration| {
+            listens.set_read_timeout(Some(patience)).unwrap();
+            listens.recv(&mut [0; 64]).is_ok()
+        };
+        assert!(ping(Duration::from_secs(10)), "it works");
+        let held = stuck.lock().unwrap();
+        // What was on its way may still come.
+        while ping(watchdog / PINGS * 2) {}
+        assert!(!ping(watchdog * 3), "nobody answers");
+        drop(held);
+        assert!(ping(Duration::from_secs(10)), "it works again");
+        stop.cancel();
+        pinging.await.unwrap();
     }
 
     #[test]

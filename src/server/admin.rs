@@ -66,6 +66,20 @@ pub(super) async fn reload(app: &State, head: &Head<'_>) -> Answer {
     }
 }
 
+/// `GET /api/v1/shadow`: what the candidate would make of what came in since it was read.
+pub(super) async fn shadow(app: &State, head: &Head<'_>) -> Answer {
+    if let Err(refused) = admitted(app, head) {
+        return *refused;
+    }
+    match &app.shadow {
+        Some(shadow) => answer::json(StatusCode::OK, &shadow.json()),
+        None => {
+            let detail = "no candidate is shadowed; start the relay with --shadow and its file";
+            ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer()
+        }
+    }
+}
+
 /// `GET /api/v1/events/{id}`: what became of it.
 pub(super) async fn event(app: &State, head: &Head<'_>, id: &str) -> Answer {
     if let Err(refused) = admitted(app, head) {

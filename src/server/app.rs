@@ -11,7 +11,7 @@ use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, intake, shadow};
+use crate::server::{admin, callbacks, intake};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -79,7 +79,7 @@ impl App {
             }
             Endpoint::Reload => admin::reload(&self.0, &about).await,
             Endpoint::Event => admin::event(&self.0, &about, found.param("id")).await,
-            Endpoint::Shadow => shadow::answer(&self.0, &about).await,
+            Endpoint::Shadow => admin::shadow(&self.0, &about).await,
             Endpoint::Events
             | Endpoint::Deliveries
             | Endpoint::Delivery

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -22,9 +21,6 @@ use crate::plan::side::{Side, example};
 use crate::plan::{Plan, learn};
 use crate::route::inhibit::Active;
 use crate::rulebook::Rulebook;
-use crate::server::admin::admitted;
-use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::state::{Head, State};
 use crate::store::handle::Store;
 use crate::store::orders::Recording;
 
@@ -202,7 +198,8 @@ impl Shadow {
         }
     }
 
-    fn json(&self) -> Value {
+    /// What it would make of what came in since it was read.
+    pub(super) fn json(&self) -> Value {
         let seen = self.seen();
         let latest = seen.latest.iter().rev().map(|(at, change)| {
             json!({
@@ -290,18 +287,4 @@ pub fn summary_json(summary: &Summary) -> Vec<Value> {
         })
     });
     lines.collect()
-}
-
-/// `GET /api/v1/shadow`: what the candidate would make of what came in since it was read.
-pub(super) async fn answer(app: &State, head: &Head<'_>) -> Answer {
-    if let Err(refused) = admitted(app, head) {
-        return *refused;
-    }
-    match &app.shadow {
-        Some(shadow) => answer::json(StatusCode::OK, &shadow.json()),
-        None => {
-            let detail = "no candidate is shadowed; start the relay with --shadow and its file";
-            ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer()
-        }
-    }
 }

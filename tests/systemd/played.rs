@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const HAND_OVER: &str = "exec 3<&0 4>&1 0</dev/null 1>>relay.log 2>&1; export LISTEN_PID=$$; exec \"$@\"";
 
 /// The one who starts the relay.
-pub struct Manager {
+pub struct Played {
     folder: tempfile::TempDir,
     senders: TcpListener,
     admins: TcpListener,
@@ -27,13 +27,13 @@ pub struct Manager {
     child: Option<Child>,
 }
 
-impl Manager {
+impl Played {
     /// Binds both sockets; nothing runs yet. In the config `STORE` is filled in.
-    pub fn new(config: &str) -> Manager {
+    pub fn new(config: &str) -> Played {
         let folder = tempfile::tempdir().unwrap();
         let notified = UnixDatagram::bind(folder.path().join("notify")).unwrap();
         notified.set_read_timeout(Some(PATIENCE)).unwrap();
-        let manager = Manager {
+        let played = Played {
             senders: TcpListener::bind("127.0.0.1:0").unwrap(),
             admins: TcpListener::bind("127.0.0.1:0").unwrap(),
             notified,
@@ -41,8 +41,8 @@ impl Manager {
             child: None,
             folder,
         };
-        manager.write("relay.yaml", config);
-        manager
+        played.write("relay.yaml", config);
+        played
     }
 
     /// Writes a file beside the configuration.
@@ -146,7 +146,7 @@ impl Manager {
     }
 }
 
-impl Drop for Manager {
+impl Drop for Played {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _gone = child.kill();
