@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test says what it leaves out")]
 
+#[path = "systemd/calls.rs"]
+mod calls;
 #[path = "systemd/played.rs"]
 mod played;
 #[path = "systemd/reload.rs"]
