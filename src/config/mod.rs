@@ -8,6 +8,7 @@ pub mod admin;
 pub mod file;
 pub mod load;
 pub mod network;
+pub mod noting;
 pub mod pacing;
 pub mod routes;
 pub mod secrets;

@@ -12,6 +12,7 @@ use crate::assemble::Base;
 use crate::assemble::wire::{TlsFiles, TlsTexts};
 use crate::auth::certificate::{Fault, Identity};
 use crate::config::secrets::ThisMachine;
+use crate::daemon::failed::Failed;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::server::paths::Door;
@@ -53,14 +54,15 @@ impl Certificates {
     /// Reads those of the configuration.
     ///
     /// # Errors
-    /// One sentence, when a file has become bad since it was checked.
-    pub fn open(base: &Base, config: &Path, metrics: &Metrics) -> Result<Certificates, String> {
+    /// A file has become bad since it was checked.
+    pub fn open(base: &Base, config: &Path, metrics: &Metrics) -> Result<Certificates, Failed> {
         let world = ThisMachine::new(config);
-        let listener = |name: &'static str, files: &Option<TlsFiles>| -> Result<Listener, String> {
+        let listener = |name: &'static str, files: &Option<TlsFiles>| -> Result<Listener, Failed> {
             let Some(files) = files else {
                 return Ok(Listener { name, shown: None, known: Mutex::default() });
             };
-            let fault = |fault: Fault| format!("the certificate for {name}: {}", sentence(&fault));
+            let fault =
+                |fault: Fault| Failed::new(format!("the certificate for {name}: {}", sentence(&fault)));
             let texts = files.texts(&world).map_err(fault)?;
             let identity = texts.identity().map_err(fault)?;
             metrics.certificate_in_use(name, identity.expires);
@@ -84,10 +86,6 @@ impl Certificates {
     /// A configuration is in force anew: perhaps with other files.
     pub fn follow(&self, base: &Base) {
         for (listener, files) in self.listeners.iter().zip([&base.tls, &base.admin_tls]) {
-            if files.is_some() != listener.shown.is_some() {
-                tracing::warn!(listener = listener.name, "TLS is turned on and off by a restart only");
-                continue;
-            }
             let mut known = listener.known.lock().unwrap_or_else(PoisonError::into_inner);
             if let (Some(known), Some(files)) = (known.as_mut(), files) {
                 known.files.clone_from(files);
@@ -140,6 +138,22 @@ impl Certificates {
         }
     }
 
+    /// Looks at the files until `stop`.
+    pub async fn watch(self, clock: Arc<dyn Clock>, stop: CancellationToken) {
+        if self.listeners.iter().all(|listener| listener.shown.is_none()) {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let (certificates, now) = (self.clone(), clock.now());
+            // Files may lie on a disk that is slow.
+            let _looked = tokio::task::spawn_blocking(move || certificates.look(now)).await;
+        }
+    }
+
     fn take(&self, listener: &Listener, identity: Identity) {
         let expires = identity.expires;
         self.metrics.certificate_in_use(listener.name, expires);
@@ -153,20 +167,4 @@ impl Certificates {
 /// `key does not belong to the certificate …`
 fn sentence(fault: &Fault) -> String {
     format!("{} {}; {}", fault.part.as_str(), fault.what, fault.cure)
-}
-
-/// Looks at the files until `stop`.
-pub async fn watch(certificates: Certificates, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    if certificates.listeners.iter().all(|listener| listener.shown.is_none()) {
-        return;
-    }
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-        let (certificates, now) = (certificates.clone(), clock.now());
-        // Files may lie on a disk that is slow.
-        let _looked = tokio::task::spawn_blocking(move || certificates.look(now)).await;
-    }
 }

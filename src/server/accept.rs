@@ -22,7 +22,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -77,11 +77,16 @@ impl Default for Limits {
     }
 }
 
+/// How long a connection that has asked nothing yet may take to do so after the order to stop: what
+/// its sender has on the way must not be lost.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 /// Pause after a failed accept (out of file descriptors, mostly), so that it is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves, with TLS where there is something to show, until `shutdown`: then accepts no more, closes idle connections, lets requests in flight
-/// finish within the drain time, cuts what is left and returns.
+/// Serves, with TLS where there is something to show, until `shutdown`: then accepts no more, closes
+/// idle connections, lets requests in flight finish within the drain time, cuts what is left and
+/// returns.
 pub async fn serve<S, F>(
     listener: TcpListener,
     shown: Option<Shown>,
@@ -155,24 +160,28 @@ impl Connection {
         // Answers are small and whole: waiting for more to send would only delay them. A socket
         // that refuses the option still works.
         let _ = stream.set_nodelay(true);
-        let ended = match shown {
-            None => {
-                let peer = Peer { addr, names: Arc::default() };
-                http1(stream, move |request| service(peer.clone(), request), limits, shutdown).await
+        let asked = Arc::new(Notify::new());
+        let end = ordered_to_end(shutdown, Arc::clone(&asked));
+        let service = move |names: Arc<[String]>| {
+            move |request| {
+                asked.notify_one();
+                service(Peer { addr, names: Arc::clone(&names) }, request)
             }
+        };
+        let ended = match shown {
+            None => http1(stream, service(Arc::default()), limits, end).await,
             Some(shown) => {
+                let mut end = Box::pin(end);
                 let agreed = tokio::select! {
                     agreed = secured(stream, &shown, limits.header_time) => agreed,
-                    () = shutdown.cancelled() => return,
+                    () = &mut end => return,
                 };
                 match agreed {
-                    Ok(Secured { stream, names, is_h2 }) => {
-                        let peer = Peer { addr, names };
-                        let service = move |request| service(peer.clone(), request);
-                        match is_h2 {
-                            true => http2::serve(stream, service, limits.of_http2(), shutdown).await,
-                            false => http1(stream, service, limits, shutdown).await,
-                        }
+                    Ok(Secured { stream, names, is_h2: true }) => {
+                        http2::serve(stream, service(names), limits.of_http2(), end).await
+                    }
+                    Ok(Secured { stream, names, is_h2: false }) => {
+                        http1(stream, service(names), limits, end).await
                     }
                     Err(error) => {
                         metrics.handshake_failed();
@@ -188,8 +197,13 @@ impl Connection {
     }
 }
 
-/// Serves one connection of HTTP/1.1.
-async fn http1<IO, S, F>(io: IO, service: S, limits: Limits, shutdown: CancellationToken) -> hyper::Result<()>
+/// Serves one connection of HTTP/1.1, until `end` says that it is enough.
+async fn http1<IO, S, F>(
+    io: IO,
+    service: S,
+    limits: Limits,
+    end: impl Future<Output = ()>,
+) -> hyper::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     S: Fn(Request<Incoming>) -> F,
@@ -209,11 +223,17 @@ where
     );
     tokio::select! {
         ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
+        () = end => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     }
+}
+
+/// The order to stop, once a first request has been heard or has had its time.
+async fn ordered_to_end(shutdown: CancellationToken, asked: Arc<Notify>) {
+    shutdown.cancelled().await;
+    let _silent = tokio::time::timeout(FIRST_REQUEST, asked.notified()).await;
 }
 
 /// The connection died before it was taken: nothing is wrong with the listener.

@@ -114,7 +114,9 @@ impl App {
             }
             Endpoint::Reload => admin::reload(&self.0).await,
             Endpoint::Event => admin::event(&self.0, found.param("id")).await,
-            Endpoint::Deliveries
+            Endpoint::Shadow => admin::shadow(&self.0),
+            Endpoint::Events
+            | Endpoint::Deliveries
             | Endpoint::Delivery
             | Endpoint::RetryDelivery
             | Endpoint::DropDelivery

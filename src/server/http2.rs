@@ -16,7 +16,6 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// What one connection is granted.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +38,12 @@ const RESETS: usize = 20;
 /// A client that is gone is noticed by a ping.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
-/// Serves until the client leaves, asks nothing for too long, or `shutdown`.
+/// Serves until the client leaves, asks nothing for too long, or `end` says that it is enough.
 pub(super) async fn serve<IO, S, F>(
     io: IO,
     service: S,
     bounds: Bounds,
-    shutdown: CancellationToken,
+    end: impl Future<Output = ()>,
 ) -> hyper::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -76,7 +75,7 @@ where
     );
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        () = shutdown.cancelled() => {}
+        () = end => {}
         () = idle(&mut under_way, bounds.idle) => {}
     }
     connection.as_mut().graceful_shutdown();

@@ -56,6 +56,10 @@ pub enum Endpoint {
     Metrics,
     /// What became of one accepted event.
     Event,
+    /// Recorded events with their bodies.
+    Events,
+    /// What a candidate configuration would make of what comes in.
+    Shadow,
     /// Deliveries by target, state, key and time.
     Deliveries,
     /// One delivery with its attempts.
@@ -109,6 +113,8 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     post("/-/reload", Endpoint::Reload, OPERATE),
     get("/metrics", Endpoint::Metrics, Access::Anyone),
     get("/api/v1/events/{id}", Endpoint::Event, READ),
+    get("/api/v1/events", Endpoint::Events, READ),
+    get("/api/v1/shadow", Endpoint::Shadow, READ),
     get("/api/v1/deliveries", Endpoint::Deliveries, READ),
     get("/api/v1/deliveries/{id}", Endpoint::Delivery, READ),
     post("/api/v1/deliveries/{id}/retry", Endpoint::RetryDelivery, OPERATE),
