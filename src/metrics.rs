@@ -23,9 +23,9 @@ use crate::domain::delivery::State;
 use crate::domain::signal::Event;
 
 use self::series::{
-    OfReason, OfResult, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
-    TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets,
-    operation_buckets, target_state,
+    OfListener, OfReason, OfResult, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent,
+    TargetField, TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets,
+    latency_buckets, operation_buckets, target_state,
 };
 use self::table::{METRICS, PREFIX};
 
@@ -95,6 +95,8 @@ struct Inner {
     disk_free: Gauge,
     store_used: Gauge,
     connections: Gauge,
+    certificate_expires: Family<OfListener, GaugeF64>,
+    handshakes_failed: Counter,
     requests: Counters<PathCode>,
     shadowed: Counters<OfResult>,
     candidate: Gauge,
@@ -129,6 +131,8 @@ impl Metrics {
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
             disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
             store_used: register(r, "store_used_bytes", Gauge::default()),
+            certificate_expires: register(r, "tls_certificate_expires_timestamp_seconds", Family::default()),
+            handshakes_failed: register(r, "tls_handshakes_failed_total", Counter::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
             shadowed: register(r, "shadow_events_total", Family::default()),
@@ -229,6 +233,17 @@ impl Metrics {
     pub fn connection_opened(&self) -> OpenConnection {
         self.0.connections.inc();
         OpenConnection(self.0.connections.clone())
+    }
+
+    /// A connection ended before TLS was agreed on.
+    pub fn handshake_failed(&self) {
+        self.0.handshakes_failed.inc();
+    }
+
+    /// The certificate of a listener (`senders`, `admin`) is good until then.
+    pub fn certificate_in_use(&self, listener: &'static str, expires: Timestamp) {
+        let of = OfListener { listener };
+        self.0.certificate_expires.get_or_create(&of).set(expires.as_millisecond() as f64 / 1000.0);
     }
 
     /// A request was answered. `path` is the pattern of the route, never the path as sent (which

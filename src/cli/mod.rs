@@ -7,6 +7,7 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+mod log;
 pub mod queue;
 pub mod replay_diff;
 pub mod serve;

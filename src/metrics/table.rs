@@ -99,6 +99,18 @@ pub const METRICS: &[MetricDoc] = &[
         &[],
         "What the rows of the store take; its file may be larger",
     ),
+    row(
+        "alert_relay_tls_certificate_expires_timestamp_seconds",
+        "gauge",
+        &["listener"],
+        "When the certificate in use expires, by listener: senders or admin",
+    ),
+    row(
+        "alert_relay_tls_handshakes_failed_total",
+        "counter",
+        &[],
+        "Connections that ended before TLS was agreed on: no TLS, too slow, no certificate that is known",
+    ),
     row("alert_relay_http_connections", "gauge", &[], "Open connections to the relay"),
     row(
         "alert_relay_http_requests_total",
