@@ -7,15 +7,19 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod manual;
 pub mod queue;
+pub mod schema;
+pub mod send;
 pub mod serve;
+pub mod test;
 
 use std::io::{self, IsTerminal, Write};
 
 use jiff::Timestamp;
 
 use crate::assemble::{Assembled, assemble};
-use crate::cli::args::LookArgs;
+use crate::cli::args::look::LookArgs;
 use crate::config::secrets::{Lenient, ThisMachine};
 
 /// What a command has to say.
