@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
-use alert_relay::cli::{Answer, Surroundings, check, explain, manual, queue, schema, send, serve, test};
+use alert_relay::cli::{
+    Answer, Surroundings, check, explain, import, manual, queue, schema, send, serve, test,
+};
 use alert_relay::daemon;
 use clap::Parser;
 
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(args, &surroundings),
         Command::Send(args) => send::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
-        Command::Import(_) => Answer::refused("todo"),
+        Command::Import(args) => import::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),

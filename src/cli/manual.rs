@@ -25,7 +25,9 @@ pub fn man(args: &ManArgs) -> Answer {
         };
     };
     match clap_mangen::generate_to(whole, folder) {
-        Ok(()) => Answer::good(format!("alert-relay.1 and a page for each command are in {}\n", folder.display())),
+        Ok(()) => {
+            Answer::good(format!("alert-relay.1 and a page for each command are in {}\n", folder.display()))
+        }
         Err(error) => Answer::refused(&format!("{} cannot be written to: {error}", folder.display())),
     }
 }

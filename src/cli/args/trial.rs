@@ -10,13 +10,13 @@ use crate::cli::args::look::{LookArgs, label};
 pub const TEST_EXAMPLES: &str = "\
 Examples:
   mkdir -p cases/disk-full && cp payload.json cases/disk-full/
-  echo 'source: alertmanager' > cases/disk-full/case.yaml
+  echo 'source: alertmanager' > cases/disk-full/case.yaml   # needless where there is one source only
   alert-relay test --config relay.yaml cases --update      # writes expected.txt: read it
   alert-relay test --config relay.yaml cases --no-secrets  # in CI
 
 A case.yaml may say:
   source: alertmanager          # by its name; may be left out when the configuration has one only
-  at: 2026-01-05T12:00:00Z      # the time that is taken for now; this one when left out, a Monday noon
+  at: 2026-01-05T12:00:00Z      # what is taken for now; --update writes the time of day when it is missing
   headers: { content-type: text/plain }   # that came with the payload
 
 Exit codes:

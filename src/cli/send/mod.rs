@@ -73,7 +73,9 @@ pub fn run(args: &SendArgs, surroundings: &Surroundings) -> Answer {
             let good = |said: &Said| matches!(said.outcome, "delivered" | "not sent");
             let code = u8::from(!said.iter().all(good));
             let out = match args.look.json {
-                true => serde_json::to_string_pretty(&said).map_or_else(|e| e.to_string(), |json| json + "\n"),
+                true => {
+                    serde_json::to_string_pretty(&said).map_or_else(|e| e.to_string(), |json| json + "\n")
+                }
                 false => page(&said, colour(surroundings.colour_out)),
             };
             Answer { out, code, ..Answer::default() }
@@ -87,7 +89,9 @@ fn send(args: &SendArgs, surroundings: &Surroundings, book: Rulebook) -> Result<
         return Err(format!("there is no target named `{}`; {cure}", args.target));
     };
     if args.look.no_secrets && !args.dry_run {
-        return Err("without secrets nothing can be sent; add --dry-run, or leave out --no-secrets".to_owned());
+        return Err(
+            "without secrets nothing can be sent; add --dry-run, or leave out --no-secrets".to_owned()
+        );
     }
     let first = action(args.action);
     let starts = rule.repeat.is_announced() && first == Action::Trigger && !rule.dry_run;
@@ -105,7 +109,8 @@ fn send(args: &SendArgs, surroundings: &Surroundings, book: Rulebook) -> Result<
     };
     let alert = |action| group(args, action, surroundings.now);
     if args.dry_run {
-        let wordings = actions.into_iter().map(|action| worded(&book, &rule, action, alert(action), surroundings.now));
+        let wordings =
+            actions.into_iter().map(|action| worded(&book, &rule, action, alert(action), surroundings.now));
         return Ok(wordings.collect());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -204,7 +209,10 @@ impl Said {
 struct CommandClock;
 
 impl Clock for CommandClock {
-    #[expect(clippy::disallowed_methods, reason = "a command that makes calls has to know how long they take")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a command that makes calls has to know how long they take"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -5,7 +5,8 @@ use crate::cli::send::Said;
 
 /// Shows each action with its outcome. Takes texts that are safe to show already.
 pub(super) fn page(all: &[Said], colour: bool) -> String {
-    let ink = |code: u8, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    let ink =
+        |code: u8, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let mut page = String::new();
     for said in all {
         let word = match said.outcome {
@@ -31,7 +32,9 @@ pub(super) fn page(all: &[Said], colour: bool) -> String {
         }
         let request = match &said.request {
             None => "",
-            Some(RequestShown::Print(text) | RequestShown::Mail(text) | RequestShown::Http { text, .. }) => text,
+            Some(RequestShown::Print(text) | RequestShown::Mail(text) | RequestShown::Http { text, .. }) => {
+                text
+            }
         };
         for text in [request, &said.printed] {
             for line in text.trim_end().lines() {

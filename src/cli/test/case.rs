@@ -18,9 +18,6 @@ pub const EXPECTED: &str = "expected.txt";
 const ABOUT: &str = "case.yaml";
 /// What the name of a payload begins with.
 const PAYLOAD: &str = "payload";
-/// What is taken for now where a case says nothing: a Monday noon, so that a case comes out alike on
-/// every day.
-const AT: i64 = 1_767_614_400;
 
 /// What is to be tried.
 #[derive(Debug)]
@@ -29,8 +26,9 @@ pub struct Case {
     pub payload: PathBuf,
     /// Name of the source that it comes to; `None`: there should be one only.
     pub source: Option<String>,
-    /// What is taken for now.
-    pub at: Timestamp,
+    /// What is taken for now, so that a case comes out alike on every day; `None` where it does not
+    /// say.
+    pub at: Option<Timestamp>,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
 }
@@ -78,15 +76,31 @@ impl Case {
         let payload = payload(folder)?;
         let about = about(&folder.join(ABOUT))?;
         let at = match &about.at {
-            None => Timestamp::from_second(AT).unwrap_or(Timestamp::UNIX_EPOCH),
-            Some(at) => at.value.parse().map_err(|_| {
+            None => None,
+            Some(at) => Some(at.value.parse().map_err(|_| {
                 let line = at.place.line;
-                format!("{ABOUT}:{line}: at is no time; write it as in 2026-01-05T12:00:00Z")
-            })?,
+                format!("{ABOUT}:{line}: `at` is no time; write it as in 2026-01-05T12:00:00Z")
+            })?),
         };
         let headers = about.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
         Ok(Case { payload, source: about.source, at, headers: headers.collect() })
     }
+}
+
+/// Adds the time to what a folder says of its case.
+///
+/// # Errors
+/// One sentence.
+pub fn remember(folder: &Path, at: Timestamp) -> Result<(), String> {
+    let file = folder.join(ABOUT);
+    let written = match std::fs::read_to_string(&file) {
+        Ok(text) if text.is_empty() || text.ends_with('\n') => text,
+        Ok(text) => text + "\n",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(format!("{ABOUT} cannot be read: {error}")),
+    };
+    let text = format!("{written}at: {at}\n");
+    std::fs::write(&file, text).map_err(|error| format!("{ABOUT} cannot be written: {error}"))
 }
 
 fn payload(folder: &Path) -> Result<PathBuf, String> {

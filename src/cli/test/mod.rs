@@ -9,13 +9,14 @@ mod outline;
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use crate::cli::args::trial::TestArgs;
 use crate::cli::explain::payload::body;
 use crate::cli::explain::walk::{explanation, shown};
-use crate::cli::test::case::{Case, EXPECTED, cases};
+use crate::cli::test::case::{Case, EXPECTED, cases, remember};
 use crate::cli::test::outline::outline;
 use crate::cli::{Answer, Surroundings, find};
 use crate::config::show::show;
@@ -57,14 +58,12 @@ pub fn run(args: &TestArgs, surroundings: &Surroundings) -> Answer {
         .iter()
         .map(|folder| {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let verdict = attempt(book, folder, args.update)
+            let verdict = attempt(book, folder, args.update.then(|| whole_second(surroundings.now)))
                 .unwrap_or_else(|why| Verdict::Unfit(shown(&book.redactor, &why)));
             (name, verdict)
         })
         .collect();
-    let failed = tried
-        .iter()
-        .any(|(_, verdict)| matches!(verdict, Verdict::Differs(..) | Verdict::Unfit(_)));
+    let failed = tried.iter().any(|(_, verdict)| matches!(verdict, Verdict::Differs(..) | Verdict::Unfit(_)));
     let out = if args.look.json {
         as_json(&tried)
     } else {
@@ -73,19 +72,32 @@ pub fn run(args: &TestArgs, surroundings: &Surroundings) -> Answer {
     Answer { out, code: u8::from(failed), ..Answer::default() }
 }
 
-fn attempt(book: &Rulebook, folder: &Path, update: bool) -> Result<Verdict, String> {
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// `update` is the time that is written into a case that says none.
+fn attempt(book: &Rulebook, folder: &Path, update: Option<Timestamp>) -> Result<Verdict, String> {
     let case = Case::read(folder)?;
-    let now = outcome(book, &case)?;
+    let at = case.at.or(update).ok_or_else(|| {
+        "it does not say what to take for now; write `at: 2026-01-05T12:00:00Z` into case.yaml, or run with \
+         --update"
+            .to_owned()
+    })?;
+    let now = outcome(book, &case, at)?;
     let file = folder.join(EXPECTED);
     let before = match std::fs::read_to_string(&file) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(format!("{EXPECTED} cannot be read: {error}")),
     };
+    if update.is_some() && case.at.is_none() {
+        remember(folder, at)?;
+    }
     if before.as_deref() == Some(now.as_str()) {
         return Ok(Verdict::Same);
     }
-    if update {
+    if update.is_some() {
         std::fs::write(&file, now).map_err(|error| format!("{EXPECTED} cannot be written: {error}"))?;
         return Ok(Verdict::Updated);
     }
@@ -96,12 +108,12 @@ fn attempt(book: &Rulebook, folder: &Path, update: bool) -> Result<Verdict, Stri
 }
 
 /// What comes of a payload, as it is compared. A payload that its source refuses is an outcome too.
-fn outcome(book: &Rulebook, case: &Case) -> Result<String, String> {
+fn outcome(book: &Rulebook, case: &Case, at: Timestamp) -> Result<String, String> {
     let (name, rule) = source(book, case)?;
     let body = body(&case.payload, book.body_limit)?;
-    let arrival = Arrival { source: name, headers: &case.headers, body: &body, at: case.at };
+    let arrival = Arrival { source: name, headers: &case.headers, body: &body, at };
     Ok(match rule.source.read(&arrival) {
-        Ok(reading) => outline(&explanation(book, name, rule.kind, reading, case.at)),
+        Ok(reading) => outline(&explanation(book, name, rule.kind, reading, at)),
         Err(why) => {
             let why = shown(&book.redactor, &why.to_string());
             format!("the source {name} ({}) cannot read it: {why}\n", rule.kind)
@@ -113,7 +125,10 @@ fn source<'a>(book: &'a Rulebook, case: &Case) -> Result<(&'a String, &'a Source
     let names = || book.sources.keys().map(String::as_str);
     match &case.source {
         Some(wanted) => book.sources.get_key_value(wanted).ok_or_else(|| {
-            format!("there is no source named `{wanted}`; {}", nearest::cure(wanted, names().collect::<Vec<_>>()))
+            format!(
+                "there is no source named `{wanted}`; {}",
+                nearest::cure(wanted, names().collect::<Vec<_>>())
+            )
         }),
         None => match (book.sources.iter().next(), book.sources.len()) {
             (Some(only), 1) => Ok(only),
@@ -126,7 +141,8 @@ fn source<'a>(book: &'a Rulebook, case: &Case) -> Result<(&'a String, &'a Source
 }
 
 fn page(tried: &[(String, Verdict)], colour: bool) -> String {
-    let ink = |code: u8, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    let ink =
+        |code: u8, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let (mut page, mut counts) = (String::new(), [0; 3]);
     for (name, verdict) in tried {
         let line = match verdict {

@@ -6,7 +6,8 @@ use crate::cli::explain::walk::{AlertShown, DeliveryShown, Explanation, RequestS
 
 /// Writes an explanation down. Takes texts that are safe to show already.
 pub fn outline(explanation: &Explanation) -> String {
-    let mut lines = vec![format!("source {} ({}), at {}", explanation.source, explanation.kind, explanation.at)];
+    let mut lines =
+        vec![format!("source {} ({}), at {}", explanation.source, explanation.kind, explanation.at)];
     lines.extend(explanation.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(explanation.invalid.iter().map(|invalid| format!("invalid, left out: {invalid}")));
     for (number, group) in (1..).zip(&explanation.groups) {
