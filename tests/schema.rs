@@ -60,7 +60,8 @@ fn shapes() -> (Shape, BTreeMap<&'static str, Shape>) {
 }
 
 fn made() -> (Value, Vec<String>) {
-    let (whole, mut kinds) = shapes();
+    let (mut whole, mut kinds) = shapes();
+    without_kinds(&mut whole);
     let json = kinds.remove("json").unwrap();
     let words = Words::read(Path::new(env!("CARGO_MANIFEST_DIR")));
     let mut draft = Draft { words: &words, optional: other_ways(&kinds), silent: Vec::new() };
@@ -79,8 +80,9 @@ fn made() -> (Value, Vec<String>) {
     // A route holds routes, of which only the outermost must name a receiver.
     let mut route = schema["properties"]["route"].take();
     let required = route.as_object_mut().unwrap().remove("required");
+    let description = route.as_object_mut().unwrap().remove("description");
     schema["properties"]["route"] = json!({
-        "description": route["description"].take(),
+        "description": description,
         "allOf": [{ "$ref": "#/definitions/route" }],
         "required": required,
     });
@@ -92,6 +94,14 @@ fn made() -> (Value, Vec<String>) {
     head["definitions"]["route"] = route;
     head.as_object_mut().unwrap().extend(schema.as_object().unwrap().clone());
     (head, draft.silent)
+}
+
+/// The keys of kinds are asked for one by one.
+fn without_kinds(whole: &mut Shape) {
+    let Shape::Struct(keys, _) = whole else { panic!("a map of keys") };
+    let Some(Shape::List(target)) = keys.get_mut("targets") else { panic!("a list of targets") };
+    let Shape::Struct(keys, _) = &mut **target else { panic!("a map of keys") };
+    keys.retain(|key, _| !KINDS.iter().any(|kind| kind.name == key));
 }
 
 /// Keys that were asked for and that a target in the documentation does without: there is another way.

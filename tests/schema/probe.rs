@@ -67,9 +67,14 @@ pub struct Bed {
     whole: Value,
     /// What was said of a whole file.
     asked: RefCell<HashMap<String, Vec<Problem>>>,
+    /// What a place says that it wants, when it is given a map, a text and a list; by its path.
+    wants: RefCell<HashMap<String, Wants>>,
     /// What must stand beside, so that a map is of the shape that is being asked for: path, key, value.
     beside: RefCell<Vec<(String, &'static str, &'static str)>>,
 }
+
+/// Answers to a map, a text and a list; `None` where it is taken.
+type Wants = [Option<String>; 3];
 
 /// Another shape that a map may have where its first key says so: keys that betray it.
 const SECOND_SHAPES: [(&str, &str); 2] = [("label", "team"), ("value", "x")];
@@ -83,7 +88,7 @@ impl Bed {
             "receivers": [{ "name": "r", "targets": ["t"] }],
             "targets": [{ "name": "t", kind: {} }],
         });
-        Bed { whole, asked: RefCell::default(), beside: RefCell::default() }
+        Bed { whole, asked: RefCell::default(), wants: RefCell::default(), beside: RefCell::default() }
     }
 
     /// What is said when `value` stands there.
@@ -118,13 +123,9 @@ impl Bed {
     /// What may stand there. `outer` are the maps around it, by path, each with its keys.
     pub fn shape(&self, at: &[Step], outer: &mut Vec<(String, Vec<String>)>) -> Shape {
         let path = path(at);
-        let expected = |value: Value| {
-            let problems = self.problems(at, value);
-            let refused = problems.iter().find(|problem| problem.path == path && is_of_sort(problem));
-            refused.map(|problem| problem.cure.trim_start_matches("expected ").to_owned())
-        };
-        let as_map = expected(json!({ "zzz": 1 }));
-        let (as_text, as_list) = (expected(json!("zzz")), expected(json!(["zzz"])));
+        let known = self.wants.borrow_mut().remove(&path);
+        let [as_map, as_text, as_list] =
+            known.unwrap_or_else(|| given().map(|value| wanted(&self.problems(at, value), &path)));
         if as_map.is_none() && as_list.is_none() && as_text.is_none() && self.is_raw(at, &path) {
             return Shape::Any;
         }
@@ -256,6 +257,7 @@ impl Bed {
             return Shape::Again(again.clone());
         }
         outer.push((path.to_owned(), keys.clone()));
+        self.ask_together(at, path, &keys);
         let shapes = self.keys(at, &keys, outer);
         outer.pop();
         let required = self.required(at, path, &shapes);
@@ -286,6 +288,17 @@ impl Bed {
         }
     }
 
+    /// Asks for all keys of a map at once, because each question costs the reading of a whole file.
+    fn ask_together(&self, at: &[Step], path: &str, keys: &[String]) {
+        let answers = given()
+            .map(|value| self.problems(at, keys.iter().map(|key| (key.clone(), value.clone())).collect()));
+        for key in keys {
+            let path = path_to_key(path, key);
+            let wants = [0, 1, 2].map(|sort: usize| wanted(&answers[sort], &path));
+            self.wants.borrow_mut().insert(path, wants);
+        }
+    }
+
     fn keys(
         &self,
         at: &[Step],
@@ -312,6 +325,16 @@ fn sample(shape: &Shape) -> Value {
         Shape::Words(words) => json!(words[0]),
         Shape::Any | Shape::Text | Shape::Either(_) => json!("x"),
     }
+}
+
+/// A map, a text and a list.
+fn given() -> [Value; 3] {
+    [json!({ "zzz": 1 }), json!("zzz"), json!(["zzz"])]
+}
+
+fn wanted(said: &[Problem], path: &str) -> Option<String> {
+    let refused = said.iter().find(|problem| problem.path == path && is_of_sort(problem));
+    refused.map(|problem| problem.cure.trim_start_matches("expected ").to_owned())
 }
 
 /// It says that a value of this sort cannot stand there, and what can.

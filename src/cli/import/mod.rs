@@ -28,7 +28,7 @@ use crate::cli::import::go::Defines;
 use crate::cli::import::notes::{LeftOut, Notes, Variable, list_of, text_of};
 use crate::cli::import::sheet::{Out, write_list, write_map};
 use crate::config::secrets::{Lenient, ThisMachine};
-use crate::document::node::{Node, Value};
+use crate::document::node::Value;
 use crate::document::parse::parse;
 use crate::domain::problem::Severity;
 
