@@ -48,12 +48,6 @@ const CASES: &[(&str, &[&str], &str)] = &[
     ("serve_bad_config", &["serve", "--config", "bad.yaml", "--log-level", "off"], ""),
     ("usage_bad_shell", &["completions", "tcsh"], ""),
     ("usage_bad_label", &["send", "--target", "pager", "--label", "service"], ""),
-    (
-        "send_dry_run_console",
-        &["send", "--config", "good.yaml", "--target", "odd", "--dry-run", "--resolve"],
-        "",
-    ),
-    ("send_console", &["send", "--config", "good.yaml", "--target", "silent"], ""),
     ("send_unknown_target", &["send", "--config", "good.yaml", "--target", "pagr"], ""),
     ("send_no_secrets", &["send", "--config", "good.yaml", "--target", "pager", "--no-secrets"], ""),
     ("send_bad_config", &["send", "--config", "bad.yaml", "--target", "pager"], ""),

@@ -117,7 +117,7 @@ fn help(argument: &Arg) -> String {
     if let Some(variable) = argument.get_env() {
         write!(help, " (or the environment variable `{}`)", variable.to_string_lossy()).unwrap();
     }
-    help.replace('\n', " ").replace("  ", " ").replace('|', "\\|").replace('<', "\\<")
+    help.replace("\n\n", ". ").replace('\n', " ").replace("  ", " ").replace('|', "\\|").replace('<', "\\<")
 }
 
 #[test]

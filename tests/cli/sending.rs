@@ -138,3 +138,18 @@ fn programs_get_json() {
         (&json!("delivered"), &json!(202), &json!("it"))
     );
 }
+
+#[test]
+fn what_a_console_prints_is_shown_and_so_is_a_template_that_fails() {
+    let (code, told) =
+        told(&send("console: { text: \"{{status}} {{title}} {{commonLabels.nope}}\" }", &["--resolve"]));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("trigger to it (console): delivered") && told.contains("Test of alert-relay"),
+        "{told}"
+    );
+    let (code, told) =
+        super::sending::told(&send("console: { text: \"{{commonLabels.nope}}\" }", &["--dry-run"]));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("not sent") && told.contains("template failed: text: "), "{told}");
+}

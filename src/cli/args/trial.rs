@@ -10,13 +10,13 @@ use crate::cli::args::look::{LookArgs, label};
 pub const TEST_EXAMPLES: &str = "\
 Examples:
   mkdir -p cases/disk-full && cp payload.json cases/disk-full/
-  echo 'source: alertmanager' > cases/disk-full/case.yaml   # needless where there is one source only
+  echo 'source: alertmanager' > cases/disk-full/case.yaml
   alert-relay test --config relay.yaml cases --update      # writes expected.txt: read it
   alert-relay test --config relay.yaml cases --no-secrets  # in CI
 
 A case.yaml may say:
-  source: alertmanager          # by its name; may be left out when the configuration has one only
-  at: 2026-01-05T12:00:00Z      # what is taken for now; --update writes the time of day when it is missing
+  source: alertmanager          # by its name; may be left out when there is one only
+  at: 2026-01-05T12:00:00Z      # what is taken for now; --update writes it if it is missing
   headers: { content-type: text/plain }   # that came with the payload
 
 Exit codes:
@@ -27,7 +27,7 @@ Exit codes:
 /// For `send`.
 pub const SEND_EXAMPLES: &str = "\
 Examples:
-  alert-relay send --config relay.yaml --target slack-ops --dry-run   # shows the request, sends nothing
+  alert-relay send --config relay.yaml --target slack-ops --dry-run   # sends nothing
   alert-relay send --config relay.yaml --target pagerduty-core --resolve
   alert-relay send --config relay.yaml --target jira-ops --label service=checkout
   alert-relay send --config relay.yaml --target repair --yes          # starts a job, for real

@@ -160,7 +160,7 @@ impl<'a> Draft<'a> {
     }
 
     fn named(&self, name: &str) -> String {
-        format!("{name}_{}", self.receiver)
+        format!("{}_{name}", self.receiver)
     }
 
     /// `http_config`, of which the kind takes nothing more.

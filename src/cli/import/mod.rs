@@ -137,6 +137,9 @@ pub fn imported(name: &str, text: &str, templates: &dyn Fn(&str) -> Vec<String>)
     let Some(route) = root.get("route").filter(|route| matches!(route.value, Value::Map(_))) else {
         return Err(format!("{name} has no `route`; name an Alertmanager configuration"));
     };
+    if root.get("targets").is_some() && root.get("sources").is_some() {
+        return Err(format!("{name} is a relay.yaml already; name an Alertmanager configuration"));
+    }
     let mut notes = Notes::default();
     let mut defines = Defines::default();
     for pattern in list_of(root.get("templates")) {

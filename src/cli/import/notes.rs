@@ -53,7 +53,10 @@ impl Notes {
         if let Some(name) = self.names.get(&text) {
             return Out::Reference(format!("${{{name}}}"));
         }
+        // Receivers may have names of any letters; variables may not.
         let plain = name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let plain = plain.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_");
+        let plain = if plain.starts_with(|c: char| c.is_ascii_digit()) { format!("N{plain}") } else { plain };
         let taken = |name: &String| self.variables.iter().any(|variable| variable.name == *name);
         let name = std::iter::once(plain.clone())
             .chain((2..).map(|number| format!("{plain}_{number}")))

@@ -86,7 +86,7 @@ pub fn receivers(root: &Node, defines: &Defines, notes: &mut Notes) -> Receivers
     }
     // A relay without any target cannot be.
     if needs_a_place || made.targets.is_empty() {
-        let about = "what goes here had an integration that could not be carried over: it is printed";
+        let about = "what could not be carried over, or had nowhere to go: printed, so that it shows";
         made.targets.push(Out::Map(vec![
             ("name".to_owned(), Out::text(NOT_CARRIED_OVER)),
             ("about".to_owned(), Out::text(about)),

@@ -71,6 +71,20 @@ pub fn formatted(layout: &Val, at: &Val) -> Result<Val, String> {
     Ok(Val::call(format!("date {directives} {}", at.argument()), Kind::Plain))
 }
 
+/// `.StartsAt.Add 28800e9`: how people write the time of their zone, in nanoseconds from UTC.
+///
+/// # Errors
+/// It is not a number of whole hours that a zone may have.
+pub fn moved(at: &Val, span: &Val) -> Result<Val, String> {
+    const HOUR: f64 = 3600e9;
+    let hours = span.text.parse::<f64>().map(|span| span / HOUR).ok().filter(|hours| hours.fract() == 0.0);
+    match hours.filter(|hours| hours.abs() <= 14.0 && at.kind == Kind::Time) {
+        // In names of this form west of Greenwich is positive.
+        Some(hours) => Ok(Val::call(format!("tz \"Etc/GMT{:+}\" {}", -hours, at.argument()), Kind::Time)),
+        None => Err("moves a time by a span that is no time zone".to_owned()),
+    }
+}
+
 fn index(of: &Val, at: &Val) -> Result<Val, String> {
     match of.kind {
         Kind::Labels => Ok(Val::call(format!("get {} {}", of.argument(), at.argument()), Kind::Plain)),

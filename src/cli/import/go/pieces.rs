@@ -138,8 +138,8 @@ fn words(action: &str) -> Result<Vec<Word>, String> {
                 (Word::Variable(name.to_owned(), names), after)
             }
             c if c.is_ascii_digit() || c == '-' => {
-                let end =
-                    rest[1..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |at| at + 1);
+                let part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
+                let end = rest[1..].find(|c: char| !part(c)).map_or(rest.len(), |at| at + 1);
                 (Word::Number(rest[..end].to_owned()), &rest[end..])
             }
             c if c.is_alphabetic() || c == '_' => {

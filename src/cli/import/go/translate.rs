@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::import::go::function::{call, formatted};
+use crate::cli::import::go::function::{call, formatted, moved};
 use crate::cli::import::go::pieces::{Piece, Word};
 use crate::cli::import::go::value::{Kind, Val};
 
@@ -132,6 +132,9 @@ impl<'a> Translation<'a> {
         if let Some(text) = val.as_literal() {
             return self.text(&text);
         }
+        if !val.call && (val.text.parse::<f64>().is_ok() || matches!(val.text.as_str(), "true" | "false")) {
+            return self.text(&val.text);
+        }
         let shown = match val.kind {
             Kind::Labels => format!("inOneLine {}", val.argument()),
             Kind::Plain | Kind::Time | Kind::Unknown => val.head(),
@@ -249,24 +252,41 @@ impl<'a> Translation<'a> {
         match first {
             Word::Name(name) => call(name, &operands(rest)?),
             Word::Field(names) | Word::Variable(_, names) if !rest.is_empty() || piped.is_some() => {
-                let (method, of) = names.split_last().ok_or("calls something that is no function")?;
-                let of = match first {
-                    Word::Variable(name, _) => self.path(self.variable(name)?, of)?,
-                    _ => self.path(self.dot.clone(), of)?,
+                let from = match first {
+                    Word::Variable(name, _) => self.variable(name)?,
+                    _ => self.dot.clone(),
                 };
-                let given = operands(rest)?;
-                match (method.as_str(), given.as_slice()) {
-                    ("Format", [layout]) => formatted(layout, &of),
-                    ("Remove", [names]) if of.kind == Kind::Labels => {
-                        Ok(Val::call(format!("remove {} {}", of.argument(), names.argument()), Kind::Labels))
+                self.method(from, names, &operands(rest)?)
+            }
+            Word::Open => {
+                let end = closing(rest).ok_or("has a parenthesis that is not closed")?;
+                let (inner, after) = (self.value(&rest[..end])?, &rest[end + 1..]);
+                match rest.get(end) {
+                    Some(Word::Close(names)) if !after.is_empty() => {
+                        self.method(inner, names, &operands(after)?)
                     }
-                    _ => Err(format!("calls `.{method}`, which has no counterpart here")),
+                    Some(Word::Close(names)) => self.path(inner, names),
+                    _ => Err("has a parenthesis that is not closed".to_owned()),
                 }
             }
             _ => match self.operands(words)?.as_slice() {
                 [only] => Ok(only.clone()),
                 _ => Err("calls something that is no function".to_owned()),
             },
+        }
+    }
+
+    /// A call of what the last of these names names.
+    fn method(&self, from: Val, names: &[String], given: &[Val]) -> Result<Val, String> {
+        let (method, of) = names.split_last().ok_or("calls something that is no function")?;
+        let of = self.path(from, of)?;
+        match (method.as_str(), given) {
+            ("Format", [layout]) => formatted(layout, &of),
+            ("Add", [span]) => moved(&of, span),
+            ("Remove", [names]) if of.kind == Kind::Labels => {
+                Ok(Val::call(format!("remove {} {}", of.argument(), names.argument()), Kind::Labels))
+            }
+            _ => Err(format!("calls `.{method}`, which has no counterpart here")),
         }
     }
 

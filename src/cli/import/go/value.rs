@@ -75,6 +75,11 @@ impl Val {
             Ok(Val::plain(format!("{}{dot}{path}", self.text), kind))
         };
         let not_there = || Err(format!("asks for `.{name}`, which has no counterpart"));
+        // `.Labels.SortedPairs.Values` is the same as `.Labels.Values`.
+        let pairs = self.text.strip_prefix("sortedPairs ").filter(|_| self.kind == Kind::Pairs);
+        if let (Some(of), "Names" | "Values") = (pairs, name) {
+            return Ok(Val::call(format!("{} {of}", name.to_lowercase()), Kind::Texts));
+        }
         if self.call && self.kind != Kind::Labels {
             return not_there();
         }
