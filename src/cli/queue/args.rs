@@ -84,7 +84,7 @@ pub enum QueueCommand {
 #[derive(Debug, Args)]
 pub struct ReachArgs {
     /// Where the relay's admin interface answers
-    #[arg(long, value_name = "URL", default_value = URL, help_heading = "Relay")]
+    #[arg(long, value_name = "URL", default_value = URL, env = "ALERT_RELAY_URL", help_heading = "Relay")]
     pub url: String,
 
     /// One of server.admin.tokens; not needed on the relay's own machine when none is configured
