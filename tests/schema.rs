@@ -129,8 +129,9 @@ fn documented() -> Vec<(String, Value)> {
     let mut blocks = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        for (number, block) in text.split("\n```yaml relay\n").skip(1).enumerate() {
-            let block = block.split("\n```").next().unwrap();
+        for (number, block) in text.split("\n```yaml relay").skip(1).enumerate() {
+            // More may be said of it in the line that opens it.
+            let (_, block) = block.split("\n```").next().unwrap().split_once('\n').unwrap();
             let name = format!("{}, part {}", file.strip_prefix(root).unwrap().display(), number + 1);
             blocks.push((name, serde_yaml::from_str(block).unwrap()));
         }
