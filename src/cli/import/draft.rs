@@ -47,7 +47,7 @@ impl<'a> Draft<'a> {
         // Said where it is not what the relay does anyway. Mail and Slack are not told of the end by default.
         let told = draft.take("send_resolved").and_then(text_of);
         let usual = !matches!(kind, "email" | "slack");
-        if told.map_or(usual, |told| told == "true") != true {
+        if !told.map_or(usual, |told| told == "true") {
             draft.common.push(("send_resolved".to_owned(), Out::Bare("false".to_owned())));
         }
         draft

@@ -2,15 +2,16 @@
 //! the daemon's, and what came of it. No store: nothing is recorded, and no quota is counted.
 
 mod page;
+mod said;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::cli::args::trial::{SendArgs, SentAction};
-use crate::cli::explain::walk::{RequestShown, request, shown};
+use crate::cli::explain::walk::{request, shown};
 use crate::cli::send::page::page;
+use crate::cli::send::said::{Said, key};
 use crate::cli::{Answer, Surroundings, find};
 use crate::client::{Client, ClientSettings};
 use crate::config::show::show;
@@ -20,7 +21,7 @@ use crate::deliver::purse::Purse;
 use crate::deliver::resolution::Tried;
 use crate::document::nearest;
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
-use crate::domain::message::{Action, DedupKey, Message};
+use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
@@ -31,29 +32,6 @@ use crate::store::schedule::Claimed;
 /// What a reader of the alert is told.
 const SUMMARY: &str = "Test of alert-relay: nothing is wrong, nobody has to act";
 const DESCRIPTION: &str = "Sent by hand with `alert-relay send`, to see whether this target can be reached.";
-
-/// What came of one action.
-#[derive(Debug, Serialize)]
-struct Said {
-    target: String,
-    kind: &'static str,
-    action: &'static str,
-    dedup_key: String,
-    /// `delivered`, `retry`, `hold`, `rejected` or `unknown`; `not sent` without a call.
-    outcome: &'static str,
-    /// Why, one sentence; empty when delivered.
-    reason: String,
-    /// HTTP status, or that of the mail server; 0 without an answer.
-    status: u16,
-    /// Start of the answer.
-    answer: String,
-    took_ms: u64,
-    calls: u32,
-    /// What a target of kind console, or with `dry_run: true`, prints.
-    printed: String,
-    /// With `--dry-run`: what would be sent first.
-    request: Option<RequestShown>,
-}
 
 /// Sends.
 pub fn run(args: &SendArgs, surroundings: &Surroundings) -> Answer {
@@ -134,12 +112,6 @@ fn action(sent: SentAction) -> Action {
     }
 }
 
-/// The same for every test of a target: what one opens, another can close.
-fn key(rule: &TargetRule) -> DedupKey {
-    let text = format!("alert-relay-test-{}", rule.name);
-    DedupKey::written(&text).unwrap_or_else(|| DedupKey::hash(&[&text]))
-}
-
 fn group(args: &SendArgs, action: Action, now: Timestamp) -> Arc<AlertGroup> {
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let own = [("alertname", "AlertRelayTest"), ("severity", args.severity.as_str())];
@@ -183,25 +155,6 @@ fn worded(
     let (request, why) = request(book, rule, &message, now, &mut faults);
     let reason = why.into_iter().chain(faults.into_iter().map(|fault| format!("template failed: {fault}")));
     Said { reason: reason.collect::<Vec<_>>().join("; "), request, ..Said::nothing(rule, action) }
-}
-
-impl Said {
-    fn nothing(rule: &TargetRule, action: Action) -> Said {
-        Said {
-            target: rule.name.to_string(),
-            kind: rule.kind,
-            action: action.as_str(),
-            dedup_key: key(rule).to_string(),
-            outcome: "not sent",
-            reason: String::new(),
-            status: 0,
-            answer: String::new(),
-            took_ms: 0,
-            calls: 0,
-            printed: String::new(),
-            request: None,
-        }
-    }
 }
 
 /// The wall clock, for as long as a command runs.
@@ -253,7 +206,7 @@ impl<'a> Talk<'a> {
         let open = Open {
             id: self.number,
             lane: 1,
-            uid: uuid::Uuid::now_v7().to_string(),
+            uid: format!("test-{}-{}", now.as_millisecond(), self.number),
             key: key(self.rule),
             action,
             group,

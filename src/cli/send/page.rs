@@ -1,7 +1,7 @@
 //! What came of a test, for people.
 
 use crate::cli::explain::walk::RequestShown;
-use crate::cli::send::Said;
+use crate::cli::send::said::Said;
 
 /// Shows each action with its outcome. Takes texts that are safe to show already.
 pub(super) fn page(all: &[Said], colour: bool) -> String {
