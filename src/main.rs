@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
 use alert_relay::cli::{
-    Answer, Surroundings, check, explain, import, manual, queue, schema, send, serve, test,
+    Answer, Surroundings, check, explain, import, manual, queue, replay_diff, schema, send, serve, test,
 };
 use alert_relay::daemon;
 use clap::Parser;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(args, &surroundings),
         Command::Send(args) => send::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
+        Command::ReplayDiff(args) => replay_diff::run(args),
         Command::Import(args) => import::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => manual::completions(args),
@@ -38,7 +39,8 @@ fn run_daemon(args: &ServeArgs, surroundings: &Surroundings) -> Answer {
         Ok(runtime) => runtime,
         Err(error) => return Answer::refused(&format!("threads cannot be started: {error}")),
     };
-    match runtime.block_on(daemon::serve(&args.config.config, Arc::new(serve::print))) {
+    let served = daemon::serve(&args.config.config, args.shadow.as_deref(), Arc::new(serve::print));
+    match runtime.block_on(served) {
         Ok(()) => Answer::default(),
         Err(failed) => Answer::refused(&failed.to_string()),
     }

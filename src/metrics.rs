@@ -23,7 +23,7 @@ use crate::domain::delivery::State;
 use crate::domain::signal::Event;
 
 use self::series::{
-    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
+    OfReason, OfResult, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
     TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets,
     operation_buckets, target_state,
 };
@@ -88,6 +88,7 @@ struct Inner {
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
+    parked: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
     commit_duration: Histogram,
     commit_operations: Histogram,
@@ -95,6 +96,8 @@ struct Inner {
     store_used: Gauge,
     connections: Gauge,
     requests: Counters<PathCode>,
+    shadowed: Counters<OfResult>,
+    candidate: Gauge,
     reload_successful: Gauge,
     reload_time: GaugeF64,
 }
@@ -120,6 +123,7 @@ impl Metrics {
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
+            parked: register(r, "parked_deliveries", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
@@ -127,6 +131,8 @@ impl Metrics {
             store_used: register(r, "store_used_bytes", Gauge::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
+            shadowed: register(r, "shadow_events_total", Family::default()),
+            candidate: register(r, "shadow_config_sound", Gauge::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
             reload_time: register(r, "config_last_reload_success_timestamp_seconds", GaugeF64::default()),
             registry: Registry::default(),
@@ -192,6 +198,15 @@ impl Metrics {
         self.0.concurrency.remove(&of);
     }
 
+    /// What waits for targets that are not configured any more: these, and no others.
+    pub fn parked<'a>(&self, by_target: impl Iterator<Item = (&'a str, u64)>) {
+        self.0.parked.clear();
+        for (target, count) in by_target {
+            let of = OfTarget { target: target.into() };
+            self.0.parked.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
     /// The writer made so many operations durable in one commit.
     pub fn committed(&self, operations: usize, took: Duration) {
         self.0.commit_duration.observe(took.as_secs_f64());
@@ -226,6 +241,16 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// A candidate was shown an event: `same`, `different`, or `skipped` when it could not keep up.
+    pub fn shadowed(&self, result: &'static str) {
+        self.0.shadowed.get_or_create(&OfResult { result }).inc();
+    }
+
+    /// Whether the candidate can be used.
+    pub fn candidate(&self, is_sound: bool) {
+        self.0.candidate.set(i64::from(is_sound));
     }
 
     /// A configuration is in force since `now`.

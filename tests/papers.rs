@@ -15,6 +15,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use alert_relay::source::SOURCES;
+use alert_relay::target::KINDS;
 use support::ports::free_port;
 
 struct Block {
@@ -142,4 +144,18 @@ fn walk(page: &str) {
 #[test]
 fn the_guide_does_what_it_says() {
     walk("docs/guide.md");
+}
+
+#[test]
+fn the_chinese_guide_has_the_same_commands_and_files() {
+    let read =
+        |page: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let of = |page: &str| -> Vec<String> {
+        blocks(&read(page)).into_iter().map(|block| format!("{}\n{}", block.info, block.text)).collect()
+    };
+    assert_eq!(of("docs/guide.zh-CN.md"), of("docs/guide.md"));
+    let chinese = read("README.zh-CN.md");
+    let kinds = KINDS.iter().map(|kind| kind.name).chain(SOURCES.iter().map(|source| source.name));
+    let missing: Vec<&str> = kinds.filter(|kind| !chinese.contains(&format!("`{kind}`"))).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "kinds that README.zh-CN.md does not name");
 }

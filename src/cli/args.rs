@@ -17,6 +17,7 @@ use crate::cli::args::look::{ConfigArgs, LookArgs, header, time};
 use crate::cli::args::tools::{CompletionsArgs, ImportArgs, ManArgs, SchemaArgs};
 use crate::cli::args::trial::{SendArgs, TestArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
+use crate::cli::replay_diff::args::{self as replay_diff, ReplayDiffArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -91,6 +92,14 @@ pub enum Command {
     #[command(after_help = EXIT_CODES, after_long_help = queue::EXAMPLES, arg_required_else_help = true)]
     Queue(QueueArgs),
 
+    /// Show what another configuration would have made differently of recorded events
+    ///
+    /// Reads both configurations here and the events from a running relay, and plans each event with
+    /// both: targets, dedup keys, receivers, routes and labels that differ are counted, with examples.
+    /// Wording, pace and retries are not compared. Sends nothing and changes nothing.
+    #[command(after_help = EXIT_CODES, after_long_help = replay_diff::EXAMPLES)]
+    ReplayDiff(ReplayDiffArgs),
+
     /// Turn an Alertmanager configuration into a relay.yaml
     ///
     /// Carries over routes, receivers, time intervals, inhibition and simple templates, so that every
@@ -153,6 +162,13 @@ pub struct ServeArgs {
     /// Which configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
+
+    /// Show every event to this configuration as well, and tell what it would make of it differently
+    ///
+    /// Nothing is sent for it, and alerts never wait for it. What differs is counted in the metrics
+    /// (alert_relay_shadow_*) and shown by GET /api/v1/shadow. A reload reads it again.
+    #[arg(long, value_name = "FILE")]
+    pub shadow: Option<PathBuf>,
 
     /// How the log is written: text for people, json for log shippers
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]

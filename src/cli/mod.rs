@@ -10,12 +10,14 @@ pub mod explain;
 pub mod import;
 pub mod manual;
 pub mod queue;
+pub mod replay_diff;
 pub mod schema;
 pub mod send;
 pub mod serve;
 pub mod test;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -101,7 +103,14 @@ struct Found {
 /// # Errors
 /// A sentence when the file cannot be read.
 fn find(look: &LookArgs) -> Result<Found, String> {
-    let path = &look.config.config;
+    find_file(&look.config.config, look.no_secrets)
+}
+
+/// The same of any file; `no_secrets` puts placeholders where secrets are missing.
+///
+/// # Errors
+/// As [`find`].
+fn find_file(path: &Path, no_secrets: bool) -> Result<Found, String> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let why = match error.kind() {
@@ -114,7 +123,6 @@ fn find(look: &LookArgs) -> Result<Found, String> {
         format!("{name} {why}")
     })?;
     let machine = ThisMachine::new(path);
-    let assembled =
-        if look.no_secrets { assemble(&text, &Lenient(&machine)) } else { assemble(&text, &machine) };
+    let assembled = if no_secrets { assemble(&text, &Lenient(&machine)) } else { assemble(&text, &machine) };
     Ok(Found { name, text, assembled })
 }

@@ -79,6 +79,12 @@ pub const METRICS: &[MetricDoc] = &[
         "Age of the oldest delivery still owed; 0 when none is",
     ),
     row(
+        "alert_relay_parked_deliveries",
+        "gauge",
+        &["target"],
+        "Deliveries kept for a target that is not in the configuration any more",
+    ),
+    row(
         "alert_relay_target_concurrency",
         "gauge",
         &["target"],
@@ -99,6 +105,18 @@ pub const METRICS: &[MetricDoc] = &[
         "counter",
         &["path", "code"],
         "Requests answered, by pattern of the path and status",
+    ),
+    row(
+        "alert_relay_shadow_events_total",
+        "counter",
+        &["result"],
+        "Events that the candidate of --shadow was shown: same, different, or skipped because it was behind",
+    ),
+    row(
+        "alert_relay_shadow_config_sound",
+        "gauge",
+        &[],
+        "1 when there is a candidate (--shadow) and it has no errors",
     ),
     row(
         "alert_relay_config_last_reload_successful",

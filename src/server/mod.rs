@@ -20,6 +20,8 @@ pub mod paths;
 pub mod probes;
 mod query;
 mod queue;
+mod recorded;
 mod replay;
+pub mod shadow;
 pub mod sns;
 pub mod state;

@@ -41,6 +41,10 @@ pub enum Endpoint {
     Metrics,
     /// What became of one accepted event.
     Event,
+    /// Recorded events with their bodies.
+    Events,
+    /// What a candidate configuration would make of what comes in.
+    Shadow,
     /// Deliveries by target, state, key and time.
     Deliveries,
     /// One delivery with its attempts.
@@ -95,6 +99,8 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
     Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
     Row { method: Method::GET, pattern: "/api/v1/events/{id}", endpoint: Endpoint::Event },
+    Row { method: Method::GET, pattern: "/api/v1/events", endpoint: Endpoint::Events },
+    Row { method: Method::GET, pattern: "/api/v1/shadow", endpoint: Endpoint::Shadow },
     Row { method: Method::GET, pattern: "/api/v1/deliveries", endpoint: Endpoint::Deliveries },
     Row { method: Method::GET, pattern: "/api/v1/deliveries/{id}", endpoint: Endpoint::Delivery },
     Row { method: Method::POST, pattern: "/api/v1/deliveries/{id}/retry", endpoint: Endpoint::RetryDelivery },

@@ -70,6 +70,7 @@ impl SqliteEngine {
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
+                Op::Nothing => Done::Kept,
             });
         }
         let next = accept.next;
