@@ -101,6 +101,14 @@ impl Rulebook {
         let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
         self.targets.get(name).cloned().or_else(former)
     }
+
+    /// All that are spoken to: as configured, and those that are being drained.
+    pub fn spoken_to(&self) -> Vec<Arc<TargetRule>> {
+        let formers = self.former.current();
+        let gone = formers.iter().filter(|(name, former)| former.drains && !self.targets.contains_key(*name));
+        let drained = gone.filter_map(|(_, former)| former.rule.clone());
+        self.targets.values().cloned().chain(drained).collect()
+    }
 }
 
 /// Targets that were taken out of the configuration while they are owed something or have something

@@ -87,7 +87,8 @@ impl World for Lenient<'_> {
     }
 
     fn file(&self, path: &Path) -> io::Result<String> {
-        self.0.file(path).or_else(|_| Ok(placeholder(&path.to_string_lossy())))
+        // What is in it, its name need not say: an address will also do for a token.
+        self.0.file(path).or_else(|_| Ok(placeholder(&format!("{}-url", path.to_string_lossy()))))
     }
 
     fn beside(&self, path: &Path) -> io::Result<String> {

@@ -14,6 +14,7 @@ use crate::daemon::opening::log_warnings;
 use crate::daemon::tls::Certificates;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::{Place, Problem};
+use crate::domain::secret::{Redactor, Secret};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Former, Rulebook};
@@ -113,11 +114,16 @@ impl Reloader {
             }
         };
         *noted = read.noted;
-        let Some((rulebook, base)) = read.assembled.ready else { return Err(read.assembled.problems) };
+        let Some((mut rulebook, base)) = read.assembled.ready else { return Err(read.assembled.problems) };
         let mut warnings = read.assembled.problems;
         warnings.extend(kept_until_restart(&self.base, &base));
         let old = self.fleet.books().current();
-        rulebook.former.replace(formers(&old, &rulebook));
+        let formers = formers(&old, &rulebook);
+        // What is still said by old settings is cleaned of their secrets.
+        let rules = formers.values().filter(|former| former.drains).filter_map(|former| former.rule.as_ref());
+        let secrets: Vec<&Secret> = rules.flat_map(|rule| rule.target.secrets()).collect();
+        rulebook.redactor = rulebook.redactor.and(Redactor::new(secrets));
+        rulebook.former.replace(formers);
         self.certificates.follow(&base);
         let _inside = self.runtime.enter();
         self.fleet.books().replace(rulebook);
