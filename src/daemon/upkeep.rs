@@ -37,7 +37,7 @@ pub async fn watch_disk(store: Store, metrics: Metrics, voice: Voice, stop: Canc
                     low = room.low;
                     log(&room);
                 }
-                metrics.disk_seen(room.free, extent.used);
+                metrics.disk_seen(room.free, extent.used, room.low);
                 voice.say(if low { Own::DiskLow { reason: reason(&room) } } else { Own::DiskFine });
             }
             Err(error) => tracing::warn!(%error, "the room on the disk is not known"),

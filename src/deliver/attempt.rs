@@ -16,7 +16,7 @@ use crate::domain::mail::REFUSED;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::own_alerts::Own;
-use crate::metrics::TargetMetrics;
+use crate::metrics::handles::TargetMetrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, TargetRule};
 use crate::target::contract::{Step, Turn, Unsayable};

@@ -21,7 +21,7 @@ use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
-use crate::metrics::TargetMetrics;
+use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
 use crate::store::boundary::{Settled, StoreError};
 use crate::store::handle::Store;
@@ -98,6 +98,7 @@ impl TargetLoop {
             let Some(rule) = book.targets.get(&self.name).cloned() else {
                 // Taken out of the configuration: what it owes stays on disk, visible, until the
                 // target comes back.
+                self.metrics.seen_sick(false);
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(STORE_PAUSE) => continue,
@@ -165,6 +166,7 @@ impl TargetLoop {
         stop: &CancellationToken,
     ) {
         self.metrics.allowed_at_once(self.engine.allowed(terms));
+        self.metrics.seen_sick(self.engine.is_sick());
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.something_happens(until, now, terms) => {}

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::document::nearest;
 use crate::domain::alert::{AlertGroup, Status};
-use crate::metrics::{Intake, SourceMetrics};
+use crate::metrics::handles::{Intake, SourceMetrics};
 use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};

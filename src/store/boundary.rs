@@ -18,7 +18,7 @@ use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{DeliveryRecord, EventRecord};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord};
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -358,8 +358,8 @@ pub trait Reader: Send {
     /// What the rows take.
     fn extent(&mut self) -> Result<Extent, StoreError>;
 
-    /// Deliveries by state, for metrics.
-    fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
+    /// What each target is owed, for metrics.
+    fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError>;
 
     /// What the newest events said, oldest first: at most `limit` of those received after `since`.
     fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError>;
