@@ -3,6 +3,7 @@
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
 mod descriptors;
+mod traces;
 mod upkeep;
 
 use std::fmt;
@@ -104,7 +105,9 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let (voice, ear) = Voice::new();
     let own_voice = voice.clone();
     let purse = Purse::new(store.clone());
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice, purse };
+    let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
+    let courier =
+        Courier { client, clock: Arc::clone(&clock), printer, voice, purse, tracer: tracer.clone() };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -130,6 +133,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
         body_time: base.body_timeout,
         reload: Arc::clone(&reload),
         sources: Mutex::default(),
+        tracer,
         paths: App::paths().map_err(failed)?,
     });
     let limits = limits(&base);
@@ -154,6 +158,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     }
     fleet.drain(base.drain).await;
     drop((app, fleet, store));
+    exporter.finish().await;
     // Connections that were cut may hold a handle a moment longer.
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");

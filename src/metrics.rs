@@ -25,8 +25,8 @@ use crate::domain::signal::Event;
 use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetrics};
 use self::process::Process;
 use self::series::{
-    Counters, GaugeF64, OfHeartbeat, OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus,
-    TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version, call_buckets,
+    Counters, GaugeF64, OfHeartbeat, OfReason, OfResult, OfSource, OfTarget, PathCode, SourceResult,
+    SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version, call_buckets,
     commit_buckets, latency_buckets, operation_buckets, target_state,
 };
 use self::table::PREFIX;
@@ -66,6 +66,7 @@ struct Inner {
     disk_free: Gauge,
     disk_low: Gauge,
     store_used: Gauge,
+    spans: Counters<OfResult>,
     connections: Gauge,
     requests: Counters<PathCode>,
     reload_successful: Gauge,
@@ -104,6 +105,7 @@ impl Metrics {
             disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
             disk_low: register(r, "store_disk_low", Gauge::default()),
             store_used: register(r, "store_used_bytes", Gauge::default()),
+            spans: register(r, "spans_total", Family::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
@@ -208,6 +210,25 @@ impl Metrics {
         for name in gone.iter().filter(|name| !known.contains(name)) {
             self.0.heartbeats.remove(&of(name));
         }
+    }
+
+    /// So many spans were taken by the collector.
+    pub fn spans_sent(&self, spans: u64) {
+        self.spans("sent", spans);
+    }
+
+    /// So many were not.
+    pub fn spans_failed(&self, spans: u64) {
+        self.spans("failed", spans);
+    }
+
+    /// For so many there was no room.
+    pub fn spans_dropped(&self, spans: u64) {
+        self.spans("dropped", spans);
+    }
+
+    fn spans(&self, result: &'static str, spans: u64) {
+        self.0.spans.get_or_create(&OfResult { result }).inc_by(spans);
     }
 
     /// A connection came in; it counts until the guard is dropped.

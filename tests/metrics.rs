@@ -11,6 +11,8 @@
 #[path = "metrics/monitoring.rs"]
 mod monitoring;
 mod support;
+#[path = "metrics/traces.rs"]
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -39,6 +41,7 @@ fn busy() -> Metrics {
     target.backlog(4, 1, Duration::from_millis(1500));
     target.seen_sick(true);
     metrics.heartbeats_seen([("watchdog", true)].into_iter());
+    metrics.spans_sent(1);
     metrics.disk_seen(1 << 30, 1 << 20, true);
     metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
     metrics.committed(17, Duration::from_micros(300));

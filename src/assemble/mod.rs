@@ -8,6 +8,7 @@ mod pacing;
 mod routing;
 mod senders;
 mod targets;
+pub mod traces;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -52,6 +53,8 @@ pub struct Base {
     pub header_timeout: Duration,
     /// Time a sender has for the body.
     pub body_timeout: Duration,
+    /// Who is told of spans.
+    pub collector: Option<traces::Collector>,
 }
 
 /// What came of assembling.
@@ -114,8 +117,10 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
     let base = base(file, problems);
     let admin = file.server.admin.iter().flat_map(|admin| &admin.tokens).map(|token| &token.value);
     let of_sources = sources.values().flat_map(|source| source.auth.secrets());
+    let of_traces =
+        file.tracing.otlp.iter().flat_map(|otlp| otlp.headers.values().map(|header| &header.value));
     let of_targets = targets.values().flat_map(|target| target.target.secrets());
-    let redactor = Redactor::new(admin.chain(of_sources).chain(of_targets));
+    let redactor = Redactor::new(admin.chain(of_sources).chain(of_traces).chain(of_targets));
     let rulebook = Rulebook {
         redactor,
         sources,
@@ -225,6 +230,7 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
         drain: server.drain.0,
         header_timeout: server.header_timeout.0,
         body_timeout: server.body_timeout.0,
+        collector: traces::collector(&file.tracing, problems),
     }
 }
 

@@ -91,7 +91,7 @@ mod tests {
         let rest = "S 1 1 1 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 9 0 4242 1000000 77 18446744073709551615";
         let want = Some(Stat { ticks: 300, started: 4242, pages: 77 });
         assert_eq!(stat(&format!("12 (relay) {rest}")), want);
-        assert_eq!(stat(&format!("12 (a) b) ({rest}")), None);
+        assert_eq!(stat(&format!("12 (a) b) {rest}")), want);
         assert_eq!(stat(&format!("12 (a) S (b) {rest}")), want);
         assert_eq!(stat("12 (relay) S 1"), None);
         assert_eq!(machine_started("cpu 1 2\nbtime 1700000000\nprocesses 9\n"), Some(1_700_000_000));

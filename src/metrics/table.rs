@@ -201,6 +201,13 @@ pub const METRICS: &[MetricDoc] = &[
         "Lower `retention` when it is too much",
     ),
     row(
+        "alert_relay_spans_total",
+        "counter",
+        &["result"],
+        "Spans of traces: sent, failed (the collector did not take them), dropped (no room to wait); none without `tracing`",
+        "`failed`: see the log and the collector; `dropped`: lower `tracing.otlp.sample`. Deliveries are not touched by it",
+    ),
+    row(
         "alert_relay_http_connections",
         "gauge",
         &[],

@@ -22,6 +22,7 @@ use crate::server::body::{BodyError, Bounds, Encoding, alerts_in_bounds, read_wi
 use crate::server::budget::{Held, Turn};
 use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
+use crate::server::traced;
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
 
@@ -224,8 +225,9 @@ impl Call<'_> {
         let mut all_notes = plan.notes();
         all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
         let groups = plan.groups;
+        let (uid, caller) = traced::id(self.app, self.head);
         let event = NewEvent {
-            uid: self.app.fresh_id(now),
+            uid,
             source: self.name.to_owned(),
             received_at: now,
             body,
@@ -239,6 +241,7 @@ impl Call<'_> {
                 self.hear_beats(&groups);
                 self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
                 let alerts = self.count(&groups, &accepted);
+                traced::kept(self.app, self.head, self.name, caller, &accepted, alerts);
                 Ok(Kept { accepted, alerts, notes, invalid })
             }
             Err(error) => Err(self.turned_away(&error)),

@@ -23,3 +23,4 @@ mod queue;
 mod replay;
 pub mod sns;
 pub mod state;
+mod traced;

@@ -27,6 +27,7 @@ use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
+use crate::trace::span::Tracer;
 
 /// Reads the configuration again; on any problem the old one stays.
 pub type Reload = Arc<dyn Fn() -> Result<(), Vec<Problem>> + Send + Sync>;
@@ -67,6 +68,8 @@ pub struct State {
     pub reload: Reload,
     /// Series by source, made when first counted.
     pub sources: Mutex<HashMap<String, SourceMetrics>>,
+    /// Where spans are handed in.
+    pub tracer: Tracer,
     /// Where things are.
     pub paths: Paths<Endpoint>,
 }

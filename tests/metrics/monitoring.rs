@@ -206,8 +206,12 @@ fn every_expression_of_the_dashboard_can_be_read() {
 }
 
 /// What is counted by something that happens has no series before it has happened.
-const BY_EVENT: &[&str] =
-    &["alert_relay_deferrals_total", "alert_relay_template_faults_total", "alert_relay_signals_total"];
+const BY_EVENT: &[&str] = &[
+    "alert_relay_spans_total",
+    "alert_relay_deferrals_total",
+    "alert_relay_template_faults_total",
+    "alert_relay_signals_total",
+];
 
 #[tokio::test]
 async fn a_running_relay_exports_what_the_table_says() {
