@@ -97,6 +97,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let (rulebook, base) = read_config(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    metrics.started(clock.now());
     let listener = listen(base.listen).await?;
     let admin_listener = listen_for_admins(&base).await?;
     let (store, closing) = open_store(&base, &clock, &metrics).await?;

@@ -9,6 +9,7 @@ mod process;
 mod series;
 pub mod table;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ struct Inner {
     disk_free: Gauge,
     disk_low: Gauge,
     store_used: Gauge,
+    process: Process,
     spans: Counters<OfResult>,
     connections: Gauge,
     requests: Counters<PathCode>,
@@ -77,7 +79,8 @@ impl Metrics {
     /// A fresh registry; `version` is shown in `build_info`.
     pub fn new(version: &str) -> Metrics {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Process));
+        let process = Process::default();
+        registry.register_collector(Box::new(process.clone()));
         let r = registry.sub_registry_with_prefix(PREFIX);
         let build: Family<Version, Gauge> = register(r, "build_info", Family::default());
         build.get_or_create(&Version { version: version.to_owned() }).set(1);
@@ -105,6 +108,7 @@ impl Metrics {
             disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
             disk_low: register(r, "store_disk_low", Gauge::default()),
             store_used: register(r, "store_used_bytes", Gauge::default()),
+            process,
             spans: register(r, "spans_total", Family::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
@@ -247,6 +251,11 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// The process started at `now`.
+    pub fn started(&self, now: Timestamp) {
+        self.0.process.started.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
     /// A configuration is in force since `now`.

@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -17,16 +19,18 @@ use rustix::process::{Resource, getrlimit};
 use crate::metrics::table::help;
 
 /// The process that this is.
-#[derive(Debug)]
-pub(super) struct Process;
+#[derive(Debug, Clone, Default)]
+pub(super) struct Process {
+    /// When it started, in milliseconds of the epoch; 0 until it is told. Not of `/proc`, which a
+    /// service that is walled in (`ProcSubset=pid`) does not see as a whole.
+    pub started: Arc<AtomicI64>,
+}
 
 /// What `/proc/self/stat` says.
 #[derive(Debug, PartialEq)]
 struct Stat {
     /// Ticks of the clock spent on a processor.
     ticks: u64,
-    /// Ticks from the start of the machine to that of the process.
-    started: u64,
     /// Pages in memory.
     pages: u64,
 }
@@ -36,12 +40,7 @@ fn stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     // The first of them is the third of proc(5).
     let number = |nth: usize| fields.get(nth - 3)?.parse::<u64>().ok();
-    Some(Stat { ticks: number(14)? + number(15)?, started: number(22)?, pages: number(24)? })
-}
-
-/// Second of the epoch at which the machine started, of `/proc/stat`.
-fn machine_started(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+    Some(Stat { ticks: number(14)? + number(15)?, pages: number(24)? })
 }
 
 /// As the library writes the help of all others.
@@ -61,9 +60,8 @@ impl Collector for Process {
         };
         let ticks = clock_ticks_per_second() as f64;
         let read = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(stat);
-        let machine = fs::read_to_string("/proc/stat").ok().as_deref().and_then(machine_started);
-        let started = read.as_ref().zip(machine).map(|(stat, at)| at as f64 + stat.started as f64 / ticks);
-        gauge("process_start_time_seconds", started)?;
+        let started = Some(self.started.load(Ordering::Relaxed)).filter(|millis| *millis != 0);
+        gauge("process_start_time_seconds", started.map(|millis| millis as f64 / 1000.0))?;
         gauge(
             "process_resident_memory_bytes",
             read.as_ref().map(|stat| stat.pages as f64 * page_size() as f64),
@@ -89,12 +87,10 @@ mod tests {
     #[test]
     fn a_program_with_a_strange_name_is_still_read() {
         let rest = "S 1 1 1 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 9 0 4242 1000000 77 18446744073709551615";
-        let want = Some(Stat { ticks: 300, started: 4242, pages: 77 });
+        let want = Some(Stat { ticks: 300, pages: 77 });
         assert_eq!(stat(&format!("12 (relay) {rest}")), want);
         assert_eq!(stat(&format!("12 (a) b) {rest}")), want);
         assert_eq!(stat(&format!("12 (a) S (b) {rest}")), want);
         assert_eq!(stat("12 (relay) S 1"), None);
-        assert_eq!(machine_started("cpu 1 2\nbtime 1700000000\nprocesses 9\n"), Some(1_700_000_000));
-        assert_eq!(machine_started("cpu 1 2\n"), None);
     }
 }

@@ -14,6 +14,7 @@ mod callbacks;
 pub mod expiry;
 pub mod history;
 pub mod intake;
+pub mod openapi;
 mod ordering;
 pub mod own;
 pub mod paths;

@@ -39,6 +39,8 @@ pub enum Endpoint {
     Reload,
     /// For Prometheus.
     Metrics,
+    /// The description of all endpoints.
+    OpenApi,
     /// What became of one accepted event.
     Event,
     /// Deliveries by target, state, key and time.
@@ -75,7 +77,8 @@ pub enum Door {
 impl Door {
     /// Whether this endpoint is behind it.
     pub fn leads_to(self, endpoint: Endpoint) -> bool {
-        let for_all = matches!(endpoint, Endpoint::Healthy | Endpoint::Ready | Endpoint::Metrics);
+        let for_all =
+            matches!(endpoint, Endpoint::Healthy | Endpoint::Ready | Endpoint::Metrics | Endpoint::OpenApi);
         let for_senders = matches!(
             endpoint,
             Endpoint::Hook | Endpoint::HookWithToken | Endpoint::PushAlerts | Endpoint::Callback
@@ -94,6 +97,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::GET, pattern: "/-/ready", endpoint: Endpoint::Ready },
     Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
     Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
+    Row { method: Method::GET, pattern: "/api/v1/openapi.json", endpoint: Endpoint::OpenApi },
     Row { method: Method::GET, pattern: "/api/v1/events/{id}", endpoint: Endpoint::Event },
     Row { method: Method::GET, pattern: "/api/v1/deliveries", endpoint: Endpoint::Deliveries },
     Row { method: Method::GET, pattern: "/api/v1/deliveries/{id}", endpoint: Endpoint::Delivery },
@@ -259,7 +263,8 @@ mod tests {
         for row in ENDPOINTS {
             let apart = [Door::Senders, Door::Admin].map(|door| door.leads_to(row.endpoint));
             let for_all = row.pattern.starts_with("/-/") && row.endpoint != Endpoint::Reload;
-            let expected = if for_all || row.pattern == "/metrics" { 2 } else { 1 };
+            let for_all = for_all || ["/metrics", "/api/v1/openapi.json"].contains(&row.pattern);
+            let expected = if for_all { 2 } else { 1 };
             assert_eq!(apart.iter().filter(|open| **open).count(), expected, "{}", row.pattern);
             assert!(Door::Whole.leads_to(row.endpoint));
         }

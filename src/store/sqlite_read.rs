@@ -322,7 +322,7 @@ impl Reader for SqliteReader {
     }
 
     fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
-        search::range(&self.connection, id, id + 1).map(|mut found| found.pop())
+        search::range(&self.connection, id, id.saturating_add(1)).map(|mut found| found.pop())
     }
 
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError> {
