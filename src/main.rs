@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
-use alert_relay::cli::{Answer, Surroundings, check, explain, queue, serve};
+use alert_relay::cli::{Answer, Surroundings, check, explain, queue, replay_diff, serve};
 use alert_relay::daemon;
 use clap::Parser;
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args, &surroundings),
         Command::Explain(args) => explain::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
+        Command::ReplayDiff(args) => replay_diff::run(args),
     };
     match answer.write() {
         Ok(()) => ExitCode::from(answer.code),
@@ -30,7 +31,8 @@ fn run_daemon(args: &ServeArgs, surroundings: &Surroundings) -> Answer {
         Ok(runtime) => runtime,
         Err(error) => return Answer::refused(&format!("threads cannot be started: {error}")),
     };
-    match runtime.block_on(daemon::serve(&args.config.config, Arc::new(serve::print))) {
+    let served = daemon::serve(&args.config.config, args.shadow.as_deref(), Arc::new(serve::print));
+    match runtime.block_on(served) {
         Ok(()) => Answer::default(),
         Err(failed) => Answer::refused(&failed.to_string()),
     }

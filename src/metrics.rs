@@ -58,6 +58,7 @@ struct Inner {
     waiting: Family<OfTarget, Gauge>,
     held: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
+    parked: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
     sick: Family<OfTarget, Gauge>,
     heartbeats: Family<OfHeartbeat, Gauge>,
@@ -71,6 +72,8 @@ struct Inner {
     spans: Counters<OfResult>,
     connections: Gauge,
     requests: Counters<PathCode>,
+    shadowed: Counters<OfResult>,
+    candidate: Gauge,
     reload_successful: Gauge,
     reload_time: GaugeF64,
 }
@@ -99,6 +102,7 @@ impl Metrics {
             waiting: register(r, "waiting_deliveries", Family::default()),
             held: register(r, "held_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
+            parked: register(r, "parked_deliveries", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
             sick: register(r, "target_sick", Family::default()),
             heartbeats: register(r, "heartbeat_missing", Family::default()),
@@ -112,6 +116,8 @@ impl Metrics {
             spans: register(r, "spans_total", Family::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
+            shadowed: register(r, "shadow_events_total", Family::default()),
+            candidate: register(r, "shadow_config_sound", Gauge::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
             reload_time: register(r, "config_last_reload_success_timestamp_seconds", GaugeF64::default()),
             registry: Registry::default(),
@@ -180,6 +186,15 @@ impl Metrics {
         self.0.sick.remove(&of);
         self.0.oldest_age.remove(&of);
         self.0.concurrency.remove(&of);
+    }
+
+    /// What waits for targets that are not configured any more: these, and no others.
+    pub fn parked<'a>(&self, by_target: impl Iterator<Item = (&'a str, u64)>) {
+        self.0.parked.clear();
+        for (target, count) in by_target {
+            let of = OfTarget { target: target.into() };
+            self.0.parked.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// The writer made so many operations durable in one commit.
@@ -256,6 +271,16 @@ impl Metrics {
     /// The process started at `now`.
     pub fn started(&self, now: Timestamp) {
         self.0.process.started.store(now.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// A candidate was shown an event: `same`, `different`, or `skipped` when it could not keep up.
+    pub fn shadowed(&self, result: &'static str) {
+        self.0.shadowed.get_or_create(&OfResult { result }).inc();
+    }
+
+    /// Whether the candidate can be used.
+    pub fn candidate(&self, is_sound: bool) {
+        self.0.candidate.set(i64::from(is_sound));
     }
 
     /// A configuration is in force since `now`.

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
+use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
@@ -80,6 +81,47 @@ pub struct Rulebook {
     pub keep_audit: Duration,
     /// Bytes of the store beyond which the oldest that is over goes first, whatever its age.
     pub disk_limit: u64,
+    /// Read the files again when they change.
+    pub watch: bool,
+    /// What becomes of what removed targets are owed.
+    pub removed_targets: RemovedTargets,
+    /// Targets that are not in it any more and that are still owed something.
+    pub former: Formers,
+}
+
+impl Rulebook {
+    /// What speaks to this target: as configured, or as it was when it is being drained.
+    pub fn target(&self, name: &str) -> Option<Arc<TargetRule>> {
+        let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
+        self.targets.get(name).cloned().or_else(former)
+    }
+}
+
+/// Targets that were taken out of the configuration while they are owed something or have something
+/// open: their resolves are still kept for them. The one thing of a rulebook that is not frozen: what
+/// earlier runs left behind is found after the start.
+#[derive(Debug, Clone, Default)]
+pub struct Formers(Arc<ArcSwap<BTreeMap<Arc<str>, Former>>>);
+
+/// A target that was taken out.
+#[derive(Debug, Clone)]
+pub struct Former {
+    /// What it was; `None`: it was taken out before this process began.
+    pub rule: Option<Arc<TargetRule>>,
+    /// Its old settings go on working.
+    pub drains: bool,
+}
+
+impl Formers {
+    /// As they are known now.
+    pub fn current(&self) -> Arc<BTreeMap<Arc<str>, Former>> {
+        self.0.load_full()
+    }
+
+    /// From now on it is these.
+    pub fn replace(&self, formers: BTreeMap<Arc<str>, Former>) {
+        self.0.store(Arc::new(formers));
+    }
 }
 
 /// An alert that must keep coming; when it does not, that is an alert.

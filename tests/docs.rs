@@ -8,6 +8,8 @@
 //! - ```` ```json template ````: what is pasted at the vendor. Its keys are those of the next body.
 //! - ```` ```yaml elsewhere ````, ```` ```json elsewhere ````: for another program; not looked at.
 //!
+//! - `file=…`, `run`, `output`: for `tests/papers.rs`, which walks the tutorial.
+//!
 //! YAML and JSON without a mark are refused, so that none is forgotten.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
 
@@ -209,8 +211,9 @@ fn what_is_marked_as_a_part_of_relay_yaml_loads_and_every_body_is_read() {
         for block in blocks(&file) {
             let at = &block.at;
             let known = |mark: &String| {
-                ["relay", "template", "elsewhere"].contains(&mark.as_str())
-                    || ["source=", "says="].iter().any(|name| mark.starts_with(name))
+                let words = ["relay", "template", "elsewhere", "run", "fails", "background", "output"];
+                words.contains(&mark.as_str())
+                    || ["source=", "says=", "file="].iter().any(|name| mark.starts_with(name))
             };
             if let Some(mark) = block.marks.iter().find(|mark| !known(mark)) {
                 wrong.push(format!("{at}: the mark `{mark}` is not known"));

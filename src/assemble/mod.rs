@@ -5,6 +5,7 @@
 //! and the checks go on, so that one run of `check` tells all.
 
 mod pacing;
+pub mod reading;
 mod routing;
 mod senders;
 mod targets;
@@ -25,7 +26,7 @@ use crate::document::nearest;
 use crate::document::node::At;
 use crate::domain::problem::{Place, Problem, Severity};
 use crate::domain::secret::{Redactor, Secret};
-use crate::rulebook::Rulebook;
+use crate::rulebook::{Formers, Rulebook};
 use crate::target::KINDS;
 
 /// What is needed once, at the start: a reload does not change it.
@@ -137,6 +138,9 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         keep_events: file.retention.events.0.max(file.retention.deliveries.0),
         keep_audit: file.retention.incidents.0.max(file.retention.events.0),
         disk_limit: file.retention.disk_limit.0,
+        watch: file.server.watch,
+        removed_targets: file.server.removed_targets,
+        former: Formers::default(),
     };
     Some((rulebook, base))
 }

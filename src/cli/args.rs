@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::queue::args::{self as queue, QueueArgs};
+use crate::cli::replay_diff::args::{self as replay_diff, ReplayDiffArgs};
 
 /// Where the configuration is when nothing is said.
 pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
@@ -67,6 +68,14 @@ pub enum Command {
     /// audit with the one who changed it.
     #[command(after_help = EXIT_CODES, after_long_help = queue::EXAMPLES, arg_required_else_help = true)]
     Queue(QueueArgs),
+
+    /// Show what another configuration would have made differently of recorded events
+    ///
+    /// Reads both configurations here and the events from a running relay, and plans each event with
+    /// both: targets, dedup keys, receivers, routes and labels that differ are counted, with examples.
+    /// Wording, pace and retries are not compared. Sends nothing and changes nothing.
+    #[command(after_help = EXIT_CODES, after_long_help = replay_diff::EXAMPLES)]
+    ReplayDiff(ReplayDiffArgs),
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -137,6 +146,13 @@ pub struct ServeArgs {
     /// Which configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
+
+    /// Show every event to this configuration as well, and tell what it would make of it differently
+    ///
+    /// Nothing is sent for it, and alerts never wait for it. What differs is counted in the metrics
+    /// (alert_relay_shadow_*) and shown by GET /api/v1/shadow. A reload reads it again.
+    #[arg(long, value_name = "FILE")]
+    pub shadow: Option<PathBuf>,
 
     /// How the log is written: text for people, json for log shippers
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]

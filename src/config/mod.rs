@@ -6,6 +6,7 @@
 
 pub mod file;
 pub mod load;
+pub mod noting;
 pub mod pacing;
 pub mod routes;
 pub mod secrets;

@@ -69,6 +69,22 @@ pub struct ServerFile {
     pub header_timeout: Duration,
     /// How long a sender may take for the body.
     pub body_timeout: Duration,
+    /// Read the configuration again when its files change, unasked.
+    pub watch: bool,
+    /// What becomes of what a target is owed that is taken out of the configuration.
+    pub removed_targets: RemovedTargets,
+}
+
+/// What becomes of what a target is owed that is taken out of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovedTargets {
+    /// It is kept until the target is back, or a person drops it.
+    #[default]
+    Park,
+    /// The old settings go on working in this process: what waits is delivered, and what is open there
+    /// gets its resolve. What is left at the next start is parked.
+    Drain,
 }
 
 impl Default for ServerFile {
@@ -85,6 +101,8 @@ impl Default for ServerFile {
             drain: DRAIN,
             header_timeout: HEADER_TIMEOUT,
             body_timeout: BODY_TIMEOUT,
+            watch: false,
+            removed_targets: RemovedTargets::Park,
         }
     }
 }

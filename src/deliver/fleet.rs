@@ -89,9 +89,16 @@ impl Fleet {
     }
 
     fn show_backlog(&self, waiting: &[Backlog]) {
-        let now = self.courier.clock.now();
+        let (now, book) = (self.courier.clock.now(), self.books.current());
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let parked = waiting.iter().filter(|backlog| book.target(&backlog.target).is_none());
+        self.metrics.parked(parked.map(|backlog| (backlog.target.as_str(), backlog.waiting)));
         for (name, (metrics, _)) in loops.iter() {
+            if book.target(name).is_none() {
+                // It may come back: its series stay, and `parked` counts meanwhile.
+                metrics.backlog(0, 0, Duration::ZERO);
+                continue;
+            }
             let of_target = waiting.iter().find(|backlog| *backlog.target == **name);
             let (count, held) = of_target.map_or((0, 0), |backlog| (backlog.waiting, backlog.held));
             let oldest = of_target.and_then(|backlog| backlog.oldest);

@@ -145,6 +145,13 @@ pub const METRICS: &[MetricDoc] = &[
         "The one number to alert on: whatever the cause, somebody has not been told for so long",
     ),
     row(
+        "alert_relay_parked_deliveries",
+        "gauge",
+        &["target"],
+        "Deliveries kept for a target that is not in the configuration any more",
+        "Put the target back, or drop them: `alert-relay queue drop --target`",
+    ),
+    row(
         "alert_relay_target_concurrency",
         "gauge",
         &["target"],
@@ -220,6 +227,20 @@ pub const METRICS: &[MetricDoc] = &[
         &["path", "code"],
         "Requests answered, by pattern of the path and status; path none is no path of the relay",
         "4xx at a hook: the sender loses what it sent, so mend it; 5xx: see the log",
+    ),
+    row(
+        "alert_relay_shadow_events_total",
+        "counter",
+        &["result"],
+        "Events that the candidate of --shadow was shown: same, different, or skipped because it was behind",
+        "`different`: `GET /api/v1/shadow` shows what, before the candidate is put into effect",
+    ),
+    row(
+        "alert_relay_shadow_config_sound",
+        "gauge",
+        &[],
+        "1 when there is a candidate (--shadow) and it has no errors",
+        "0 with a candidate: `alert-relay check` shows what is wrong with it",
     ),
     row(
         "alert_relay_config_last_reload_successful",

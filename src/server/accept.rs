@@ -21,7 +21,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -61,6 +61,10 @@ impl Default for Limits {
         }
     }
 }
+
+/// How long a connection that has asked nothing yet may take to do so after the order to stop: what
+/// its sender has on the way must not be lost.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Pause after a failed accept (out of file descriptors, mostly), so that it is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -136,7 +140,10 @@ impl Connection {
         // that refuses the option still works.
         let _ = self.stream.set_nodelay(true);
         let peer = self.peer;
+        let asked = Arc::new(Notify::new());
+        let heard = Arc::clone(&asked);
         let service = service_fn(move |request| {
+            heard.notify_one();
             let answer = service(peer, request);
             async move { Ok::<_, Infallible>(answer.await) }
         });
@@ -150,7 +157,7 @@ impl Connection {
         );
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = shutdown.cancelled() => {
+            () = ordered_to_end(&shutdown, &asked) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -159,6 +166,12 @@ impl Connection {
             tracing::debug!(peer = %peer.addr, %error, "connection ended early");
         }
     }
+}
+
+/// The order to stop, once a first request has been heard or has had its time.
+async fn ordered_to_end(shutdown: &CancellationToken, asked: &Notify) {
+    shutdown.cancelled().await;
+    let _silent = tokio::time::timeout(FIRST_REQUEST, asked.notified()).await;
 }
 
 /// The connection died before it was taken: nothing is wrong with the listener.

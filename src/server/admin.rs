@@ -50,7 +50,11 @@ pub(super) async fn reload(app: &State, head: &Head<'_>) -> Answer {
     }
     let reload = std::sync::Arc::clone(&app.reload);
     match tokio::task::spawn_blocking(move || reload()).await {
-        Ok(Ok(())) => answer::text(StatusCode::OK, "the configuration has been read again.\n"),
+        Ok(Ok(warnings)) => {
+            let mut told = "the configuration has been read again.\n".to_owned();
+            warnings.iter().for_each(|warning| told.push_str(&format!("warning: {warning}\n")));
+            answer::text(StatusCode::OK, told)
+        }
         Ok(Err(problems)) => {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             let detail = "the configuration has problems; the old one stays in force";
@@ -59,6 +63,20 @@ pub(super) async fn reload(app: &State, head: &Head<'_>) -> Answer {
                 .into_answer()
         }
         Err(_) => unavailable("the relay is stopping"),
+    }
+}
+
+/// `GET /api/v1/shadow`: what the candidate would make of what came in since it was read.
+pub(super) async fn shadow(app: &State, head: &Head<'_>) -> Answer {
+    if let Err(refused) = admitted(app, head) {
+        return *refused;
+    }
+    match &app.shadow {
+        Some(shadow) => answer::json(StatusCode::OK, &shadow.json()),
+        None => {
+            let detail = "no candidate is shadowed; start the relay with --shadow and its file";
+            ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer()
+        }
     }
 }
 

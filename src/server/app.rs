@@ -80,7 +80,9 @@ impl App {
             Endpoint::OpenApi => openapi::answer(),
             Endpoint::Reload => admin::reload(&self.0, &about).await,
             Endpoint::Event => admin::event(&self.0, &about, found.param("id")).await,
-            Endpoint::Deliveries
+            Endpoint::Shadow => admin::shadow(&self.0, &about).await,
+            Endpoint::Events
+            | Endpoint::Deliveries
             | Endpoint::Delivery
             | Endpoint::RetryDelivery
             | Endpoint::DropDelivery

@@ -20,11 +20,13 @@ use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Bounds, Encoding, alerts_in_bounds, read_within};
 use crate::server::budget::{Held, Turn};
+use crate::server::shadow::Prepared;
 use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
 use crate::server::traced;
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
+use crate::store::orders::Recording;
 
 /// Alertmanager's push interface belongs to sources of this kind.
 const PUSH_KIND: &str = "prometheus";
@@ -212,7 +214,7 @@ impl Call<'_> {
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
         let Reading { groups, notes, invalid, whole, .. } = reading;
-        let body = whole.map_or_else(|| body.into(), Into::into);
+        let body: Vec<u8> = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
             let groups = enriched(self.book, groups);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -222,6 +224,11 @@ impl Call<'_> {
         for (target, fault) in &plan.faults {
             tracing::warn!(target_name = %target, field = %fault.field, error = self.book.redactor.clean(&fault.what).as_str(), "a template failed; the default dedup key was used");
         }
+        let uid = self.app.fresh_id(now);
+        let shown = self.app.shadow.as_ref().and_then(|shadow| {
+            let (source, body) = (self.name.to_owned(), Vec::clone(&body));
+            shadow.prepare(self.book, &plan, Recording { id: 0, uid, source, received_at: now, body })
+        });
         let mut all_notes = plan.notes();
         all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
         let groups = plan.groups;
@@ -238,6 +245,7 @@ impl Call<'_> {
         };
         match self.app.store.accept(event).await {
             Ok(accepted) => {
+                shown.into_iter().filter(|_| !accepted.duplicate).for_each(Prepared::show);
                 self.hear_beats(&groups);
                 self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
                 let alerts = self.count(&groups, &accepted);

@@ -19,6 +19,7 @@ const GROUPS: &[&str] = &[
     include_str!("openapi/intake.yaml"),
     include_str!("openapi/watching.yaml"),
     include_str!("openapi/queue.yaml"),
+    include_str!("openapi/candidates.yaml"),
 ];
 
 /// What whoever asks for something of the admin interface may be answered besides.

@@ -43,6 +43,10 @@ pub enum Endpoint {
     OpenApi,
     /// What became of one accepted event.
     Event,
+    /// Recorded events with their bodies.
+    Events,
+    /// What a candidate configuration would make of what comes in.
+    Shadow,
     /// Deliveries by target, state, key and time.
     Deliveries,
     /// One delivery with its attempts.
@@ -99,6 +103,8 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
     Row { method: Method::GET, pattern: "/api/v1/openapi.json", endpoint: Endpoint::OpenApi },
     Row { method: Method::GET, pattern: "/api/v1/events/{id}", endpoint: Endpoint::Event },
+    Row { method: Method::GET, pattern: "/api/v1/events", endpoint: Endpoint::Events },
+    Row { method: Method::GET, pattern: "/api/v1/shadow", endpoint: Endpoint::Shadow },
     Row { method: Method::GET, pattern: "/api/v1/deliveries", endpoint: Endpoint::Deliveries },
     Row { method: Method::GET, pattern: "/api/v1/deliveries/{id}", endpoint: Endpoint::Delivery },
     Row { method: Method::POST, pattern: "/api/v1/deliveries/{id}/retry", endpoint: Endpoint::RetryDelivery },

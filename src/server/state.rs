@@ -25,12 +25,13 @@ use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
+use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
 use crate::trace::span::Tracer;
 
-/// Reads the configuration again; on any problem the old one stays.
-pub type Reload = Arc<dyn Fn() -> Result<(), Vec<Problem>> + Send + Sync>;
+/// Reads the configuration again and gives what surprises; on any error the old one stays.
+pub type Reload = Arc<dyn Fn() -> Result<Vec<Problem>, Vec<Problem>> + Send + Sync>;
 
 /// What the relay has at hand while it answers.
 pub struct State {
@@ -66,6 +67,8 @@ pub struct State {
     pub body_time: Duration,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// A candidate configuration that is shown every event.
+    pub shadow: Option<Shadow>,
     /// Series by source, made when first counted.
     pub sources: Mutex<HashMap<String, SourceMetrics>>,
     /// Where spans are handed in.

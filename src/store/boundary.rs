@@ -1,6 +1,7 @@
 //! The boundary that every engine stands behind: operations in, facts out, in the words of the
 //! domain. No SQL, no rows, no thread is visible from here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{Backlog, DeliveryRecord, EventRecord};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed};
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -244,6 +245,8 @@ pub enum Op {
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
+    /// Nothing: whoever asks wants to know that the writer answers.
+    Nothing,
 }
 
 /// Until when things are kept.
@@ -268,7 +271,7 @@ pub struct Retention {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen` and `Redriven`.
+    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen`, `Redriven` and `Nothing`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
@@ -360,6 +363,10 @@ pub trait Reader: Send {
 
     /// What each target is owed, for metrics.
     fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError>;
+
+    /// By target: deliveries that wait, and incidents that are open there, as far as known. Of targets
+    /// that are owed or have open anything at all.
+    fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError>;
 
     /// What the newest events said, oldest first: at most `limit` of those received after `since`.
     fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError>;

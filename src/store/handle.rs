@@ -166,6 +166,9 @@ impl Store {
     /// # Errors
     /// Nothing was kept; the sender must come again.
     pub async fn accept(&self, event: NewEvent) -> Result<Accepted, StoreError> {
+        if !event.body.is_empty() && !self.disk.take(event.body.len()) {
+            return Err(StoreError::DiskLow);
+        }
         match self.ask(Op::Accept(Box::new(event))).await? {
             Done::Accepted(accepted, _) => Ok(accepted),
             _ => Err(mixed_up()),
@@ -185,6 +188,9 @@ impl Store {
 
     /// Keeps unreadable bytes.
     pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
+        if !self.disk.take(bytes.body.len()) {
+            return Err(StoreError::DiskLow);
+        }
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
     }
 
@@ -212,6 +218,14 @@ impl Store {
     /// Notes that what was given up in a lane has been told again, or is over.
     pub async fn redriven(&self, lane: LaneId) -> Result<(), StoreError> {
         self.ask(Op::Redriven(lane)).await.map(|_| ())
+    }
+
+    /// Returns once the writer has come to it: it works.
+    ///
+    /// # Errors
+    /// It has ended, or cannot use its file just now.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        self.ask(Op::Nothing).await.map(|_| ())
     }
 
     /// One small step of forgetting; returns how much went.

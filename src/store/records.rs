@@ -63,3 +63,12 @@ pub struct DeliveryRecord {
     /// Tries.
     pub attempts: Vec<AttemptRecord>,
 }
+
+/// What a target is still owed, and what is open there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owed {
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// Incidents that it may have seen open and not closed.
+    pub open: u64,
+}

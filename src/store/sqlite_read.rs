@@ -1,6 +1,7 @@
 //! The reading side of the embedded engine. Read transactions are short: a long one would hold
 //! the write-ahead log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::store::boundary::{
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
-use crate::store::records::{Backlog, DeliveryRecord, EventRecord};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_search as search;
@@ -274,6 +275,10 @@ impl Reader for SqliteReader {
             })
             .and_then(Iterator::collect)
             .map_err(engine)
+    }
+
+    fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError> {
+        search::owed(&self.connection).map_err(engine)
     }
 
     fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError> {

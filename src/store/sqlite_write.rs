@@ -16,7 +16,7 @@ use crate::store::reserved::brings_a_body;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_orders;
-use crate::store::sqlite_prune::{Round, prune};
+use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
 use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
 use crate::store::sqlite_signals::hear;
@@ -70,12 +70,16 @@ impl SqliteEngine {
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
+                Op::Nothing => Done::Kept,
             });
         }
         let next = accept.next;
         transaction.commit().map_err(engine)?;
         self.next = next;
         self.prune = pruning;
+        if std::mem::take(&mut self.prune.shorten) {
+            shorten(&self.connection);
+        }
         Ok(done)
     }
 

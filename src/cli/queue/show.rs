@@ -191,7 +191,7 @@ fn time(value: &Value, name: &str) -> String {
 }
 
 /// Control characters written out.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
@@ -204,7 +204,7 @@ fn cut(text: &str, chars: usize) -> String {
 }
 
 /// Columns as wide as their widest cell; the last one as it is.
-fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+pub fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
