@@ -8,6 +8,7 @@ mod listeners;
 mod notify;
 mod opening;
 mod reload;
+mod tls;
 mod traces;
 mod upkeep;
 mod watch;
@@ -26,13 +27,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assemble::Base;
-use crate::auth::check::Auth;
 use crate::client::{Client, ClientSettings, TimeLimits};
 use crate::daemon::failed::Failed;
 use crate::daemon::listeners::Given;
 use crate::daemon::notify::Supervisor;
 use crate::daemon::opening::{open_store, read_first, remembered};
 use crate::daemon::reload::{Reloader, left_behind};
+use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
@@ -48,6 +49,7 @@ use crate::server::paths::Door;
 use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
+use crate::server::tls::Shown;
 use crate::trace::span::Tracer;
 
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
@@ -95,12 +97,13 @@ async fn run(
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     metrics.started(clock.now());
+    let certificates = Certificates::open(&base, config, &metrics)?;
     let listeners = given.or_own(&base).await?;
     let (store, closing) = tokio::select! {
         opened = open_store(&base, &clock, &metrics, &supervisor) => opened?,
         () = signals.end() => return Ok(()),
     };
-    let client = Client::new(calls).map_err(Failed::new)?;
+    let client = Client::new(base.outbound.over(calls)).map_err(Failed::new)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
     let purse = Purse::new(store.clone());
@@ -132,6 +135,7 @@ async fn run(
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
         supervisor: supervisor.clone(),
+        certificates: certificates.clone(),
         shadow,
         noted: Mutex::new(noted),
         runtime: tokio::runtime::Handle::current(),
@@ -142,10 +146,11 @@ async fn run(
     let addresses =
         listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
     tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
-    let open = |(door, listener)| open_door(door, listener, &app, limits, &stop);
+    let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
+    tasks.spawn(certificates.watch(Arc::clone(&clock), stop.clone()));
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -184,7 +189,6 @@ fn state(
         ahead: Default::default(),
         notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
-        admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         budget: Budget::new(base.body_budget),
         complained: AtomicI64::new(0),
         body_time: base.body_timeout,
@@ -237,6 +241,7 @@ fn limits(base: &Base) -> Limits {
 fn open_door(
     door: Door,
     listener: TcpListener,
+    shown: Option<Shown>,
     app: &App,
     limits: Limits,
     stop: &CancellationToken,
@@ -244,7 +249,7 @@ fn open_door(
     let metrics = app.state().metrics.clone();
     let app = app.clone();
     let service = move |peer, request| app.clone().answer(door, peer, request);
-    tokio::spawn(accept::serve(listener, service, limits, metrics, stop.clone()))
+    tokio::spawn(accept::serve(listener, shown, service, limits, metrics, stop.clone()))
 }
 
 /// What people and the service manager order by signal. Heard from the very start: whoever orders a

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
-use alert_relay::cli::{Answer, Surroundings, check, explain, queue, replay_diff, serve};
+use alert_relay::cli::{
+    Answer, Surroundings, check, explain, import, manual, queue, replay_diff, schema, send, serve, test,
+};
 use alert_relay::daemon;
 use clap::Parser;
 
@@ -15,8 +17,14 @@ fn main() -> ExitCode {
         Command::Serve(args) => run_daemon(args, &surroundings),
         Command::Check(args) => check::run(args, &surroundings),
         Command::Explain(args) => explain::run(args, &surroundings),
+        Command::Test(args) => test::run(args, &surroundings),
+        Command::Send(args) => send::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
         Command::ReplayDiff(args) => replay_diff::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
     };
     match answer.write() {
         Ok(()) => ExitCode::from(answer.code),

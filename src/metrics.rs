@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -26,9 +27,9 @@ use crate::domain::signal::Event;
 use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetrics};
 use self::process::Process;
 use self::series::{
-    Counters, GaugeF64, OfHeartbeat, OfReason, OfResult, OfSource, OfTarget, PathCode, SourceResult,
-    SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version, call_buckets,
-    commit_buckets, latency_buckets, operation_buckets, target_state,
+    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfTarget, PathCode,
+    SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version,
+    call_buckets, commit_buckets, latency_buckets, operation_buckets, target_state,
 };
 use self::table::PREFIX;
 
@@ -71,6 +72,8 @@ struct Inner {
     process: Process,
     spans: Counters<OfResult>,
     connections: Gauge,
+    certificate_expires: Family<OfListener, GaugeF64>,
+    handshakes_failed: Counter,
     requests: Counters<PathCode>,
     shadowed: Counters<OfResult>,
     candidate: Gauge,
@@ -114,6 +117,8 @@ impl Metrics {
             store_used: register(r, "store_used_bytes", Gauge::default()),
             process,
             spans: register(r, "spans_total", Family::default()),
+            certificate_expires: register(r, "tls_certificate_expires_timestamp_seconds", Family::default()),
+            handshakes_failed: register(r, "tls_handshakes_failed_total", Counter::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
             shadowed: register(r, "shadow_events_total", Family::default()),
@@ -254,6 +259,17 @@ impl Metrics {
     pub fn connection_opened(&self) -> OpenConnection {
         self.0.connections.inc();
         OpenConnection(self.0.connections.clone())
+    }
+
+    /// A connection ended before TLS was agreed on.
+    pub fn handshake_failed(&self) {
+        self.0.handshakes_failed.inc();
+    }
+
+    /// The certificate of a listener (`senders`, `admin`) is good until then.
+    pub fn certificate_in_use(&self, listener: &'static str, expires: Timestamp) {
+        let of = OfListener { listener };
+        self.0.certificate_expires.get_or_create(&of).set(expires.as_millisecond() as f64 / 1000.0);
     }
 
     /// A request was answered. `path` is the pattern of the route, never the path as sent (which

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 
+use crate::auth::admin::Admin;
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
@@ -53,6 +55,10 @@ impl Rulebooks {
 pub struct Rulebook {
     /// Who may post, by name.
     pub sources: BTreeMap<String, SourceRule>,
+    /// Who may use the admin interface.
+    pub admin: Admin,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Labels added before routing, in order.
     pub enrich: Vec<Enrichment>,
     /// Which receiver an alert reaches.
@@ -94,6 +100,14 @@ impl Rulebook {
     pub fn target(&self, name: &str) -> Option<Arc<TargetRule>> {
         let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
         self.targets.get(name).cloned().or_else(former)
+    }
+
+    /// All that are spoken to: as configured, and those that are being drained.
+    pub fn spoken_to(&self) -> Vec<Arc<TargetRule>> {
+        let formers = self.former.current();
+        let gone = formers.iter().filter(|(name, former)| former.drains && !self.targets.contains_key(*name));
+        let drained = gone.filter_map(|(_, former)| former.rule.clone());
+        self.targets.values().cloned().chain(drained).collect()
     }
 }
 

@@ -49,6 +49,8 @@ fn busy() -> Metrics {
     metrics.shadowed("same");
     metrics.committed(17, Duration::from_micros(300));
     metrics.request_answered("/hooks/{source}", 202);
+    metrics.certificate_in_use("senders", "2027-01-02T03:04:05Z".parse().unwrap());
+    metrics.handshake_failed();
     metrics.config_loaded("2026-01-02T03:04:05.5Z".parse().unwrap());
     metrics
 }

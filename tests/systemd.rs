@@ -90,6 +90,23 @@ fn the_watchdog_is_fed_while_the_relay_turns_and_not_while_it_stands() {
 }
 
 #[tokio::test]
+async fn a_secret_comes_as_a_credential() {
+    let target = Fake::start(|_| Answer::text(204, ""));
+    let with_key = config(&target, "").replace("/in\"", r#"/in", headers: { X-Key: "${file:key}" }"#);
+    let mut systemd = Played::new(&with_key);
+    systemd.write("run/credentials/key", "a-key-that-only-the-relay-sees\n");
+    systemd.set("CREDENTIALS_DIRECTORY", systemd.path("run/credentials").to_str().unwrap());
+    systemd.start();
+    let url = format!("http://{}/hooks/alertmanager", systemd.senders());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert!(
+        http.post(url).body(webhook("One", true).to_string()).send().await.unwrap().status().is_success()
+    );
+    assert_eq!(target.has_heard(1).await[0].header("x-key"), "a-key-that-only-the-relay-sees");
+    assert!(!systemd.log().contains("a-key-that"), "{}", systemd.log());
+}
+
+#[tokio::test]
 async fn each_socket_serves_what_its_name_says() {
     let target = Fake::start(|_| Answer::text(204, ""));
     let mut systemd = Played::new(&config(&target, ""));

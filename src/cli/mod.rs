@@ -7,9 +7,15 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod import;
+mod log;
+pub mod manual;
 pub mod queue;
 pub mod replay_diff;
+pub mod schema;
+pub mod send;
 pub mod serve;
+pub mod test;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -17,7 +23,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::assemble::{Assembled, assemble};
-use crate::cli::args::LookArgs;
+use crate::cli::args::look::LookArgs;
 use crate::config::secrets::{Lenient, ThisMachine};
 
 /// What a command has to say.

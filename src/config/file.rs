@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
 use crate::config::sources::{EnrichFile, SourceFile};
@@ -50,6 +51,9 @@ pub struct File {
     /// Alerts that must keep coming.
     #[serde(default)]
     pub heartbeats: Vec<HeartbeatFile>,
+    /// How targets are called.
+    #[serde(default)]
+    pub outbound: OutboundFile,
     /// How long what is over is kept.
     #[serde(default)]
     pub retention: RetentionFile,

@@ -11,8 +11,10 @@ use crate::config::noting::Noting;
 use crate::config::server::RemovedTargets;
 use crate::daemon::notify::Supervisor;
 use crate::daemon::opening::log_warnings;
+use crate::daemon::tls::Certificates;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::{Place, Problem};
+use crate::domain::secret::{Redactor, Secret};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Former, Rulebook};
@@ -36,6 +38,8 @@ pub struct Reloader {
     pub clock: Arc<dyn Clock>,
     /// Who is told when it begins and ends.
     pub supervisor: Supervisor,
+    /// What the listeners show.
+    pub certificates: Certificates,
     /// The candidate, which is read again as well.
     pub shadow: Option<Shadow>,
     /// What was read last, sound or not. Held during a reload: one at a time.
@@ -110,11 +114,17 @@ impl Reloader {
             }
         };
         *noted = read.noted;
-        let Some((rulebook, base)) = read.assembled.ready else { return Err(read.assembled.problems) };
+        let Some((mut rulebook, base)) = read.assembled.ready else { return Err(read.assembled.problems) };
         let mut warnings = read.assembled.problems;
         warnings.extend(kept_until_restart(&self.base, &base));
         let old = self.fleet.books().current();
-        rulebook.former.replace(formers(&old, &rulebook));
+        let formers = formers(&old, &rulebook);
+        // What is still said by old settings is cleaned of their secrets.
+        let rules = formers.values().filter(|former| former.drains).filter_map(|former| former.rule.as_ref());
+        let secrets: Vec<&Secret> = rules.flat_map(|rule| rule.target.secrets()).collect();
+        rulebook.redactor = rulebook.redactor.and(Redactor::new(secrets));
+        rulebook.former.replace(formers);
+        self.certificates.follow(&base);
         let _inside = self.runtime.enter();
         self.fleet.books().replace(rulebook);
         self.fleet.ensure_loops();
@@ -210,7 +220,9 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
     let Base {
         listen,
         admin_listen,
-        admin_tokens,
+        tls,
+        admin_tls,
+        outbound,
         store,
         keep_free,
         store_wait,
@@ -224,7 +236,10 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
     let compared = [
         ("server.listen", *listen == new.listen),
         ("server.admin.listen", *admin_listen == new.admin_listen),
-        ("server.admin.tokens", *admin_tokens == new.admin_tokens),
+        // Its files are exchanged; whether there are any is not.
+        ("server.tls", tls.is_some() == new.tls.is_some()),
+        ("server.admin.tls", admin_tls.is_some() == new.admin_tls.is_some()),
+        ("outbound", *outbound == new.outbound),
         ("store.path", *store == new.store),
         ("store.keep_free", *keep_free == new.keep_free),
         ("server.store_wait", *store_wait == new.store_wait),

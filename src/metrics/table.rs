@@ -222,6 +222,20 @@ pub const METRICS: &[MetricDoc] = &[
         "Near `server.connections` more have to wait at the door",
     ),
     row(
+        "alert_relay_tls_certificate_expires_timestamp_seconds",
+        "gauge",
+        &["listener"],
+        "When the certificate in use expires, by listener: senders or admin",
+        "Put a new one in its place in time; it is taken up without a restart",
+    ),
+    row(
+        "alert_relay_tls_handshakes_failed_total",
+        "counter",
+        &[],
+        "Connections that ended before TLS was agreed on: no TLS, too slow, no certificate that is known",
+        "Senders that speak plain HTTP to a TLS port, or without the certificate that `client_ca` asks for; the log names them",
+    ),
+    row(
         "alert_relay_http_requests_total",
         "counter",
         &["path", "code"],

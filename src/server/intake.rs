@@ -58,7 +58,7 @@ pub(super) async fn hook(
 pub(super) async fn push(app: &State, head: &Head<'_>, body: Incoming) -> Answer {
     let book = app.books.current();
     let of_kind = || book.sources.iter().filter(|(_, rule)| rule.kind == PUSH_KIND);
-    let welcome = |rule: &SourceRule| rule.auth.check_head(head.peer.addr.ip(), head.headers, None).is_ok();
+    let welcome = |rule: &SourceRule| rule.auth.check_head(head.caller(), head.headers, None).is_ok();
     let Some((name, rule)) = of_kind().find(|(_, rule)| welcome(rule)).or_else(|| of_kind().next()) else {
         let detail = "no source of kind `prometheus` is configured; add one to take alerts in by Alertmanager's push interface";
         return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
@@ -136,7 +136,7 @@ impl Call<'_> {
             Box::new(answer.into_answer())
         };
         let auth = &self.rule.auth;
-        auth.check_head(head.peer.addr.ip(), head.headers, token).map_err(|refused| {
+        auth.check_head(head.caller(), head.headers, token).map_err(|refused| {
             tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
             refuse(refused.into())
         })?;

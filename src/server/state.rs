@@ -10,7 +10,8 @@ use hyper::header::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::auth::check::Auth;
+use crate::auth::admin::Pass;
+use crate::auth::check::Caller;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::Problem;
 use crate::metrics::Metrics;
@@ -57,8 +58,6 @@ pub struct State {
     pub notary: Notary,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
-    /// Who may use the admin interface.
-    pub admin: Auth,
     /// Memory for the bodies of all requests.
     pub budget: Budget,
     /// The second in which a refusal was last logged.
@@ -79,9 +78,19 @@ pub struct State {
 
 /// The parts of a request that its endpoint needs, without the body.
 pub(super) struct Head<'a> {
+    /// Who called; the client behind proxies that are trusted.
     pub peer: Peer,
     pub headers: &'a HeaderMap,
     pub now: Timestamp,
+    /// What the admin interface let him pass by.
+    pub pass: Option<Pass>,
+}
+
+impl Head<'_> {
+    /// Who calls, as sources judge it.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller { ip: self.peer.addr.ip(), names: &self.peer.names }
+    }
 }
 
 impl State {

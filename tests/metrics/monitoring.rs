@@ -208,6 +208,9 @@ fn every_expression_of_the_dashboard_can_be_read() {
 /// What is counted by something that happens has no series before it has happened.
 const BY_EVENT: &[&str] = &[
     "alert_relay_spans_total",
+    "alert_relay_parked_deliveries",
+    "alert_relay_shadow_events_total",
+    "alert_relay_tls_certificate_expires_timestamp_seconds",
     "alert_relay_deferrals_total",
     "alert_relay_template_faults_total",
     "alert_relay_signals_total",

@@ -53,6 +53,11 @@ impl Played {
         std::fs::write(path, text.replace("STORE", store.to_str().unwrap())).unwrap();
     }
 
+    /// Where a file of that name is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Gives it one more variable from the next start on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));

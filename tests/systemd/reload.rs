@@ -169,6 +169,22 @@ async fn a_removed_target_is_drained_where_the_configuration_says_so() {
 }
 
 #[tokio::test]
+async fn a_resolve_goes_where_its_trigger_went_when_the_routes_have_changed() {
+    let (old, new) = (fine(), fine());
+    let relay = Relay::start(&config(&old, &new, "")).await;
+    relay.accepts(HOOK, webhook("One", true).to_string()).await;
+    old.has_heard(1).await;
+    rewrite(&relay, &[("targets: [old]", "targets: [new]"), ("\n#  - {", "\n  - {")]);
+    reload(&relay).await;
+    relay.accepts(HOOK, webhook("One", false).to_string()).await;
+    relay.accepts(HOOK, webhook("Two", true).to_string()).await;
+    new.has_heard(1).await;
+    old.has_heard(2).await;
+    assert_eq!(told(&old), [says("trigger", "One", "key-of-old"), says("resolve", "One", "key-of-old")]);
+    assert_eq!(told(&new), [says("trigger", "Two", "key-of-new")]);
+}
+
+#[tokio::test]
 async fn a_call_under_way_to_a_removed_target_is_made_once() {
     let old = Fake::start(|_| Answer::text(204, "").after(Duration::from_millis(800)));
     let new = fine();
