@@ -9,6 +9,7 @@ mod notify;
 mod opening;
 mod reload;
 mod tls;
+mod traces;
 mod upkeep;
 mod watch;
 
@@ -49,6 +50,7 @@ use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
 use crate::server::tls::Shown;
+use crate::trace::span::Tracer;
 
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
@@ -94,6 +96,7 @@ async fn run(
     let (rulebook, base, noted) = read_first(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    metrics.started(clock.now());
     let certificates = Certificates::open(&base, config, &metrics)?;
     let listeners = given.or_own(&base).await?;
     let (store, closing) = tokio::select! {
@@ -104,7 +107,15 @@ async fn run(
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
     let purse = Purse::new(store.clone());
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice: voice.clone(), purse };
+    let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
+    let courier = Courier {
+        client,
+        clock: Arc::clone(&clock),
+        printer,
+        voice: voice.clone(),
+        purse,
+        tracer: tracer.clone(),
+    };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -130,7 +141,7 @@ async fn run(
         runtime: tokio::runtime::Handle::current(),
     });
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
-    let app = App::new(state(&reloader, notary, known)?);
+    let app = App::new(state(&reloader, notary, tracer, known)?);
     let limits = limits(&base);
     let addresses =
         listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
@@ -149,6 +160,7 @@ async fn run(
     stop.cancel();
     drop((app, store, reloader));
     drain(doors, tasks, fleet, base.drain).await;
+    exporter.finish().await;
     // Connections that were cut may hold a handle a moment longer.
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
@@ -160,6 +172,7 @@ async fn run(
 fn state(
     reloader: &Arc<Reloader>,
     notary: Notary,
+    tracer: Tracer,
     (active, expiries): (Active, Expiries),
 ) -> Result<State, Failed> {
     let (base, on_order) = (&reloader.base, Arc::clone(reloader));
@@ -182,6 +195,7 @@ fn state(
         reload,
         shadow: reloader.shadow.clone(),
         sources: Mutex::default(),
+        tracer,
         paths: App::paths().map_err(Failed::new)?,
     })
 }
