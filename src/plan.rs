@@ -3,6 +3,8 @@
 //! Each alert is routed on its own labels; alerts of one group that reach the same target stay
 //! together. What becomes of each alert is a [`Fate`], which `explain` shows and the record keeps.
 
+mod draft;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::incident::Draft;
 use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::{Action, DedupKey, Message};
 use crate::domain::own_alerts;
@@ -71,6 +74,34 @@ impl Plan {
         }
         notes
     }
+
+    /// Drafts the incidents that the parts from `first` on, all of one group, may open: one a dedup
+    /// key, whatever the targets that share it.
+    fn draft<'a>(&mut self, rulebook: &Rulebook, first: usize, receivers: impl Fn(usize) -> Vec<&'a str>) {
+        let (Some(_), Some(group)) = (&rulebook.incidents, self.groups.last()) else { return };
+        let mut firing: BTreeMap<DedupKey, Vec<usize>> = BTreeMap::new();
+        for part in &self.parts[first..] {
+            let told = part.alerts.iter().filter(|told| told.clock.status == Status::Firing);
+            let places: Vec<usize> = told.map(|told| told.place as usize).collect();
+            match firing.get_mut(&part.key) {
+                Some(known) => known.extend(places),
+                None => drop(firing.insert(part.key.clone(), places)),
+            }
+        }
+        let one = |mut places: Vec<usize>| {
+            places.sort_unstable();
+            places.dedup();
+            let mut reached: Vec<&str> = places.iter().flat_map(|place| receivers(*place)).collect();
+            reached.sort_unstable();
+            reached.dedup();
+            draft::draft(rulebook, group, &places, &reached)
+        };
+        let drafts: BTreeMap<DedupKey, Option<Arc<Draft>>> =
+            firing.into_iter().map(|(key, places)| (key, one(places))).collect();
+        for part in &mut self.parts[first..] {
+            part.incident = drafts.get(&part.key).cloned().flatten();
+        }
+    }
 }
 
 /// Adds to alerts what the rules add before routing.
@@ -101,6 +132,7 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
     let mut plan = Plan::default();
     for (index, group) in groups.into_iter().enumerate() {
         let group = Arc::new(group);
+        let first = plan.parts.len();
         let mut reached: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
         for (place, alert) in group.alerts.iter().enumerate() {
             let ends = ends_of(rulebook, &alert.labels, alert.status, active, now);
@@ -126,6 +158,14 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
                 parts_for(rulebook, target, index, &places, &over, now, &mut plan);
             }
         }
+        if over.len() < group.alerts.len() {
+            let fates = plan.fates.split_off(plan.fates.len() - group.alerts.len());
+            plan.draft(rulebook, first, |place| {
+                let ends = fates.get(place).into_iter().flat_map(|fate| &fate.ends);
+                ends.filter(|end| end.stopped.is_none()).map(|end| end.receiver.as_str()).collect()
+            });
+            plan.fates.extend(fates);
+        }
     }
     plan
 }
@@ -140,6 +180,7 @@ pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Tim
             parts_for(rulebook, target, 0, &places, &[], now, &mut plan);
         }
     }
+    plan.draft(rulebook, 0, |_| vec![receiver]);
     plan
 }
 
@@ -239,6 +280,7 @@ fn push(
         reminders: target.reminders,
         fall_after: target.fallback.as_ref().map(|fallback| fallback.after),
         note: None,
+        incident: None,
     });
 }
 

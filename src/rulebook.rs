@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
 use crate::domain::delivery::RetryPolicy;
+use crate::domain::incident::{Level, Policy, Step};
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
@@ -21,6 +22,7 @@ use crate::route::enrich::Enrichment;
 use crate::route::inhibit::InhibitRule;
 use crate::route::interval::Intervals;
 use crate::route::matcher::Matcher;
+use crate::route::rota::Rota;
 use crate::route::tree::Tree;
 use crate::source::contract::Source;
 use crate::target::contract::{Repeat, Target};
@@ -62,6 +64,14 @@ pub struct Rulebook {
     pub inhibit: Vec<InhibitRule>,
     /// Names of targets by name of receiver.
     pub receivers: HashMap<String, Vec<Arc<str>>>,
+    /// Who is told when nobody acknowledges, by name of receiver.
+    pub escalations: HashMap<String, Vec<Step>>,
+    /// How problems are kept as incidents; `None`: they are not.
+    pub incidents: Option<IncidentRules>,
+    /// Where people are reached: names of targets.
+    pub people: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// Who is on call when.
+    pub rotas: BTreeMap<Arc<str>, Rota>,
     /// Destinations by name.
     pub targets: BTreeMap<Arc<str>, Arc<TargetRule>>,
     /// Hunts for every secret of this configuration.
@@ -93,6 +103,45 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Who is told.
     pub receiver: String,
+}
+
+/// How problems are kept as incidents.
+#[derive(Debug, Clone)]
+pub struct IncidentRules {
+    /// How bad: the first of which all matchers match.
+    pub levels: Vec<(Vec<Matcher>, Level)>,
+    /// Labels that say whose.
+    pub owner: Vec<String>,
+    /// Labels that say what hurts.
+    pub service: Vec<String>,
+    /// Labels that say where.
+    pub environment: Vec<String>,
+    /// What belongs to the same root.
+    pub merge: Vec<Merge>,
+    /// When escalations wait.
+    pub quiet: Vec<Quiet>,
+    /// The rest.
+    pub policy: Policy,
+}
+
+/// What belongs to the same root.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// Which alerts: all must match.
+    pub matchers: Vec<Matcher>,
+    /// Labels that must have the same values.
+    pub equal: Vec<String>,
+    /// How young the incident must be that others join.
+    pub within: Duration,
+}
+
+/// When escalations wait.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    /// For incidents of these levels.
+    pub levels: Vec<Level>,
+    /// During these time intervals.
+    pub during: Vec<String>,
 }
 
 /// One configured source.

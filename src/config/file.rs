@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use crate::config::incidents::{IncidentsFile, PersonFile, RotaFile};
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
 use crate::config::sources::{EnrichFile, SourceFile};
@@ -49,6 +50,15 @@ pub struct File {
     /// Alerts that must keep coming.
     #[serde(default)]
     pub heartbeats: Vec<HeartbeatFile>,
+    /// Problems as people work on them.
+    #[serde(default)]
+    pub incidents: IncidentsFile,
+    /// Who can be on call.
+    #[serde(default)]
+    pub people: Vec<PersonFile>,
+    /// Who is on call when.
+    #[serde(default)]
+    pub rotas: Vec<RotaFile>,
     /// How long what is over is kept.
     #[serde(default)]
     pub retention: RetentionFile,

@@ -5,6 +5,7 @@
 //! `assemble.rs`; what the settings of a kind mean is asked in `target/`.
 
 pub mod file;
+pub mod incidents;
 pub mod load;
 pub mod pacing;
 pub mod routes;

@@ -133,6 +133,7 @@ fn part(target: &Arc<str>, open: &Open, note: &str) -> NewPart {
         reminders: Reminders::Every,
         fall_after: None,
         note: Some(note.to_owned()),
+        incident: None,
     }
 }
 

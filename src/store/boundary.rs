@@ -9,16 +9,19 @@ use uuid::Uuid;
 
 use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
+use crate::domain::incident::Draft;
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::domain::reminders::Reminders;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
+use crate::store::incidents::{Due, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{DeliveryRecord, EventRecord};
+use crate::store::records::{DeliveryRecord, EventRecord, Quarantined};
+use crate::store::retention::Retention;
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -104,6 +107,8 @@ pub struct NewPart {
     pub fall_after: Option<Duration>,
     /// A sentence for its text.
     pub note: Option<String>,
+    /// What is known of the incident, should it open one; `None`: it opens none.
+    pub incident: Option<Arc<Draft>>,
 }
 
 /// What the sender is answered.
@@ -117,17 +122,19 @@ pub struct Accepted {
     pub duplicate: bool,
 }
 
-/// Bytes that could not be read, kept for a person to look at.
+/// A step of an escalation, to be made unless somebody has acknowledged meanwhile.
 #[derive(Debug, Clone)]
-pub struct Quarantined {
-    /// Configured source.
-    pub source: String,
+pub struct Escalating {
+    /// Of which incident.
+    pub id: IncidentId,
+    /// The time that was due: another one there means that it was made already.
+    pub due: Timestamp,
     /// When.
-    pub received_at: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// What.
-    pub body: Vec<u8>,
+    pub at: Timestamp,
+    /// A sentence for the time line.
+    pub said: String,
+    /// What is told; `None` when nobody can be told anything.
+    pub event: Option<Box<NewEvent>>,
 }
 
 /// A delivery that is owed, with all that is needed to send it.
@@ -240,27 +247,12 @@ pub enum Op {
     Charge(Box<Charge>),
     /// Keep what a service told us, with what follows from it.
     Hear(Box<Hearing>),
+    /// Tell others of an incident that nobody has acknowledged.
+    Escalate(Box<Escalating>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
-}
-
-/// Until when things are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Retention {
-    /// Events (with their finished deliveries and attempts) received before this may go.
-    pub events_before: Timestamp,
-    /// Closed lanes untouched since this may go.
-    pub lanes_before: Timestamp,
-    /// What people ordered before this may go.
-    pub audit_before: Timestamp,
-    /// Bytes that all rows may take: beyond it the oldest that is over goes, whatever its age.
-    pub used_max: u64,
-    /// What the store holds and does not use goes back to the disk.
-    pub give_back: bool,
-    /// Rows (events, their deliveries, lanes) per step, so that no step holds up intake.
-    pub rows_max: u32,
 }
 
 /// What an operation came to.
@@ -277,6 +269,8 @@ pub enum Done {
     Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
+    /// Answer to `Escalate`, and what the schedule must learn.
+    Escalated(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
 }
@@ -379,6 +373,16 @@ pub trait Reader: Send {
 
     /// What services told us, newest first.
     fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError>;
+
+    /// Incidents, newest first.
+    fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError>;
+
+    /// One incident with its time line.
+    fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;
+
+    /// Escalations whose time has come, and when the next one is due.
+    fn escalations(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
+
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

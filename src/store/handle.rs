@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
 use crate::store::boundary::{
-    Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
+    Accepted, Done, Escalating, LaneId, NewEvent, Op, Reader, Settlement, StoreError,
 };
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
@@ -19,7 +19,9 @@ use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
+use crate::store::records::Quarantined;
 use crate::store::reserved::Reserved;
+use crate::store::retention::Retention;
 use crate::store::schedule::Caps;
 use crate::store::sqlite::{Found, Place};
 use crate::store::sqlite_read::SqliteReader;
@@ -202,6 +204,12 @@ impl Store {
             Done::Heard(heard, _) => Ok(heard),
             _ => Err(mixed_up()),
         }
+    }
+
+    /// Makes a step of an escalation, unless somebody has acknowledged meanwhile. Returns only when
+    /// it is on disk.
+    pub async fn escalate(&self, step: Escalating) -> Result<(), StoreError> {
+        self.ask(Op::Escalate(Box::new(step))).await.map(|_| ())
     }
 
     /// Notes that the fallback targets of a lane have been told.

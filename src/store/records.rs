@@ -50,3 +50,16 @@ pub struct DeliveryRecord {
     /// Tries.
     pub attempts: Vec<AttemptRecord>,
 }
+
+/// Bytes that could not be read, kept for a person to look at.
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    /// Configured source.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub body: Vec<u8>,
+}

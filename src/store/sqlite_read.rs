@@ -14,10 +14,12 @@ use crate::store::boundary::{
 };
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
+use crate::store::incidents::{Due, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
+use crate::store::sqlite_incidents;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
 
@@ -320,6 +322,18 @@ impl Reader for SqliteReader {
 
     fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError> {
         sqlite_signals::signals(&self.connection, filter).map_err(engine)
+    }
+
+    fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError> {
+        sqlite_incidents::incidents(&self.connection, filter)
+    }
+
+    fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError> {
+        sqlite_incidents::story(&self.connection, id)
+    }
+
+    fn escalations(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        sqlite_incidents::escalations(&self.connection, now, limit)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

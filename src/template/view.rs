@@ -251,7 +251,8 @@ fn started(group: &AlertGroup) -> Option<Timestamp> {
 
 /// One line that says what: the summary of the worst alert, else its name and what the group
 /// shares; with `(+2)` when two more are in the same state.
-fn title(group: &AlertGroup) -> String {
+/// One line that says what it is about.
+pub fn title(group: &AlertGroup) -> String {
     const ANNOTATIONS: [&str; 4] = ["summary", "title", "message", "description"];
     let line = |annotations: &Labels| {
         let text =
