@@ -27,6 +27,7 @@ use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
 use crate::domain::problem::{Problem, Severity};
+use crate::incident::escalation;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::plan::learn;
@@ -141,6 +142,14 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     let books = fleet.books().clone();
     let pruning = tokio::spawn(upkeep::prune(store.clone(), books, Arc::clone(&clock), stop.clone()));
     let watching = tokio::spawn(upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, stop.clone()));
+    let stopped = stop.clone();
+    let escalating = tokio::spawn(escalation::run(
+        store.clone(),
+        fleet.books().clone(),
+        Arc::clone(&clock),
+        seed(),
+        stopped,
+    ));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
 
     wait_for_signals(reload).await.map_err(failed)?;
@@ -149,7 +158,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning, watching] {
+    for task in [own, pruning, watching, escalating] {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;

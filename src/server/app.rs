@@ -11,7 +11,7 @@ use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, intake};
+use crate::server::{admin, callbacks, incidents, intake};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -90,6 +90,14 @@ impl App {
             | Endpoint::Audit => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 queue::answer(&self.0, &about, &found, asked).await
+            }
+            Endpoint::Incidents
+            | Endpoint::Incident
+            | Endpoint::IncidentReport
+            | Endpoint::IncidentAct
+            | Endpoint::OnCall => {
+                let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
+                incidents::answer(&self.0, &about, &found, asked).await
             }
         };
         self.0.metrics.request_answered(found.pattern, answer.status().as_u16());

@@ -13,6 +13,7 @@ pub mod budget;
 mod callbacks;
 pub mod expiry;
 pub mod history;
+mod incidents;
 pub mod intake;
 mod ordering;
 pub mod own;

@@ -59,6 +59,16 @@ pub enum Endpoint {
     Signals,
     /// What people changed.
     Audit,
+    /// Problems as people work on them.
+    Incidents,
+    /// One, with its time line.
+    Incident,
+    /// Its report, for people.
+    IncidentReport,
+    /// Something done with it.
+    IncidentAct,
+    /// Who is on call.
+    OnCall,
 }
 
 /// Which endpoints a listener serves. Probes and metrics are served by each.
@@ -108,6 +118,11 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/api/v1/replay", endpoint: Endpoint::Replay },
     Row { method: Method::GET, pattern: "/api/v1/signals", endpoint: Endpoint::Signals },
     Row { method: Method::GET, pattern: "/api/v1/audit", endpoint: Endpoint::Audit },
+    Row { method: Method::GET, pattern: "/api/v1/incidents", endpoint: Endpoint::Incidents },
+    Row { method: Method::GET, pattern: "/api/v1/incidents/{id}", endpoint: Endpoint::Incident },
+    Row { method: Method::GET, pattern: "/api/v1/incidents/{id}/report", endpoint: Endpoint::IncidentReport },
+    Row { method: Method::POST, pattern: "/api/v1/incidents/{id}/{act}", endpoint: Endpoint::IncidentAct },
+    Row { method: Method::GET, pattern: "/api/v1/on-call", endpoint: Endpoint::OnCall },
 ];
 
 /// A table compiled for look-ups.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::alert::AlertGroup;
 use crate::domain::delivery::State;
-use crate::domain::incident::Draft;
+use crate::domain::incident::{Draft, Level};
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::domain::reminders::Reminders;
@@ -380,8 +380,9 @@ pub trait Reader: Send {
     /// One incident with its time line.
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;
 
-    /// Escalations whose time has come, and when the next one is due.
-    fn escalations(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
+    /// Escalations of incidents of these levels whose time has come, the earliest first.
+    fn escalations(&mut self, now: Timestamp, levels: &[Level], limit: usize)
+    -> Result<Vec<Due>, StoreError>;
 
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;

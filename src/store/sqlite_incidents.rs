@@ -30,7 +30,7 @@ pub fn incidents(
         ))
         .map_err(engine)?;
     let states: i64 = filter.states.iter().map(|state: &State| 1 << state_number(*state)).sum();
-    let levels: i64 = filter.levels.iter().map(|level: &Level| 1 << level_number(*level)).sum();
+    let levels = bits(&filter.levels);
     let mut found = query
         .query(params![
             states,
@@ -49,6 +49,10 @@ pub fn incidents(
         records.push(record(row).map_err(engine)??);
     }
     Ok(records)
+}
+
+fn bits(levels: &[Level]) -> i64 {
+    levels.iter().map(|level| 1 << level_number(*level)).sum()
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Result<IncidentRecord, StoreError>> {
@@ -111,20 +115,27 @@ pub fn story(connection: &Connection, id: IncidentId) -> Result<Option<Story>, S
     Ok(Some(Story { incident, keys, timeline }))
 }
 
-/// Escalations whose time has come, the earliest first.
-pub fn escalations(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+/// Escalations of incidents of these levels whose time has come, the earliest first.
+pub fn escalations(
+    connection: &Connection,
+    now: Timestamp,
+    levels: &[Level],
+    limit: usize,
+) -> Result<Vec<Due>, StoreError> {
     let mut query = connection
         .prepare_cached(
             "SELECT id, level, escalate_at, escalation, key FROM incidents
-             WHERE escalate_at IS NOT NULL AND escalate_at <= ?1 ORDER BY escalate_at LIMIT ?2",
+             WHERE escalate_at IS NOT NULL AND escalate_at <= ?1 AND (1 << level) & ?3 ORDER BY escalate_at LIMIT ?2",
         )
         .map_err(engine)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let due = |row: &Row<'_>| -> rusqlite::Result<(i64, u8, i64, String, String)> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     };
-    let found: Vec<_> =
-        query.query_map(params![millis(now), limit], due).and_then(Iterator::collect).map_err(engine)?;
+    let found: Vec<_> = query
+        .query_map(params![millis(now), limit, bits(levels)], due)
+        .and_then(Iterator::collect)
+        .map_err(engine)?;
     let mut dues = Vec::with_capacity(found.len());
     for (id, level, at, escalation, key) in found {
         let Some(dedup) = DedupKey::written(&key) else { continue };

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::incident::Level;
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
     DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
@@ -332,8 +333,13 @@ impl Reader for SqliteReader {
         sqlite_incidents::story(&self.connection, id)
     }
 
-    fn escalations(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
-        sqlite_incidents::escalations(&self.connection, now, limit)
+    fn escalations(
+        &mut self,
+        now: Timestamp,
+        levels: &[Level],
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        sqlite_incidents::escalations(&self.connection, now, levels, limit)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

@@ -1,0 +1,8 @@
+//! The life of an incident beyond the moment: who is told when nobody acknowledges, what a report of
+//! it says, and the numbers over many. Pure cores; `escalation` has the one runner.
+//!
+//! What alerts, people and services do to an incident is decided in `domain/life` and kept by the
+//! store in the very transaction that keeps what they said.
+
+pub mod escalation;
+pub mod markdown;
