@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
-use alert_relay::cli::{Answer, Surroundings, check, explain, queue, serve};
+use alert_relay::cli::{Answer, Surroundings, check, explain, incident, queue, serve};
 use alert_relay::daemon;
 use clap::Parser;
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args, &surroundings),
         Command::Explain(args) => explain::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
+        Command::Incident(args) => incident::run(args),
     };
     match answer.write() {
         Ok(()) => ExitCode::from(answer.code),

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::incident::args::{self as incident, IncidentArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
 
 /// Where the configuration is when nothing is said.
@@ -67,6 +68,13 @@ pub enum Command {
     /// audit with the one who changed it.
     #[command(after_help = EXIT_CODES, after_long_help = queue::EXAMPLES, arg_required_else_help = true)]
     Queue(QueueArgs),
+
+    /// Work on incidents: find, show, take, assign, note, resolve, review, close; who is on call
+    ///
+    /// An incident is one problem at all of its targets. Asks a running relay through its admin
+    /// interface; whatever is changed stands on the time line, and in the audit.
+    #[command(after_help = EXIT_CODES, after_long_help = incident::EXAMPLES, arg_required_else_help = true)]
+    Incident(IncidentArgs),
 }
 
 const SERVE_EXAMPLES: &str = "\

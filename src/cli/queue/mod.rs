@@ -2,8 +2,8 @@
 //! interface of a running relay. Takes the words, gives the answer; the relay decides everything.
 
 pub mod args;
-mod call;
-mod show;
+pub(super) mod call;
+pub(super) mod show;
 
 use std::io::{self, IsTerminal, Write};
 
