@@ -27,7 +27,7 @@ use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
 use crate::domain::problem::{Problem, Severity};
-use crate::incident::escalation;
+use crate::incident::{escalation, watch};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::plan::learn;
@@ -150,6 +150,8 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
         seed(),
         stopped,
     ));
+    let watching_incidents =
+        tokio::spawn(watch::run(store.clone(), metrics.clone(), Arc::clone(&clock), stop.clone()));
     tracing::info!(listen = %address, store = %base.store.display(), "ready");
 
     wait_for_signals(reload).await.map_err(failed)?;
@@ -158,7 +160,7 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning, watching, escalating] {
+    for task in [own, pruning, watching, escalating, watching_incidents] {
         let _ended = task.await;
     }
     fleet.drain(base.drain).await;

@@ -23,9 +23,9 @@ use crate::domain::delivery::State;
 use crate::domain::signal::Event;
 
 use self::series::{
-    OfReason, OfSource, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
-    TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, latency_buckets,
-    operation_buckets, target_state,
+    OfReason, OfSource, OfStage, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
+    TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, incident_buckets,
+    latency_buckets, operation_buckets, target_state,
 };
 use self::table::{METRICS, PREFIX};
 
@@ -84,6 +84,7 @@ struct Inner {
     deferrals: Counters<TargetReason>,
     template_faults: Counters<TargetField>,
     signals: Counters<TargetEvent>,
+    incident_duration: Histograms<OfStage>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -116,6 +117,7 @@ impl Metrics {
             deferrals: register(r, "deferrals_total", Family::default()),
             template_faults: register(r, "template_faults_total", Family::default()),
             signals: register(r, "signals_total", Family::default()),
+            incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -220,6 +222,11 @@ impl Metrics {
     /// may hold a token); `""` for no route.
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
+    }
+
+    /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
+    pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
+        self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
     }
 
     /// A service told us something.

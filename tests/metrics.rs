@@ -31,6 +31,7 @@ fn busy() -> Metrics {
     target.template_failed("summary");
     target.backlog(4, Duration::from_millis(1500));
     metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
+    metrics.incident_moved("acknowledge", "P1", Duration::from_secs(90));
     metrics.committed(17, Duration::from_micros(300));
     metrics.request_answered("/hooks/{source}", 202);
     metrics.config_loaded("2026-01-02T03:04:05.5Z".parse().unwrap());

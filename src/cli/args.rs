@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::incident::args::{self as incident, IncidentArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
+use crate::cli::report::{self, ReportArgs};
 
 /// Where the configuration is when nothing is said.
 pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
@@ -75,6 +76,13 @@ pub enum Command {
     /// interface; whatever is changed stands on the time line, and in the audit.
     #[command(after_help = EXIT_CODES, after_long_help = incident::EXAMPLES, arg_required_else_help = true)]
     Incident(IncidentArgs),
+
+    /// The numbers: how soon incidents are taken and over, where the time goes, what makes noise
+    ///
+    /// Over the incidents of a time, by level, service and day, with percentiles, and with advice
+    /// where something is beyond its threshold.
+    #[command(after_help = EXIT_CODES, after_long_help = report::EXAMPLES)]
+    Report(ReportArgs),
 }
 
 const SERVE_EXAMPLES: &str = "\

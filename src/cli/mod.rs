@@ -9,6 +9,7 @@ pub mod check;
 pub mod explain;
 pub mod incident;
 pub mod queue;
+pub mod report;
 pub mod serve;
 
 use std::io::{self, IsTerminal, Write};

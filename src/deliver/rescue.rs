@@ -117,7 +117,7 @@ impl Rescue {
             notes: vec![format!("told again of delivery {}", open.uid)],
             parts,
         };
-        self.store.accept(event).await.map(|_: crate::store::boundary::Accepted| ())
+        self.store.accept(event).await.map(|_| ())
     }
 }
 

@@ -4,5 +4,10 @@
 //! What alerts, people and services do to an incident is decided in `domain/life` and kept by the
 //! store in the very transaction that keeps what they said.
 
+pub mod advice;
 pub mod escalation;
+pub mod forms;
 pub mod markdown;
+pub mod numbers;
+pub mod stages;
+pub mod watch;

@@ -64,6 +64,12 @@ pub const METRICS: &[MetricDoc] = &[
         &["target", "event"],
         "What services told us by callbacks: acknowledged, resolved, commented, missed and so on",
     ),
+    row(
+        "alert_relay_incident_duration_seconds",
+        "histogram",
+        &["stage", "level"],
+        "From when an incident was opened to when it was taken (acknowledge) or over (resolve)",
+    ),
     row("alert_relay_attempt_duration_seconds", "histogram", &["target"], "How long one attempt took"),
     row(
         "alert_relay_delivery_latency_seconds",

@@ -95,7 +95,8 @@ impl App {
             | Endpoint::Incident
             | Endpoint::IncidentReport
             | Endpoint::IncidentAct
-            | Endpoint::OnCall => {
+            | Endpoint::OnCall
+            | Endpoint::Report => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 incidents::answer(&self.0, &about, &found, asked).await
             }

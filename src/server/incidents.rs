@@ -11,6 +11,7 @@ use crate::incident::markdown;
 use crate::server::admin::admitted;
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::callbacks::cast;
+use crate::server::numbers;
 use crate::server::ordering::{actor, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
@@ -48,6 +49,7 @@ pub(super) async fn answer(
         Endpoint::IncidentReport => report(app, found.param("id"), asked.query).await,
         Endpoint::IncidentAct => act(app, head, found.param("id"), found.param("act"), asked.body).await,
         Endpoint::OnCall => on_call(app, head, asked.query),
+        Endpoint::Report => numbers::report(app, head, asked.query).await,
         _ => Err(wrong("this is not a matter of incidents")),
     };
     done.unwrap_or_else(|refused| *refused)

@@ -23,8 +23,8 @@ use crate::server::budget::{Held, Turn};
 use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
-use crate::store::boundary::{Accepted, NewEvent, StoreError};
-use crate::store::records::Quarantined;
+use crate::store::boundary::{NewEvent, StoreError};
+use crate::store::records::{Accepted, Quarantined};
 
 /// Alertmanager's push interface belongs to sources of this kind.
 const PUSH_KIND: &str = "prometheus";

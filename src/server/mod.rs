@@ -15,6 +15,7 @@ pub mod expiry;
 pub mod history;
 mod incidents;
 pub mod intake;
+mod numbers;
 mod ordering;
 pub mod own;
 pub mod paths;

@@ -69,6 +69,8 @@ pub enum Endpoint {
     IncidentAct,
     /// Who is on call.
     OnCall,
+    /// The numbers over many incidents.
+    Report,
 }
 
 /// Which endpoints a listener serves. Probes and metrics are served by each.
@@ -123,6 +125,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::GET, pattern: "/api/v1/incidents/{id}/report", endpoint: Endpoint::IncidentReport },
     Row { method: Method::POST, pattern: "/api/v1/incidents/{id}/{act}", endpoint: Endpoint::IncidentAct },
     Row { method: Method::GET, pattern: "/api/v1/on-call", endpoint: Endpoint::OnCall },
+    Row { method: Method::GET, pattern: "/api/v1/report", endpoint: Endpoint::Report },
 ];
 
 /// A table compiled for look-ups.

@@ -16,11 +16,11 @@ use crate::domain::reminders::Reminders;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
-use crate::store::incidents::{Due, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{DeliveryRecord, EventRecord, Quarantined};
+use crate::store::records::{Accepted, DeliveryRecord, EventRecord, Quarantined};
 use crate::store::retention::Retention;
 
 /// Row id of a lane.
@@ -109,17 +109,6 @@ pub struct NewPart {
     pub note: Option<String>,
     /// What is known of the incident, should it open one; `None`: it opens none.
     pub incident: Option<Arc<Draft>>,
-}
-
-/// What the sender is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
-    /// Id of the event. A repeat has one of its own; its deliveries name those that they repeat.
-    pub uid: Uuid,
-    /// Deliveries that were made.
-    pub deliveries: u32,
-    /// All that it says was accepted a moment ago.
-    pub duplicate: bool,
 }
 
 /// A step of an escalation, to be made unless somebody has acknowledged meanwhile.
@@ -376,6 +365,18 @@ pub trait Reader: Send {
 
     /// Incidents, newest first.
     fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError>;
+
+    /// Incidents that the filter lets through, with what the targets that start jobs, and those that
+    /// open tickets, did for them.
+    fn figures(
+        &mut self,
+        filter: &IncidentFilter,
+        jobs: &[String],
+        tickets: &[String],
+    ) -> Result<Vec<Figure>, StoreError>;
+
+    /// Incidents that were acknowledged or over at this time or later.
+    fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError>;
 
     /// One incident with its time line.
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;

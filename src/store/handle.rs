@@ -10,16 +10,14 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
-use crate::store::boundary::{
-    Accepted, Done, Escalating, LaneId, NewEvent, Op, Reader, Settlement, StoreError,
-};
+use crate::store::boundary::{Done, Escalating, LaneId, NewEvent, Op, Reader, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
 use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
-use crate::store::records::Quarantined;
+use crate::store::records::{Accepted, Quarantined};
 use crate::store::reserved::Reserved;
 use crate::store::retention::Retention;
 use crate::store::schedule::Caps;

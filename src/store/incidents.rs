@@ -66,6 +66,19 @@ pub struct Story {
     pub timeline: Vec<Entry>,
 }
 
+/// An incident with what ran by itself for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The incident.
+    pub incident: IncidentRecord,
+    /// When the first job was started for it.
+    pub automated_at: Option<Timestamp>,
+    /// Whether its last job ended well; `None`: no end is known.
+    pub job_ended_well: Option<bool>,
+    /// A ticket was opened for it.
+    pub has_ticket: bool,
+}
+
 /// Which incidents are asked for, newest first; what is left out does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct IncidentFilter {

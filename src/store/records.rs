@@ -63,3 +63,14 @@ pub struct Quarantined {
     /// What.
     pub body: Vec<u8>,
 }
+
+/// What the sender is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Id of the event. A repeat has one of its own; its deliveries name those that they repeat.
+    pub uid: Uuid,
+    /// Deliveries that were made.
+    pub deliveries: u32,
+    /// All that it says was accepted a moment ago.
+    pub duplicate: bool,
+}

@@ -11,9 +11,10 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    Accepted, DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, NewEvent, NewPart, Open, StoreError,
+    DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, NewEvent, NewPart, Open, StoreError,
 };
 use crate::store::incidents::IncidentId;
+use crate::store::records::Accepted;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Casebook, Line};

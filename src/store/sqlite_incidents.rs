@@ -1,12 +1,14 @@
 //! Incidents as they are read: lists, stories, and what falls due.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::incident::{Level, State};
 use crate::domain::message::DedupKey;
 use crate::store::boundary::StoreError;
-use crate::store::incidents::{Due, Entry, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{Due, Entry, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_casebook::{level_number, life, read, state_number};
@@ -49,6 +51,64 @@ pub fn incidents(
         records.push(record(row).map_err(engine)??);
     }
     Ok(records)
+}
+
+/// What was taken or over since.
+pub fn moved(connection: &Connection, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
+    let mut query = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM incidents WHERE id IN (
+               SELECT id FROM incidents WHERE acknowledged_at >= ?1
+               UNION SELECT id FROM incidents WHERE resolved_at >= ?1)"
+        ))
+        .map_err(engine)?;
+    let mut found = query.query([millis(since)]).map_err(engine)?;
+    let mut records = Vec::new();
+    while let Some(row) = found.next().map_err(engine)? {
+        records.push(record(row).map_err(engine)??);
+    }
+    Ok(records)
+}
+
+/// Incidents with what ran by itself for them.
+pub fn figures(
+    connection: &Connection,
+    filter: &IncidentFilter,
+    jobs: &[String],
+    tickets: &[String],
+) -> Result<Vec<Figure>, StoreError> {
+    let bare = |incident| Figure { incident, automated_at: None, job_ended_well: None, has_ticket: false };
+    let mut figures: Vec<Figure> = incidents(connection, filter)?.into_iter().map(bare).collect();
+    let (Some(first), Some(last)) = (figures.last(), figures.first()) else { return Ok(figures) };
+    if jobs.is_empty() && tickets.is_empty() {
+        return Ok(figures);
+    }
+    let range = params![first.incident.id, last.incident.id];
+    let places: HashMap<IncidentId, usize> =
+        figures.iter().enumerate().map(|(place, figure)| (figure.incident.id, place)).collect();
+    let mut lines = connection
+        .prepare_cached(
+            "SELECT incident, at, kind, target FROM timeline WHERE incident BETWEEN ?1 AND ?2
+             AND kind IN ('delivered', 'job_succeeded', 'job_failed') ORDER BY incident, n",
+        )
+        .map_err(engine)?;
+    let mut found = lines.query(range).map_err(engine)?;
+    while let Some(row) = found.next().map_err(engine)? {
+        let read = || -> rusqlite::Result<(i64, i64, String, String)> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        };
+        let (id, at, kind, target) = read().map_err(engine)?;
+        let Some(figure) = places.get(&id).and_then(|place| figures.get_mut(*place)) else { continue };
+        match kind.as_str() {
+            "job_succeeded" => figure.job_ended_well = Some(true),
+            "job_failed" => figure.job_ended_well = Some(false),
+            _ if jobs.contains(&target) => {
+                figure.automated_at = figure.automated_at.or(Some(rows::time(at)));
+            }
+            _ => figure.has_ticket |= tickets.contains(&target),
+        }
+    }
+    Ok(figures)
 }
 
 fn bits(levels: &[Level]) -> i64 {

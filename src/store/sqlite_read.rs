@@ -15,7 +15,7 @@ use crate::store::boundary::{
 };
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
-use crate::store::incidents::{Due, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
@@ -327,6 +327,19 @@ impl Reader for SqliteReader {
 
     fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError> {
         sqlite_incidents::incidents(&self.connection, filter)
+    }
+
+    fn figures(
+        &mut self,
+        filter: &IncidentFilter,
+        jobs: &[String],
+        tickets: &[String],
+    ) -> Result<Vec<Figure>, StoreError> {
+        sqlite_incidents::figures(&self.connection, filter, jobs, tickets)
+    }
+
+    fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
+        sqlite_incidents::moved(&self.connection, since)
     }
 
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError> {

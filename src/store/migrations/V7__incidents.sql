@@ -32,6 +32,8 @@ CREATE TABLE incidents(
   escalation      TEXT
 ) STRICT;
 CREATE INDEX incidents_root ON incidents(root) WHERE root IS NOT NULL AND state < 3;
+CREATE INDEX incidents_acknowledged ON incidents(acknowledged_at) WHERE acknowledged_at IS NOT NULL;
+CREATE INDEX incidents_resolved ON incidents(resolved_at) WHERE resolved_at IS NOT NULL;
 CREATE INDEX incidents_escalate ON incidents(escalate_at) WHERE escalate_at IS NOT NULL;
 
 -- Dedup keys that joined an incident of the same root.
