@@ -15,6 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -140,8 +141,11 @@ pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) 
     doors.extend(admin_listener.map(|listener| open_door(Door::Admin, listener, &app, limits, &stop)));
     let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
     let books = fleet.books().clone();
-    let pruning = tokio::spawn(upkeep::prune(store.clone(), books, Arc::clone(&clock), stop.clone()));
-    let watching = tokio::spawn(upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, stop.clone()));
+    let tight = Arc::new(Notify::new());
+    let pruning = upkeep::prune(store.clone(), books, Arc::clone(&clock), Arc::clone(&tight), stop.clone());
+    let pruning = tokio::spawn(pruning);
+    let watching = upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, tight, stop.clone());
+    let watching = tokio::spawn(watching);
     let stopped = stop.clone();
     let escalating = tokio::spawn(escalation::run(
         store.clone(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
@@ -90,6 +91,14 @@ pub struct Rulebook {
     pub keep_audit: Duration,
     /// Bytes of the store beyond which the oldest that is over goes first, whatever its age.
     pub disk_limit: u64,
+}
+
+impl Rulebook {
+    /// Who is on call, by rota; where nobody is, the text is empty.
+    pub fn on_call(&self, now: Timestamp) -> BTreeMap<String, String> {
+        let who = |rota: &Rota| rota.at(&self.intervals, now).map(ToString::to_string).unwrap_or_default();
+        self.rotas.iter().map(|(name, rota)| (name.to_string(), who(rota))).collect()
+    }
 }
 
 /// An alert that must keep coming; when it does not, that is an alert.

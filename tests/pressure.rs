@@ -124,7 +124,12 @@ async fn memory_stays_bounded_whatever_is_posted() {
     }
     let held = held.join_all().await;
     relay.accepts(HOOK, alert("beside")).await;
-    assert!(count(&relay, "alert_relay_intake_refused_total{reason=\"memory\"}").await > 100);
+    // What a sender has written may still lie in the buffers of the kernel.
+    let deadline = Instant::now() + PATIENCE;
+    while count(&relay, "alert_relay_intake_refused_total{reason=\"memory\"}").await <= 100 {
+        assert!(Instant::now() < deadline, "{}", relay.metrics().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     drop(held);
     peak("endless bodies");
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Voice;
@@ -12,12 +13,15 @@ use crate::domain::own_alerts::Own;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::Rulebooks;
+use crate::store::boundary::StoreError;
 use crate::store::disk::{Extent, Room};
 use crate::store::handle::Store;
 use crate::store::retention::Retention;
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same while its room is tight: much may change in a second.
+const LOOK_CLOSELY: Duration = Duration::from_millis(200);
 /// Pause between rounds of forgetting what is past its retention.
 const PRUNE_EVERY: Duration = Duration::from_secs(10);
 /// Pause between the steps of a round, so that intake can breathe.
@@ -27,15 +31,28 @@ const PRUNE_ROWS: u32 = 500;
 /// Closed lanes are remembered this long, so that a late peer cannot open them again.
 const KEEP_LANES: Duration = Duration::from_secs(48 * 3600);
 
-/// Looks at the disk until `stop`: the store turns calls away while it is low, and people are told.
-pub async fn watch_disk(store: Store, metrics: Metrics, voice: Voice, stop: CancellationToken) {
+/// Looks at the disk until `stop`: the store turns calls away while it is low, people are told, and
+/// `tight` is rung so that history gives way at once.
+pub async fn watch_disk(
+    store: Store,
+    metrics: Metrics,
+    voice: Voice,
+    tight: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let mut low = false;
+    let mut pause = LOOK_EVERY;
     loop {
         match look(&store).await {
             Ok((extent, room)) => {
                 if room.low != low {
                     low = room.low;
                     log(&room);
+                }
+                pause = LOOK_EVERY;
+                if room.is_tight() {
+                    tight.notify_one();
+                    pause = LOOK_CLOSELY;
                 }
                 metrics.disk_seen(room.free, extent.used);
                 voice.say(if low { Own::DiskLow { reason: reason(&room) } } else { Own::DiskFine });
@@ -44,7 +61,7 @@ pub async fn watch_disk(store: Store, metrics: Metrics, voice: Voice, stop: Canc
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -77,17 +94,24 @@ async fn look(store: &Store) -> io::Result<(Extent, Room)> {
     Ok((extent, looked.map_err(io::Error::other)??))
 }
 
-/// Forgets what is past its retention, until `stop`, in small steps.
-pub async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let mut pause = PRUNE_EVERY;
+/// Forgets what is past its retention, until `stop`, in small steps; does not wait for its time
+/// where the disk is `tight`.
+pub async fn prune(
+    store: Store,
+    books: Rulebooks,
+    clock: Arc<dyn Clock>,
+    tight: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    let (mut pause, mut rows_max) = (PRUNE_EVERY, PRUNE_ROWS);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+            () = tight.notified() => {}
         }
         let (now, book) = (clock.now(), books.current());
         let seen = look(&store).await.ok();
-        let is_tight = seen.is_some_and(|(_, room)| room.is_tight());
         let before = |age: Duration| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
         let retention = Retention {
             events_before: before(book.keep_events),
@@ -95,12 +119,15 @@ pub async fn prune(store: Store, books: Rulebooks, clock: Arc<dyn Clock>, stop: 
             audit_before: before(book.keep_audit),
             used_max: seen.map_or(u64::MAX, |(extent, room)| room.used_max(extent.used)).min(book.disk_limit),
             give_back: seen.is_some_and(|(_, room)| room.wants_back()),
-            rows_max: PRUNE_ROWS,
+            rows_max,
         };
-        pause = match store.prune(retention).await {
-            Ok(rows) if rows >= PRUNE_ROWS => STEP_EVERY,
-            Ok(_) if is_tight => LOOK_EVERY,
+        let pruned = store.prune(retention).await;
+        // To forget much at once takes room as well.
+        rows_max = if matches!(pruned, Err(StoreError::DiskFull)) { 1 } else { PRUNE_ROWS };
+        pause = match pruned {
+            Ok(rows) if rows >= retention.rows_max => STEP_EVERY,
             Ok(_) => PRUNE_EVERY,
+            Err(StoreError::DiskFull) if retention.rows_max > 1 => STEP_EVERY,
             Err(error) => {
                 tracing::warn!(%error, "old events could not be removed; trying again");
                 PRUNE_EVERY

@@ -19,6 +19,8 @@ const FILE: &str = "reserve";
 const RESERVE: u64 = 16 << 20;
 /// Of what is to be left free, one part in so many is left free outside of the store.
 const FOR_LOG: u64 = 4;
+/// What a body takes on the disk: itself and what it says, in the log and in the file.
+const OF_BODY: u64 = 4;
 /// With less than this a disk is full.
 const NOTHING: u64 = 256 << 10;
 
@@ -40,9 +42,9 @@ impl Room {
         self.free.saturating_add(self.reusable) < self.keep_free.saturating_mul(4)
     }
 
-    /// The disk could do with what the store does not use.
+    /// The disk could do with what the store does not use, be it in its log.
     pub fn wants_back(&self) -> bool {
-        self.reusable > 0 && self.free < self.keep_free.saturating_mul(2)
+        self.free < self.keep_free.saturating_mul(2)
     }
 }
 
@@ -53,6 +55,8 @@ pub struct Disk {
     keep_free: AtomicU64,
     low: AtomicBool,
     reserved: AtomicBool,
+    /// Bytes that bodies may take before the next look.
+    allowed: AtomicU64,
 }
 
 /// What the rows take of the disk, in bytes.
@@ -85,6 +89,7 @@ impl Disk {
             keep_free: AtomicU64::new(0),
             low: AtomicBool::new(false),
             reserved: AtomicBool::new(folder.join(FILE).exists()),
+            allowed: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -96,6 +101,14 @@ impl Disk {
     /// There was too little room at the last look.
     pub fn is_low(&self) -> bool {
         self.low.load(Ordering::Relaxed)
+    }
+
+    /// Takes room for a body of so many bytes; false when what came since the last look may have
+    /// used up all that there was.
+    pub fn take(&self, body: usize) -> bool {
+        let bytes = (body as u64).saturating_mul(OF_BODY);
+        let left = |allowed: u64| (allowed > 0).then(|| allowed.saturating_sub(bytes));
+        self.allowed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
     }
 
     /// There is no room at all. Asks the system.
@@ -123,6 +136,9 @@ impl Disk {
             }
         }
         self.low.store(low, Ordering::Relaxed);
+        let within = free.saturating_add(reusable).saturating_sub(keep_free.saturating_add(missing));
+        let allowed = if keep_free == 0 { u64::MAX } else { within.max(1) };
+        self.allowed.store(allowed, Ordering::Relaxed);
         Ok(Room { free, reusable, keep_free, low })
     }
 
@@ -192,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn between_two_looks_bodies_take_what_there_was_and_one_always_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::of(folder.path());
+        assert!(disk.take(1 << 40) && disk.take(1), "nothing is to be kept free");
+        disk.allowed.store(64 << 20, Ordering::Relaxed);
+        let fit = (0..100).take_while(|_| disk.take(5 << 20)).count();
+        assert_eq!(fit, 4, "20 MiB each in 64 MiB, and one that began when there was room");
+        disk.keep_free(1);
+        disk.look(0).unwrap();
+        assert!(disk.take(1), "a look shows new room");
+    }
+
+    #[test]
     fn less_than_is_to_be_left_is_low_and_half_a_reserve_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::of(folder.path());
@@ -210,7 +239,7 @@ mod tests {
         assert_eq!(room(100, 28).used_max(972), 972, "and then no more");
         assert_eq!(room(0, 0).used_max(200), 256, "somebody else has filled the disk");
         assert_eq!(Room { keep_free: 0, ..room(0, 0) }.used_max(1000), u64::MAX);
-        assert!(room(100, 28).wants_back() && !room(128, 28).wants_back() && !room(100, 0).wants_back());
+        assert!(room(100, 28).wants_back() && !room(128, 28).wants_back());
     }
 
     #[test]

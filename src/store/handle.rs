@@ -166,6 +166,9 @@ impl Store {
     /// # Errors
     /// Nothing was kept; the sender must come again.
     pub async fn accept(&self, event: NewEvent) -> Result<Accepted, StoreError> {
+        if !event.body.is_empty() && !self.disk.take(event.body.len()) {
+            return Err(StoreError::DiskLow);
+        }
         match self.ask(Op::Accept(Box::new(event))).await? {
             Done::Accepted(accepted, _) => Ok(accepted),
             _ => Err(mixed_up()),
@@ -185,6 +188,9 @@ impl Store {
 
     /// Keeps unreadable bytes.
     pub async fn quarantine(&self, bytes: Quarantined) -> Result<(), StoreError> {
+        if !self.disk.take(bytes.body.len()) {
+            return Err(StoreError::DiskLow);
+        }
         self.ask(Op::Quarantine(Box::new(bytes))).await.map(|_| ())
     }
 

@@ -2,10 +2,9 @@
 //! step holds up intake. What is still owed is never forgotten, however old; nor are the newest
 //! event and the newest lane, because the next ids are counted from them.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::domain::incident::State;
-
 use crate::store::boundary::{Done, LaneId};
 use crate::store::retention::Retention;
 use crate::store::rows::millis;
@@ -20,6 +19,8 @@ use crate::store::sqlite_signals;
 pub struct Round {
     event: i64,
     lane: LaneId,
+    /// After the commit the files are to be cut to what they hold ([`shorten`]).
+    pub shorten: bool,
 }
 
 /// Bytes of bodies in one step: many pages are touched for a large one.
@@ -64,7 +65,9 @@ pub fn prune(
     if !step.is_over() {
         prune_events(transaction, before, &mut step, &mut round.event)?;
     }
-    if (retention.give_back && give_back(transaction)?) || (step.bytes == 0 && excess > STEP_BYTES) {
+    let more_to_give = retention.give_back && give_back(transaction)?;
+    round.shorten = retention.give_back && !more_to_give;
+    if more_to_give || (step.bytes == 0 && excess > STEP_BYTES) {
         return Ok(Done::Pruned(retention.rows_max));
     }
     if excess > 0 {
@@ -91,8 +94,10 @@ pub fn prune(
 /// Forgets incidents that are over, with all that happened to them.
 fn prune_incidents(transaction: &Transaction<'_>, before: i64, limit: u32) -> rusqlite::Result<u32> {
     // They lie in order of opening: the first that is young ends the search.
-    let mut oldest = transaction
-        .prepare_cached("SELECT id, state, opened_at, touched_at FROM incidents ORDER BY id LIMIT ?1")?;
+    let mut oldest = transaction.prepare_cached(
+        "SELECT id, state, opened_at, touched_at FROM incidents
+             WHERE id < (SELECT max(id) FROM incidents) ORDER BY id LIMIT ?1",
+    )?;
     let mut rows = oldest.query([limit])?;
     let mut gone = 0;
     while let Some(row) = rows.next()? {
@@ -112,7 +117,14 @@ fn prune_incidents(transaction: &Transaction<'_>, before: i64, limit: u32) -> ru
     Ok(gone)
 }
 
-/// Shortens the file by some of the pages that hold nothing; true when there may be more.
+/// Gives the disk back what the files do not need: pages given back leave the file, and the log its
+/// length, only with a checkpoint, and on a full disk nobody may come to cause one. A reader in the
+/// way is no harm: the next round tries again.
+pub fn shorten(connection: &Connection) {
+    let _busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+}
+
+/// Gives up some of the pages that hold nothing; true when there may be more.
 fn give_back(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     let mut shorten =
         transaction.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})"))?;

@@ -7,7 +7,7 @@ use crate::store::reserved::brings_a_body;
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_accept::Accept;
 use crate::store::sqlite_orders;
-use crate::store::sqlite_prune::{Round, prune};
+use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
 use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
 use crate::store::sqlite_signals::hear;
@@ -68,6 +68,9 @@ impl SqliteEngine {
         transaction.commit().map_err(engine)?;
         self.next = next;
         self.prune = pruning;
+        if std::mem::take(&mut self.prune.shorten) {
+            shorten(&self.connection);
+        }
         Ok(done)
     }
 
