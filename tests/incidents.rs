@@ -223,6 +223,26 @@ async fn an_acknowledgement_at_pagerduty_is_one_everywhere_and_nobody_else_is_ca
     ] {
         assert!(report.contains(part), "{part}\n---\n{report}");
     }
+    let numbers = stage.get("/api/v1/report?since=1h").await;
+    let counts = [
+        &numbers["incidents"],
+        &numbers["open"],
+        &numbers["acknowledge"]["count"],
+        &numbers["resolve"]["count"],
+    ];
+    assert_eq!(counts.map(Value::as_u64), [Some(1), Some(0), Some(1), Some(1)], "{numbers:#}");
+    assert_eq!(
+        (numbers["people"][0]["name"].as_str(), numbers["bottleneck"].as_str()),
+        (Some("Alice"), Some("detect"))
+    );
+    for (format, begins) in [
+        ("table", "1 incidents from "),
+        ("markdown", "# Incidents\n\n1 incidents from "),
+        ("csv", "by,name,incidents,p0,p1,p2,acknowledged,mtta,"),
+    ] {
+        let text = stage.get(&format!("/api/v1/report?since=1h&format={format}")).await;
+        assert!(text.as_str().unwrap().starts_with(begins), "{format}: {text}");
+    }
     let chinese = stage.get("/api/v1/incidents/1/report?language=zh").await;
     assert!(chinese.as_str().unwrap().starts_with("# 事件报告 1: "), "{chinese}");
 }

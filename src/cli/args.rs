@@ -9,9 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::incident::args::{self as incident, IncidentArgs};
+use crate::cli::incident::args::{self as incident, IncidentArgs, ReportArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
-use crate::cli::report::{self, ReportArgs};
 
 /// Where the configuration is when nothing is said.
 pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
@@ -81,7 +80,7 @@ pub enum Command {
     ///
     /// Over the incidents of a time, by level, service and day, with percentiles, and with advice
     /// where something is beyond its threshold.
-    #[command(after_help = EXIT_CODES, after_long_help = report::EXAMPLES)]
+    #[command(after_help = EXIT_CODES, after_long_help = incident::REPORT_EXAMPLES)]
     Report(ReportArgs),
 }
 
