@@ -31,12 +31,12 @@ pub(super) fn rules(file: &File, problems: &mut Vec<Problem>) -> Option<Incident
         levels.extend(level(&rule.level, &format!("{path}.level"), problems).map(|level| (matchers, level)));
     }
     let mut merge = Vec::new();
-    for (index, rule) in incidents.merge.iter().enumerate() {
+    for (index, At { value: rule, place }) in incidents.merge.iter().enumerate() {
         let path = format!("incidents.merge[{index}]");
         if rule.equal.is_empty() {
             let what = "names no label: everything would be one incident";
             let cure = "say what they share: equal: [service, env]";
-            problems.push(Problem::error(format!("{path}.equal"), Default::default(), what, cure));
+            problems.push(Problem::error(format!("{path}.equal"), *place, what, cure));
         }
         merge.push(Merge {
             matchers: matchers(&rule.matchers, &format!("{path}.matchers"), problems),

@@ -34,7 +34,7 @@ pub struct IncidentsFile {
     /// again. 0: never.
     pub flapping_from: u32,
     /// What belongs to the same root.
-    pub merge: Vec<MergeFile>,
+    pub merge: Vec<At<MergeFile>>,
     /// When others are not to be told: an escalation waits for the end of these times.
     pub quiet: Vec<QuietFile>,
 }

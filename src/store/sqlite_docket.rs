@@ -2,6 +2,7 @@
 //! transaction that keeps the event, so that no incident is lost and none is told twice.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Transaction, params};
@@ -11,7 +12,7 @@ use crate::domain::alert::Status;
 use crate::domain::incident::{Belongs, Draft};
 use crate::domain::lane::{Admission, Clocks};
 use crate::domain::life::Happening;
-use crate::domain::message::Action;
+use crate::domain::message::{Action, DedupKey};
 use crate::store::boundary::{Fresh, LaneId, NewEvent, NewPart, StoreError};
 use crate::store::incidents::IncidentId;
 use crate::store::rows;
@@ -23,14 +24,16 @@ use crate::store::sqlite_telling::{Occasion, Teller, Telling, over};
 /// Makes the id of an event that follows from another of the id of that one.
 const FOLLOWS: u128 = 0x0001_0000_0000_0000;
 
+/// Dedup keys of one incident: all of them are looked at when one of them ends.
+const KEYS_MAX: usize = 500;
+
 /// The incidents that one event touches: most events touch one.
 #[derive(Default)]
 pub struct Docket {
-    touched: Vec<Touched>,
+    touched: BTreeMap<DedupKey, Touched>,
 }
 
 struct Touched {
-    key: String,
     case: Option<Case>,
     /// This event has been counted.
     counted: bool,
@@ -54,16 +57,11 @@ impl Docket {
                 return Ok(None);
             }
         };
-        let place = match self.touched.iter().position(|touched| touched.key == part.key.as_str()) {
-            Some(place) => place,
-            None => {
-                let case = book.of_key(part.key.as_str())?;
-                let key = part.key.as_str().to_owned();
-                self.touched.push(Touched { key, case, counted: false, ends: false });
-                self.touched.len() - 1
-            }
-        };
-        let touched = &mut self.touched[place];
+        if !self.touched.contains_key(&part.key) {
+            let case = book.of_key(part.key.as_str())?;
+            self.touched.insert(part.key.clone(), Touched { case, counted: false, ends: false });
+        }
+        let Some(touched) = self.touched.get_mut(&part.key) else { return Ok(None) };
         touched.ends |= ends;
         match &part.incident {
             Some(draft) if fires && !touched.counted => {
@@ -85,19 +83,18 @@ impl Docket {
     ) -> Result<Vec<Fresh>, StoreError> {
         let book = Casebook(transaction);
         let mut fresh = Vec::new();
-        for (n, touched) in self.touched.into_iter().enumerate() {
+        if !self.touched.values().any(|touched| touched.ends) {
+            return Ok(fresh);
+        }
+        let reach = Reach::of(event);
+        for (n, touched) in self.touched.into_values().enumerate() {
             let Some(mut case) = touched.case.filter(|case| touched.ends && case.life.state.is_open()) else {
                 continue;
             };
-            let lanes = lanes(book, &case)?;
-            if lanes.iter().any(|lane| lane.goes_on(&case, event)) {
-                continue;
-            }
+            let Some(left) = left_open(book, &case, &reach)? else { continue };
             let line = Line { kind: "resolved", text: "all its alerts are over", ..Line::default() };
             // What is open may always end.
             let _moved = book.happen(&mut case, Happening::Over, event.received_at, line)?;
-            let left: Vec<LaneId> =
-                lanes.iter().filter(|lane| lane.is_open && !lane.is_over).map(|lane| lane.id).collect();
             if !left.is_empty() {
                 let uid = Uuid::from_u128(event.uid.as_u128() ^ (FOLLOWS + n as u128));
                 fresh.extend(tell_over(transaction, next, event, uid, &left)?);
@@ -145,6 +142,7 @@ fn opened(
     let (key, at) = (part.key.as_str(), event.received_at);
     if let Some((root, within)) = &draft.root
         && let Some(case) = book.of_root(root, *within, at)?
+        && book.keys(&case)?.len() < KEYS_MAX
     {
         book.join(case.id, key)?;
         book.count(case.id, draft.level, at)?;
@@ -164,49 +162,59 @@ fn counts(part: &NewPart) -> Cow<'static, str> {
     }
 }
 
-struct Standing {
-    id: LaneId,
-    target: String,
-    key: String,
-    is_open: bool,
-    is_over: bool,
+/// Whom an event could tell of the end.
+struct Reach<'e> {
+    lanes: HashSet<(&'e str, &'e str)>,
+    keys: HashSet<&'e str>,
+    targets: HashSet<&'e str>,
 }
 
-impl Standing {
-    /// Something that it was told of fires on, by all that this event could say. A lane of a target
-    /// that is no longer configured, or of an escalation, hears only what is told it on purpose.
-    fn goes_on(&self, case: &Case, event: &NewEvent) -> bool {
-        if self.is_over {
-            return false;
+impl<'e> Reach<'e> {
+    fn of(event: &'e NewEvent) -> Reach<'e> {
+        let parts = || event.parts.iter().map(|part| (&*part.target, part.key.as_str()));
+        Reach {
+            lanes: parts().collect(),
+            keys: parts().map(|(_, key)| key).collect(),
+            targets: parts().map(|(target, _)| target).collect(),
         }
-        let of_target = || event.parts.iter().filter(|part| *part.target == *self.target);
-        let is_told = of_target().any(|part| part.key.as_str() == self.key);
-        let is_of_event = event.parts.iter().any(|part| part.key.as_str() == self.key);
-        let is_another = !is_of_event
-            && of_target().next().is_some()
-            && !case.escalated_to().any(|target| target == self.target);
-        is_told || is_another
+    }
+
+    /// Whether a lane on which something fires on keeps the incident open. One of a target that is no
+    /// longer configured, or of an escalation, hears only what it is told on purpose.
+    fn counts(&self, case: &Case, target: &str, key: &str) -> bool {
+        if self.keys.contains(key) {
+            return self.lanes.contains(&(target, key));
+        }
+        self.targets.contains(target) && !case.escalated_to().any(|escalated| escalated == target)
     }
 }
 
-fn lanes(book: Casebook<'_>, case: &Case) -> Result<Vec<Standing>, StoreError> {
-    let mut found = Vec::new();
+/// Lanes of an incident that is over which have not heard so; `None`: it goes on.
+fn left_open(book: Casebook<'_>, case: &Case, reach: &Reach<'_>) -> Result<Option<Vec<LaneId>>, StoreError> {
+    let mut left = Vec::new();
     for key in book.keys(case)? {
         let mut query = book
             .0
             .prepare_cached("SELECT id, target, seen OR waiting > 0, clocks FROM lanes WHERE key = ?1")
             .map_err(engine)?;
-        let mut rows = query.query([&key]).map_err(engine)?;
-        while let Some(row) = rows.next().map_err(engine)? {
+        let mut found = query.query([&key]).map_err(engine)?;
+        while let Some(row) = found.next().map_err(engine)? {
             let read = || -> rusqlite::Result<(LaneId, String, bool, Vec<u8>)> {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             };
             let (id, target, is_open, clocks) = read().map_err(engine)?;
-            let is_over = is_over(&rows::clocks(&clocks)?);
-            found.push(Standing { id, target, key: key.clone(), is_open, is_over });
+            if is_over(&rows::clocks(&clocks)?) {
+                continue;
+            }
+            if reach.counts(case, &target, &key) {
+                return Ok(None);
+            }
+            if is_open {
+                left.push(id);
+            }
         }
     }
-    Ok(found)
+    Ok(Some(left))
 }
 
 fn tell_over(
