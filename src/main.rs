@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
-use alert_relay::cli::{Answer, Surroundings, check, explain, incident, queue, report, serve};
+use alert_relay::cli::{Answer, Surroundings, check, explain, gate, incident, queue, report, serve};
 use alert_relay::daemon;
 use clap::Parser;
 
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
         Command::Incident(args) => incident::run(args),
+        Command::Gate(args) => gate::run(args),
         Command::Report(args) => report::run(args),
     };
     match answer.write() {

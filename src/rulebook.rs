@@ -69,6 +69,8 @@ pub struct Rulebook {
     pub escalations: HashMap<String, Vec<Step>>,
     /// How problems are kept as incidents; `None`: they are not.
     pub incidents: Option<IncidentRules>,
+    /// When a pipeline may not deploy.
+    pub gate: GateRules,
     /// Where people are reached: names of targets.
     pub people: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Who is on call when.
@@ -112,6 +114,28 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Who is told.
     pub receiver: String,
+}
+
+/// When a pipeline may not deploy.
+#[derive(Debug, Clone, Default)]
+pub struct GateRules {
+    /// An open incident of one of these levels denies for its service.
+    pub levels: Vec<Level>,
+    /// When nothing is to be deployed.
+    pub freezes: Vec<Freeze>,
+}
+
+/// A time when nothing is to be deployed.
+#[derive(Debug, Clone)]
+pub struct Freeze {
+    /// What it is called.
+    pub name: String,
+    /// Names of time intervals.
+    pub during: Vec<String>,
+    /// For these services; empty: for all.
+    pub services: Vec<String>,
+    /// In these environments; empty: in all.
+    pub environments: Vec<String>,
 }
 
 /// How problems are kept as incidents.

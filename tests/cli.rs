@@ -22,6 +22,8 @@ const CASES: &[(&str, &[&str], &str)] = &[
     ("help_incident", &["incident", "--help"], ""),
     ("help_incident_resolve", &["incident", "resolve", "--help"], ""),
     ("help_report", &["report", "--help"], ""),
+    ("help_gate", &["gate", "--help"], ""),
+    ("gate_nobody_there", &["gate", "--service", "checkout", "--url", "http://127.0.0.1:1"], ""),
     ("incident_nobody_there", &["incident", "ack", "1", "--url", "http://127.0.0.1:1"], ""),
     ("nothing_said", &[], ""),
     ("usage_unknown_command", &["chekc"], ""),

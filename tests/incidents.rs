@@ -163,7 +163,9 @@ async fn nobody_acknowledges_so_the_phone_is_called_once_and_hears_of_the_end_wh
 
 #[tokio::test]
 async fn an_acknowledgement_at_pagerduty_is_one_everywhere_and_nobody_else_is_called() {
-    let mut stage = Stage::set("", "2s").await;
+    let freeze = "gate: { freeze: [{ name: for good, time_intervals: [always], environments: [prod] }] }
+time_intervals: [{ name: always }]";
+    let mut stage = Stage::set(freeze, "2s").await;
     tell(&stage.relay, "DiskFull", true).await;
     stage.chat.has_heard(1).await;
     let story = stage.until("detected").await;
@@ -182,6 +184,18 @@ async fn an_acknowledgement_at_pagerduty_is_one_everywhere_and_nobody_else_is_ca
     }
     let story = stage.until("acknowledged").await;
     assert!(story["escalates_at"].is_null());
+    for (query, answer) in [
+        ("service=checkout", "deny"),
+        ("service=checkout&environment=staging", "deny"),
+        ("service=cart", "allow"),
+        ("service=cart&environment=prod", "deny"),
+        ("service=cart&environment=staging", "allow"),
+    ] {
+        let gate = stage.get(&format!("/api/v1/gate?{query}")).await;
+        assert_eq!(gate["answer"], answer, "{query}: {gate}");
+    }
+    let gate = stage.get("/api/v1/gate?service=checkout").await;
+    assert_eq!(gate["reasons"][0], "incident 1 (P1) is acknowledged: 磁盘 92% full on db-1");
     stage.relay.kill9();
     stage.relay.start_again().await;
     stage.chat.has_heard(2).await;

@@ -129,6 +129,7 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         receivers,
         escalations,
         incidents: incidents::rules(file, problems),
+        gate: incidents::gate(file, problems),
         people,
         rotas,
         targets,

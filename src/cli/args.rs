@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::incident::args::{self as incident, IncidentArgs, ReportArgs};
+use crate::cli::incident::args::{self as incident, GateArgs, IncidentArgs, ReportArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
 
 /// Where the configuration is when nothing is said.
@@ -82,6 +82,12 @@ pub enum Command {
     /// where something is beyond its threshold.
     #[command(after_help = EXIT_CODES, after_long_help = incident::REPORT_EXAMPLES)]
     Report(ReportArgs),
+
+    /// May a pipeline deploy now? Says why not, and answers by its exit code
+    ///
+    /// Not while an incident of that service goes on, or in a time of freeze (`gate` in relay.yaml).
+    #[command(after_help = incident::GATE_EXIT_CODES, after_long_help = incident::GATE_EXAMPLES)]
+    Gate(GateArgs),
 }
 
 const SERVE_EXAMPLES: &str = "\

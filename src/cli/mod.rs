@@ -7,6 +7,7 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod gate;
 pub mod incident;
 pub mod queue;
 pub mod report;

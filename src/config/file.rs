@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::config::incidents::{IncidentsFile, PersonFile, RotaFile};
+use crate::config::incidents::{GateFile, IncidentsFile, PersonFile, RotaFile};
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
 use crate::config::sources::{EnrichFile, SourceFile};
@@ -53,6 +53,9 @@ pub struct File {
     /// Problems as people work on them.
     #[serde(default)]
     pub incidents: IncidentsFile,
+    /// Whether a pipeline may deploy now.
+    #[serde(default)]
+    pub gate: GateFile,
     /// Who can be on call.
     #[serde(default)]
     pub people: Vec<PersonFile>,

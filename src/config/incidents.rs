@@ -94,6 +94,39 @@ pub struct QuietFile {
     pub time_intervals: Vec<At<String>>,
 }
 
+/// `gate`: whether a pipeline may deploy now.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateFile {
+    /// An open incident of one of these levels denies for its service.
+    pub levels: Vec<At<String>>,
+    /// When nothing is to be deployed.
+    pub freeze: Vec<FreezeFile>,
+}
+
+impl Default for GateFile {
+    fn default() -> GateFile {
+        let level = |word: &str| At { value: word.to_owned(), place: Default::default() };
+        GateFile { levels: vec![level("P0"), level("P1")], freeze: Vec::new() }
+    }
+}
+
+/// An element of `freeze`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeFile {
+    /// What it is called in the answer.
+    pub name: At<String>,
+    /// During these times.
+    pub time_intervals: Vec<At<String>>,
+    /// For these services; for all when left out.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// In these environments; in all when left out.
+    #[serde(default)]
+    pub environments: Vec<String>,
+}
+
 /// An element of `people`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

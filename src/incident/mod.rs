@@ -7,6 +7,7 @@
 pub mod advice;
 pub mod escalation;
 pub mod forms;
+pub mod gate;
 pub mod markdown;
 pub mod numbers;
 pub mod stages;

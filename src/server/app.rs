@@ -96,7 +96,8 @@ impl App {
             | Endpoint::IncidentReport
             | Endpoint::IncidentAct
             | Endpoint::OnCall
-            | Endpoint::Report => {
+            | Endpoint::Report
+            | Endpoint::Gate => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 incidents::answer(&self.0, &about, &found, asked).await
             }

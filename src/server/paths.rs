@@ -71,6 +71,8 @@ pub enum Endpoint {
     OnCall,
     /// The numbers over many incidents.
     Report,
+    /// May a pipeline deploy now?
+    Gate,
 }
 
 /// Which endpoints a listener serves. Probes and metrics are served by each.
@@ -126,6 +128,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/api/v1/incidents/{id}/{act}", endpoint: Endpoint::IncidentAct },
     Row { method: Method::GET, pattern: "/api/v1/on-call", endpoint: Endpoint::OnCall },
     Row { method: Method::GET, pattern: "/api/v1/report", endpoint: Endpoint::Report },
+    Row { method: Method::GET, pattern: "/api/v1/gate", endpoint: Endpoint::Gate },
 ];
 
 /// A table compiled for look-ups.

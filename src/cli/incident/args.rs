@@ -282,3 +282,36 @@ pub enum Format {
     /// For programs
     Json,
 }
+
+/// Exit codes of `gate`.
+pub const GATE_EXIT_CODES: &str = "\
+Exit codes:
+  0  it may deploy
+  1  it may not, or nobody could be asked
+  2  the command line itself is wrong";
+
+/// For `gate`.
+pub const GATE_EXAMPLES: &str = "\
+Examples:
+  alert-relay gate --service checkout --environment prod && ./deploy.sh
+
+Exit codes:
+  0  it may deploy
+  1  it may not, or nobody could be asked
+  2  the command line itself is wrong";
+
+/// `gate`
+#[derive(Debug, Args)]
+pub struct GateArgs {
+    /// What is to be deployed
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+
+    /// Where; anywhere when left out
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
+
+    /// Which relay.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
