@@ -153,6 +153,8 @@ pub struct IncidentRules {
     pub merge: Vec<Merge>,
     /// When escalations wait.
     pub quiet: Vec<Quiet>,
+    /// How long before an incident a change may lie that is shown with it.
+    pub changes_within: Duration,
     /// The rest.
     pub policy: Policy,
 }

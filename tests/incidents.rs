@@ -166,9 +166,30 @@ async fn an_acknowledgement_at_pagerduty_is_one_everywhere_and_nobody_else_is_ca
     let freeze = "gate: { freeze: [{ name: for good, time_intervals: [always], environments: [prod] }] }
 time_intervals: [{ name: always }]";
     let mut stage = Stage::set(freeze, "2s").await;
+    let release = json!({ "service": "checkout", "title": "release 4.2.1", "who": "ann", "id": "4.2.1" });
+    for (body, status) in [
+        (release.clone(), 200),
+        (release, 200),
+        (json!({ "service": "cart", "kind": "config" }), 200),
+        (json!({ "title": "of what?" }), 400),
+    ] {
+        let (answered, text) = stage.relay.post("/changes/alertmanager", body.to_string()).await.unwrap();
+        assert_eq!(answered, status, "{text}");
+    }
+    assert_eq!(stage.relay.post("/changes/nobody", "{}").await.unwrap().0, 404);
+    let listed = stage.get("/api/v1/changes?since=1h").await;
+    assert_eq!(listed["changes"].as_array().unwrap().len(), 2);
     tell(&stage.relay, "DiskFull", true).await;
     stage.chat.has_heard(1).await;
     let story = stage.until("detected").await;
+    let changes: Vec<(&str, &str)> = story["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| (change["title"].as_str().unwrap(), change["who"].as_str().unwrap()))
+        .collect();
+    assert_eq!(changes, [("release 4.2.1", "ann")], "told twice, kept once");
+    assert_eq!(kinds(&story)[0], "change");
     for (name, value) in [
         ("level", "P1"),
         ("service", "checkout"),
@@ -187,14 +208,14 @@ time_intervals: [{ name: always }]";
     for (query, answer) in [
         ("service=checkout", "deny"),
         ("service=checkout&environment=staging", "deny"),
-        ("service=cart", "allow"),
+        ("service=cart", "deny"),
         ("service=cart&environment=prod", "deny"),
         ("service=cart&environment=staging", "allow"),
     ] {
         let gate = stage.get(&format!("/api/v1/gate?{query}")).await;
         assert_eq!(gate["answer"], answer, "{query}: {gate}");
     }
-    let gate = stage.get("/api/v1/gate?service=checkout").await;
+    let gate = stage.get("/api/v1/gate?service=checkout&environment=staging").await;
     assert_eq!(gate["reasons"][0], "incident 1 (P1) is acknowledged: 磁盘 92% full on db-1");
     stage.relay.kill9();
     stage.relay.start_again().await;
@@ -223,7 +244,8 @@ time_intervals: [{ name: always }]";
         assert_eq!((status, answer["state"].as_str()), (200, Some(state)), "{answer}");
     }
     let story = stage.until("closed").await;
-    let (mut told, expected) = (kinds(&story), ["opened", "acknowledged", "resolved", "reviewed", "closed"]);
+    let (mut told, expected) =
+        (kinds(&story), ["change", "opened", "acknowledged", "resolved", "reviewed", "closed"]);
     let deliveries: Vec<String> = told.extract_if(.., |kind| kind.contains(' ')).collect();
     assert_eq!(told, expected);
     assert_eq!(deliveries.len(), 5, "{deliveries:?}: three at the chat, and PagerDuty knew of the second");

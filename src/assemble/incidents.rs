@@ -67,6 +67,7 @@ pub(super) fn rules(file: &File, problems: &mut Vec<Problem>) -> Option<Incident
         service: incidents.service.clone(),
         environment: incidents.environment.clone(),
         merge,
+        changes_within: incidents.changes_within.0,
         quiet,
         policy: Policy { reopen_within: window.value.0, flapping_from: incidents.flapping_from },
     })

@@ -13,6 +13,9 @@ pub const FLAPPING_FROM: u32 = 3;
 /// How young an incident must be for another of the same root to join it.
 pub const MERGE_WITHIN: Duration = Duration::from_secs(10 * 60);
 
+/// How long before an incident a change may lie that is shown with it.
+pub const CHANGES_WITHIN: Duration = Duration::from_secs(30 * 60);
+
 /// `incidents`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -35,6 +38,8 @@ pub struct IncidentsFile {
     pub flapping_from: u32,
     /// What belongs to the same root.
     pub merge: Vec<At<MergeFile>>,
+    /// How long before an incident a change may lie that is shown with it.
+    pub changes_within: Duration,
     /// When others are not to be told: an escalation waits for the end of these times.
     pub quiet: Vec<QuietFile>,
 }
@@ -51,6 +56,7 @@ impl Default for IncidentsFile {
             reopen_within: At { value: REOPEN_WITHIN, place: Default::default() },
             flapping_from: FLAPPING_FROM,
             merge: Vec::new(),
+            changes_within: CHANGES_WITHIN,
             quiet: Vec::new(),
         }
     }

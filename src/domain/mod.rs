@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod aws;
+pub mod change;
 pub mod delivery;
 pub mod exchange;
 pub mod fold;

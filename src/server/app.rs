@@ -11,7 +11,7 @@ use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, incidents, intake};
+use crate::server::{admin, callbacks, changes, incidents, intake};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -70,6 +70,10 @@ impl App {
             Endpoint::Callback => {
                 callbacks::answer(&self.0, &about, found.param("target"), &head.uri, body).await
             }
+            Endpoint::Change => changes::hook(&self.0, &about, found.param("source"), None, body).await,
+            Endpoint::ChangeWithToken => {
+                changes::hook(&self.0, &about, found.param("source"), Some(found.param("token")), body).await
+            }
             Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
             Endpoint::Healthy => probes::healthy(),
             Endpoint::Ready => probes::ready(&readiness(&self.0)),
@@ -97,7 +101,8 @@ impl App {
             | Endpoint::IncidentAct
             | Endpoint::OnCall
             | Endpoint::Report
-            | Endpoint::Gate => {
+            | Endpoint::Gate
+            | Endpoint::Changes => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 incidents::answer(&self.0, &about, &found, asked).await
             }

@@ -12,6 +12,7 @@ use crate::incident::markdown;
 use crate::server::admin::admitted;
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::callbacks::cast;
+use crate::server::changes;
 use crate::server::numbers;
 use crate::server::ordering::{actor, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
@@ -50,6 +51,7 @@ pub(super) async fn answer(
         Endpoint::IncidentReport => report(app, found.param("id"), asked.query).await,
         Endpoint::IncidentAct => act(app, head, found.param("id"), found.param("act"), asked.body).await,
         Endpoint::OnCall => on_call(app, head, asked.query),
+        Endpoint::Changes => changes::list(app, head, asked.query).await,
         Endpoint::Gate => gate(app, head, asked.query).await,
         Endpoint::Report => numbers::report(app, head, asked.query).await,
         _ => Err(wrong("this is not a matter of incidents")),
@@ -104,8 +106,10 @@ async fn story(app: &State, id: &str) -> Result<Story, Refusal> {
 }
 
 async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
-    let story = story(app, id).await?;
+    let mut story = story(app, id).await?;
+    let suspects = changes::correlate(app, &mut story).await?;
     let mut shown = incident_json(&story.incident);
+    shown["changes"] = suspects.into();
     shown["dedup_keys"] = json!(story.keys);
     shown["timeline"] = story.timeline.iter().map(entry_json).collect();
     Ok(answer::json(StatusCode::OK, &shown))
@@ -115,7 +119,8 @@ async fn report(app: &State, id: &str, query: &str) -> Result<Answer, Refusal> {
     let query = Query::read(query, &["language"])?;
     let word = query.text("language").unwrap_or("en");
     let language = Language::parse(word).ok_or_else(|| unknown_word("language", word, ["en", "zh"]))?;
-    let story = story(app, id).await?;
+    let mut story = story(app, id).await?;
+    changes::correlate(app, &mut story).await?;
     let text = markdown::report(&story, language);
     Ok(answer::with_type(StatusCode::OK, "text/markdown; charset=utf-8", text))
 }

@@ -11,6 +11,7 @@ pub mod beats;
 pub mod body;
 pub mod budget;
 mod callbacks;
+mod changes;
 pub mod expiry;
 pub mod history;
 mod incidents;

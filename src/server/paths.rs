@@ -27,6 +27,10 @@ pub enum Endpoint {
     Hook,
     /// The same with the token in the path, for senders that cannot set a header.
     HookWithToken,
+    /// What pipelines changed, from a named source.
+    Change,
+    /// The same with the token in the path.
+    ChangeWithToken,
     /// What services post back.
     Callback,
     /// Alertmanager's push interface.
@@ -73,6 +77,8 @@ pub enum Endpoint {
     Report,
     /// May a pipeline deploy now?
     Gate,
+    /// What pipelines changed.
+    Changes,
 }
 
 /// Which endpoints a listener serves. Probes and metrics are served by each.
@@ -92,7 +98,12 @@ impl Door {
         let for_all = matches!(endpoint, Endpoint::Healthy | Endpoint::Ready | Endpoint::Metrics);
         let for_senders = matches!(
             endpoint,
-            Endpoint::Hook | Endpoint::HookWithToken | Endpoint::PushAlerts | Endpoint::Callback
+            Endpoint::Hook
+                | Endpoint::HookWithToken
+                | Endpoint::PushAlerts
+                | Endpoint::Callback
+                | Endpoint::Change
+                | Endpoint::ChangeWithToken
         );
         for_all || self == Door::Whole || for_senders == (self == Door::Senders)
     }
@@ -104,6 +115,8 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::POST, pattern: "/hooks/{source}/{token}", endpoint: Endpoint::HookWithToken },
     Row { method: Method::POST, pattern: "/api/v2/alerts", endpoint: Endpoint::PushAlerts },
     Row { method: Method::POST, pattern: "/callbacks/{target}", endpoint: Endpoint::Callback },
+    Row { method: Method::POST, pattern: "/changes/{source}", endpoint: Endpoint::Change },
+    Row { method: Method::POST, pattern: "/changes/{source}/{token}", endpoint: Endpoint::ChangeWithToken },
     Row { method: Method::GET, pattern: "/-/healthy", endpoint: Endpoint::Healthy },
     Row { method: Method::GET, pattern: "/-/ready", endpoint: Endpoint::Ready },
     Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
@@ -129,6 +142,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     Row { method: Method::GET, pattern: "/api/v1/on-call", endpoint: Endpoint::OnCall },
     Row { method: Method::GET, pattern: "/api/v1/report", endpoint: Endpoint::Report },
     Row { method: Method::GET, pattern: "/api/v1/gate", endpoint: Endpoint::Gate },
+    Row { method: Method::GET, pattern: "/api/v1/changes", endpoint: Endpoint::Changes },
 ];
 
 /// A table compiled for look-ups.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::alert::AlertGroup;
+use crate::domain::change::Change;
 use crate::domain::delivery::State;
 use crate::domain::incident::{Draft, Level};
 use crate::domain::lane::Told;
@@ -16,7 +17,7 @@ use crate::domain::reminders::Reminders;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
-use crate::store::incidents::{Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
@@ -238,6 +239,8 @@ pub enum Op {
     Hear(Box<Hearing>),
     /// Tell others of an incident that nobody has acknowledged.
     Escalate(Box<Escalating>),
+    /// Keep a change that this source told of.
+    Change(String, Box<Change>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
@@ -362,7 +365,6 @@ pub trait Reader: Send {
 
     /// What services told us, newest first.
     fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError>;
-
     /// Incidents, newest first.
     fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError>;
 
@@ -377,14 +379,14 @@ pub trait Reader: Send {
 
     /// Incidents that were acknowledged or over at this time or later.
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError>;
-
+    /// Changes, the latest first.
+    fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError>;
     /// One incident with its time line.
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;
 
     /// Escalations of incidents of these levels whose time has come, the earliest first.
     fn escalations(&mut self, now: Timestamp, levels: &[Level], limit: usize)
     -> Result<Vec<Due>, StoreError>;
-
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

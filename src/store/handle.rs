@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::domain::change::Change;
 use crate::pace::clock::Clock;
 use crate::store::boundary::{Done, Escalating, LaneId, NewEvent, Op, Reader, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
@@ -208,6 +209,11 @@ impl Store {
             Done::Heard(heard, _) => Ok(heard),
             _ => Err(mixed_up()),
         }
+    }
+
+    /// Keeps a change. Returns only when it is on disk.
+    pub async fn change(&self, source: &str, change: Change) -> Result<(), StoreError> {
+        self.ask(Op::Change(source.to_owned(), Box::new(change))).await.map(|_| ())
     }
 
     /// Makes a step of an escalation, unless somebody has acknowledged meanwhile. Returns only when

@@ -102,6 +102,19 @@ pub struct IncidentFilter {
     pub limit: usize,
 }
 
+/// Which changes are asked for, the latest first; what is left out does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct ChangeFilter {
+    /// Of this service.
+    pub service: Option<String>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// At this time or before.
+    pub until: Option<Timestamp>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// What people do with an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {

@@ -23,6 +23,7 @@ pub mod sqlite;
 mod sqlite_accept;
 mod sqlite_acts;
 mod sqlite_casebook;
+mod sqlite_changes;
 mod sqlite_docket;
 mod sqlite_incidents;
 mod sqlite_orders;

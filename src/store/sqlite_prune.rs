@@ -10,6 +10,7 @@ use crate::store::retention::Retention;
 use crate::store::rows::millis;
 use crate::store::sqlite::extent;
 use crate::store::sqlite_casebook::state_number;
+use crate::store::sqlite_changes;
 use crate::store::sqlite_quota;
 use crate::store::sqlite_signals;
 
@@ -88,6 +89,8 @@ pub fn prune(
     step.took(signals.into(), 0);
     let incidents = prune_incidents(transaction, millis(retention.audit_before), step.rows)?;
     step.took(incidents.into(), 0);
+    let changes = sqlite_changes::prune(transaction, millis(retention.audit_before), step.rows)?;
+    step.took(changes.into(), 0);
     Ok(Done::Pruned(retention.rows_max - step.rows))
 }
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::change::Change;
 use crate::domain::incident::Level;
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
@@ -15,11 +16,12 @@ use crate::store::boundary::{
 };
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
-use crate::store::incidents::{Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{DeliveryRecord, EventRecord};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
+use crate::store::sqlite_changes;
 use crate::store::sqlite_incidents;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
@@ -340,6 +342,10 @@ impl Reader for SqliteReader {
 
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
         sqlite_incidents::moved(&self.connection, since)
+    }
+
+    fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError> {
+        sqlite_changes::changes(&self.connection, filter).map_err(engine)
     }
 
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError> {
