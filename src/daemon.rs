@@ -3,60 +3,58 @@
 //! This room owns the real clock, the real dice, signals and the sockets that listen.
 
 mod descriptors;
+pub mod failed;
+mod listeners;
+mod notify;
+mod opening;
+mod reload;
+mod tls;
 mod upkeep;
+mod watch;
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::assemble::{Base, assemble};
-use crate::auth::check::Auth;
+use crate::assemble::Base;
 use crate::client::{Client, ClientSettings, TimeLimits};
-use crate::config::secrets::ThisMachine;
-use crate::config::show::show;
+use crate::daemon::failed::Failed;
+use crate::daemon::listeners::Given;
+use crate::daemon::notify::Supervisor;
+use crate::daemon::opening::{open_store, read_first, remembered};
+use crate::daemon::reload::{Reloader, left_behind};
+use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
-use crate::domain::problem::{Problem, Severity};
-use crate::incident::{escalation, watch};
+use crate::incident::{escalation, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
-use crate::plan::learn;
 use crate::route::inhibit::Active;
-use crate::rulebook::{Rulebook, Rulebooks};
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
 use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
+use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
-use crate::store::boundary::StoreError;
-use crate::store::handle::{self, Closing, Store};
-use crate::store::schedule::Caps;
+use crate::server::tls::Shown;
 
-/// Pause before a store on a full disk is tried again.
-const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
 /// Time for the last commit when the relay stops.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
-/// Events that are looked through at the start for alerts that inhibit others, and how old they
-/// may be: what still fires is told again long before.
-const REMEMBER_EVENTS: usize = 20_000;
-const REMEMBER_FOR: Duration = Duration::from_secs(24 * 3600);
-
 /// The wall clock.
 #[derive(Debug)]
 struct WallClock;
@@ -68,26 +66,13 @@ impl Clock for WallClock {
     }
 }
 
-/// Why the daemon did not start, or ended: one sentence, with the whole report for a bad file.
-#[derive(Debug)]
-pub struct Failed(String);
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn failed(what: impl fmt::Display) -> Failed {
-    Failed(what.to_string())
-}
-
-/// Runs until SIGTERM or SIGINT, then drains. `printer` shows what kind `console` and dry runs say.
+/// Runs until SIGTERM or SIGINT, then drains. `candidate` is a configuration that is shown every event
+/// and sends nothing; `printer` shows what kind `console` and dry runs say.
 ///
 /// # Errors
 /// The configuration has errors, the store cannot be opened, or the address cannot be listened on.
-pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
-    serve_with(config, printer, ClientSettings::default()).await
+pub async fn serve(config: &Path, candidate: Option<&Path>, printer: Printer) -> Result<(), Failed> {
+    run(config, candidate, printer, ClientSettings::default()).await
 }
 
 /// The same, with calls made in another way than usual: a test stands in for the world outside.
@@ -95,84 +80,149 @@ pub async fn serve(config: &Path, printer: Printer) -> Result<(), Failed> {
 /// # Errors
 /// As [`serve`].
 pub async fn serve_with(config: &Path, printer: Printer, calls: ClientSettings) -> Result<(), Failed> {
-    let (rulebook, base) = read_config(config)?;
+    run(config, None, printer, calls).await
+}
+
+async fn run(
+    config: &Path,
+    candidate: Option<&Path>,
+    printer: Printer,
+    calls: ClientSettings,
+) -> Result<(), Failed> {
+    let supervisor = Supervisor::of_this_process();
+    let given = Given::to_this_process()?;
+    let mut signals = Signals::listen().map_err(Failed::new)?;
+    let (rulebook, base, noted) = read_first(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let listener = listen(base.listen).await?;
-    let admin_listener = listen_for_admins(&base).await?;
-    let (store, closing) = open_store(&base, &clock, &metrics).await?;
-    let client = Client::new(calls).map_err(failed)?;
-    let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(failed)?);
+    let certificates = Certificates::open(&base, config, &metrics)?;
+    let listeners = given.or_own(&base).await?;
+    let (store, closing) = tokio::select! {
+        opened = open_store(&base, &clock, &metrics, &supervisor) => opened?,
+        () = signals.end() => return Ok(()),
+    };
+    let client = Client::new(base.outbound.over(calls)).map_err(Failed::new)?;
+    let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
-    let own_voice = voice.clone();
     let purse = Purse::new(store.clone());
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice, purse };
+    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice: voice.clone(), purse };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
 
     let stop = CancellationToken::new();
-    let (active, expiries) = remembered(&store, fleet.books(), clock.now()).await;
-    let reload = reloader(config.to_owned(), &fleet, &metrics, &clock);
-    let app = App::new(State {
-        books: fleet.books().clone(),
+    let tasks = TaskTracker::new();
+    let shadow = candidate.map(|path| {
+        let (shadow, ear) = Shadow::new(path, metrics.clone(), clock.now());
+        tasks.spawn(shadow.clone().run(ear, store.clone(), stop.clone()));
+        shadow
+    });
+    let reloader = Arc::new(Reloader {
+        config: config.to_owned(),
+        base: base.clone(),
+        fleet: fleet.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
-        fleet: fleet.clone(),
         clock: Arc::clone(&clock),
+        supervisor: supervisor.clone(),
+        certificates: certificates.clone(),
+        shadow,
+        noted: Mutex::new(noted),
+        runtime: tokio::runtime::Handle::current(),
+    });
+    let known = remembered(&store, &fleet.books().current(), clock.now()).await;
+    let app = App::new(state(&reloader, notary, known)?);
+    let limits = limits(&base);
+    let addresses =
+        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
+    tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
+    let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
+    let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
+    tasks.spawn(own::run(app.clone(), ear, stop.clone()));
+    look_after(&tasks, &app, &reloader, voice, &stop);
+    tasks.spawn(certificates.watch(Arc::clone(&clock), stop.clone()));
+    supervisor.ready(&reloader.in_force());
+    tasks.spawn(left_behind(fleet.clone(), store.clone()));
+
+    signals.wait(&reloader).await;
+    // Connections and deliveries have their time one after the other.
+    supervisor.stopping(base.drain * 2 + CLOSE_TIME * 2);
+    stop.cancel();
+    drop((app, store, reloader));
+    drain(doors, tasks, fleet, base.drain).await;
+    // Connections that were cut may hold a handle a moment longer.
+    let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What requests are answered from. `known`: the alerts that inhibit others and those that end by
+/// themselves.
+fn state(
+    reloader: &Arc<Reloader>,
+    notary: Notary,
+    (active, expiries): (Active, Expiries),
+) -> Result<State, Failed> {
+    let (base, on_order) = (&reloader.base, Arc::clone(reloader));
+    let reload: Reload = Arc::new(move || on_order.reload("the admin interface asked for it"));
+    Ok(State {
+        books: reloader.fleet.books().clone(),
+        store: reloader.store.clone(),
+        metrics: reloader.metrics.clone(),
+        fleet: reloader.fleet.clone(),
+        clock: Arc::clone(&reloader.clock),
         active: Mutex::new(active),
         expiries: Mutex::new(expiries),
         beats: Mutex::default(),
         ahead: Default::default(),
         notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
-        admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         budget: Budget::new(base.body_budget),
         complained: AtomicI64::new(0),
         body_time: base.body_timeout,
-        reload: Arc::clone(&reload),
+        reload,
+        shadow: reloader.shadow.clone(),
         sources: Mutex::default(),
-        paths: App::paths().map_err(failed)?,
-    });
-    let limits = limits(&base);
-    let address = listener.local_addr().map_err(failed)?;
-    let first = if admin_listener.is_some() { Door::Senders } else { Door::Whole };
-    let mut doors = vec![open_door(first, listener, &app, limits, &stop)];
-    doors.extend(admin_listener.map(|listener| open_door(Door::Admin, listener, &app, limits, &stop)));
-    let own = tokio::spawn(own::run(app.clone(), ear, stop.clone()));
-    let books = fleet.books().clone();
-    let tight = Arc::new(Notify::new());
-    let pruning = upkeep::prune(store.clone(), books, Arc::clone(&clock), Arc::clone(&tight), stop.clone());
-    let pruning = tokio::spawn(pruning);
-    let watching = upkeep::watch_disk(store.clone(), metrics.clone(), own_voice, tight, stop.clone());
-    let watching = tokio::spawn(watching);
-    let stopped = stop.clone();
-    let escalating = tokio::spawn(escalation::run(
-        store.clone(),
-        fleet.books().clone(),
-        Arc::clone(&clock),
-        seed(),
-        stopped,
-    ));
-    let watching_incidents =
-        tokio::spawn(watch::run(store.clone(), metrics.clone(), Arc::clone(&clock), stop.clone()));
-    tracing::info!(listen = %address, store = %base.store.display(), "ready");
+        paths: App::paths().map_err(Failed::new)?,
+    })
+}
 
-    wait_for_signals(reload).await.map_err(failed)?;
+/// Ends what was told to stop, each in its time: first what takes in, then what sends.
+async fn drain(doors: Vec<JoinHandle<()>>, tasks: TaskTracker, fleet: Fleet, limit: Duration) {
     tracing::info!("stopping: no more calls are taken in, what is under way is finished");
-    stop.cancel();
     for door in doors {
         let _ended = door.await;
     }
-    for task in [own, pruning, watching, escalating, watching_incidents] {
-        let _ended = task.await;
-    }
-    fleet.drain(base.drain).await;
-    drop((app, fleet, store));
-    // Connections that were cut may hold a handle a moment longer.
-    let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
-    tracing::info!("stopped");
-    Ok(())
+    tasks.close();
+    tasks.wait().await;
+    fleet.drain(limit).await;
+}
+
+/// Starts what goes on beside calls and deliveries, until `stop`.
+fn look_after(
+    tasks: &TaskTracker,
+    app: &App,
+    reloader: &Arc<Reloader>,
+    voice: Voice,
+    stop: &CancellationToken,
+) {
+    let state = app.state();
+    let (store, metrics, clock) = (&state.store, &state.metrics, Arc::clone(&state.clock));
+    let tight = Arc::new(Notify::new());
+    let books = state.books.clone();
+    tasks.spawn(upkeep::prune(store.clone(), books, clock, Arc::clone(&tight), stop.clone()));
+    tasks.spawn(upkeep::watch_disk(store.clone(), metrics.clone(), voice, tight, stop.clone()));
+    tasks.spawn(escalation::run(
+        store.clone(),
+        state.books.clone(),
+        Arc::clone(&state.clock),
+        seed(),
+        stop.clone(),
+    ));
+    let clock = Arc::clone(&state.clock);
+    tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
+    tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
+    tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
 
 fn limits(base: &Base) -> Limits {
@@ -184,93 +234,10 @@ fn limits(base: &Base) -> Limits {
     }
 }
 
-/// Opens the store. On a disk so full that not even that works it waits for room: senders wait at
-/// the door meanwhile, and come again.
-async fn open_store(
-    base: &Base,
-    clock: &Arc<dyn Clock>,
-    metrics: &Metrics,
-) -> Result<(Store, Closing), Failed> {
-    let mut told = false;
-    loop {
-        let counted = metrics.clone();
-        let on_commit =
-            Box::new(move |took: Duration, operations: usize| counted.committed(operations, took));
-        let folder = base.store.display();
-        match handle::open_embedded(&base.store, Caps::default(), Arc::clone(clock), on_commit) {
-            Ok((store, closing, found)) => {
-                store.set_limits(base.store_wait, base.keep_free);
-                if let Err(error) = store.disk().look(0) {
-                    tracing::warn!(%error, "the room on the disk is not known");
-                }
-                if found.perhaps_sent > 0 {
-                    tracing::warn!(
-                        "the last run did not end cleanly: what was being sent then counts as perhaps sent"
-                    );
-                }
-                return Ok((store, closing));
-            }
-            Err(StoreError::DiskFull) => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::error!(
-                        "the store in {folder} cannot be opened, because its disk is full; nothing can be taken in or delivered before there is room"
-                    );
-                }
-                tokio::time::sleep(FULL_PAUSE).await;
-            }
-            Err(error) => return Err(failed(format!("the store in {folder} cannot be opened: {error}"))),
-        }
-    }
-}
-
-/// The alerts that inhibit others, and those that end by themselves, as the last run knew them.
-async fn remembered(store: &Store, books: &Rulebooks, now: Timestamp) -> (Active, Expiries) {
-    let (mut active, mut expiries) = (Active::default(), Expiries::default());
-    let book = books.current();
-    if book.inhibit.is_empty() && book.sources.values().all(|source| source.kind != "prometheus") {
-        return (active, expiries);
-    }
-    let since = now.saturating_sub(REMEMBER_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
-    match store.read(move |reader| reader.recent(since, REMEMBER_EVENTS)).await {
-        Ok(groups) => {
-            learn(&book, &groups, &mut active);
-            expiries.hear(&groups.into_iter().map(Arc::new).collect::<Vec<_>>());
-        }
-        Err(error) => tracing::warn!(%error, "what was known before the start could not be read"),
-    }
-    (active, expiries)
-}
-
-fn read_config(config: &Path) -> Result<(Rulebook, Base), Failed> {
-    let text =
-        std::fs::read_to_string(config).map_err(|error| failed(format!("{}: {error}", config.display())))?;
-    let assembled = assemble(&text, &ThisMachine::new(config));
-    log_warnings(&assembled.problems);
-    assembled
-        .ready
-        .ok_or_else(|| failed(show(&assembled.problems, &config.display().to_string(), &text, false)))
-}
-
-fn log_warnings(problems: &[Problem]) {
-    for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
-        tracing::warn!("{problem}");
-    }
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failed> {
-    TcpListener::bind(address).await.map_err(|error| failed(format!("cannot listen on {address}: {error}")))
-}
-
-async fn listen_for_admins(base: &Base) -> Result<Option<TcpListener>, Failed> {
-    match base.admin_listen {
-        Some(address) => Ok(Some(listen(address).await?)),
-        None => Ok(None),
-    }
-}
-
 fn open_door(
     door: Door,
     listener: TcpListener,
+    shown: Option<Shown>,
     app: &App,
     limits: Limits,
     stop: &CancellationToken,
@@ -278,51 +245,47 @@ fn open_door(
     let metrics = app.state().metrics.clone();
     let app = app.clone();
     let service = move |peer, request| app.clone().answer(door, peer, request);
-    tokio::spawn(accept::serve(listener, service, limits, metrics, stop.clone()))
+    tokio::spawn(accept::serve(listener, shown, service, limits, metrics, stop.clone()))
 }
 
-/// SIGHUP reloads; SIGTERM and SIGINT end the wait.
-async fn wait_for_signals(reload: Reload) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
+/// What people and the service manager order by signal. Heard from the very start: whoever orders a
+/// reload too early must not end the relay.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGTERM or SIGINT.
+    async fn end(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                let reload = Arc::clone(&reload);
-                let _done = tokio::task::spawn_blocking(move || reload()).await;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// SIGHUP reloads; SIGTERM and SIGINT end the wait.
+    async fn wait(mut self, reloader: &Arc<Reloader>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    let reloader = Arc::clone(reloader);
+                    let _done = tokio::task::spawn_blocking(move || reloader.reload("SIGHUP")).await;
+                }
             }
         }
     }
-}
-
-fn reloader(config: PathBuf, fleet: &Fleet, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Reload {
-    let (fleet, metrics, clock) = (fleet.clone(), metrics.clone(), Arc::clone(clock));
-    let runtime = tokio::runtime::Handle::current();
-    Arc::new(move || {
-        let refuse = |problems: Vec<Problem>| {
-            for problem in &problems {
-                tracing::error!("{problem}");
-            }
-            tracing::error!("the configuration was not reloaded; the old one stays in force");
-            metrics.config_refused();
-            problems
-        };
-        let text = std::fs::read_to_string(&config).map_err(|error| {
-            refuse(vec![Problem::error("", crate::domain::problem::Place::default(), error.to_string(), "")])
-        })?;
-        let assembled = assemble(&text, &ThisMachine::new(&config));
-        let Some((rulebook, _)) = assembled.ready else { return Err(refuse(assembled.problems)) };
-        log_warnings(&assembled.problems);
-        let _inside = runtime.enter();
-        fleet.books().replace(rulebook);
-        fleet.ensure_loops();
-        metrics.config_loaded(clock.now());
-        tracing::info!("the configuration was reloaded");
-        Ok(())
-    })
 }
 
 /// Dice of the operating system.

@@ -11,6 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use self::series::{
+    OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode, SourceResult, SourceStatus,
+    TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version, call_buckets,
+    commit_buckets, incident_buckets, latency_buckets, operation_buckets, target_state,
+};
+use self::table::{METRICS, PREFIX};
+use crate::domain::delivery::State;
+use crate::domain::signal::Event;
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -18,16 +26,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
-
-use crate::domain::delivery::State;
-use crate::domain::signal::Event;
-
-use self::series::{
-    OfReason, OfSource, OfStage, OfTarget, PathCode, SourceResult, SourceStatus, TargetEvent, TargetField,
-    TargetOutcome, TargetReason, TargetState, Version, call_buckets, commit_buckets, incident_buckets,
-    latency_buckets, operation_buckets, target_state,
-};
-use self::table::{METRICS, PREFIX};
 
 /// `Content-Type` of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -89,13 +87,18 @@ struct Inner {
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
+    parked: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
     commit_duration: Histogram,
     commit_operations: Histogram,
     disk_free: Gauge,
     store_used: Gauge,
     connections: Gauge,
+    certificate_expires: Family<OfListener, GaugeF64>,
+    handshakes_failed: Counter,
     requests: Counters<PathCode>,
+    shadowed: Counters<OfResult>,
+    candidate: Gauge,
     reload_successful: Gauge,
     reload_time: GaugeF64,
 }
@@ -122,13 +125,18 @@ impl Metrics {
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
+            parked: register(r, "parked_deliveries", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
             disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
             store_used: register(r, "store_used_bytes", Gauge::default()),
+            certificate_expires: register(r, "tls_certificate_expires_timestamp_seconds", Family::default()),
+            handshakes_failed: register(r, "tls_handshakes_failed_total", Counter::default()),
             connections: register(r, "http_connections", Gauge::default()),
             requests: register(r, "http_requests_total", Family::default()),
+            shadowed: register(r, "shadow_events_total", Family::default()),
+            candidate: register(r, "shadow_config_sound", Gauge::default()),
             reload_successful: register(r, "config_last_reload_successful", Gauge::default()),
             reload_time: register(r, "config_last_reload_success_timestamp_seconds", GaugeF64::default()),
             registry: Registry::default(),
@@ -194,6 +202,15 @@ impl Metrics {
         self.0.concurrency.remove(&of);
     }
 
+    /// What waits for targets that are not configured any more: these, and no others.
+    pub fn parked<'a>(&self, by_target: impl Iterator<Item = (&'a str, u64)>) {
+        self.0.parked.clear();
+        for (target, count) in by_target {
+            let of = OfTarget { target: target.into() };
+            self.0.parked.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
     /// The writer made so many operations durable in one commit.
     pub fn committed(&self, operations: usize, took: Duration) {
         self.0.commit_duration.observe(took.as_secs_f64());
@@ -218,12 +235,22 @@ impl Metrics {
         OpenConnection(self.0.connections.clone())
     }
 
+    /// A connection ended before TLS was agreed on.
+    pub fn handshake_failed(&self) {
+        self.0.handshakes_failed.inc();
+    }
+
+    /// The certificate of a listener (`senders`, `admin`) is good until then.
+    pub fn certificate_in_use(&self, listener: &'static str, expires: Timestamp) {
+        let of = OfListener { listener };
+        self.0.certificate_expires.get_or_create(&of).set(expires.as_millisecond() as f64 / 1000.0);
+    }
+
     /// A request was answered. `path` is the pattern of the route, never the path as sent (which
     /// may hold a token); `""` for no route.
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
     }
-
     /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
     pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
         self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
@@ -233,6 +260,16 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// A candidate was shown an event: `same`, `different`, or `skipped` when it could not keep up.
+    pub fn shadowed(&self, result: &'static str) {
+        self.0.shadowed.get_or_create(&OfResult { result }).inc();
+    }
+
+    /// Whether the candidate can be used.
+    pub fn candidate(&self, is_sound: bool) {
+        self.0.candidate.set(i64::from(is_sound));
     }
 
     /// A configuration is in force since `now`.

@@ -3,11 +3,14 @@
 //! Each alert is routed on its own labels; alerts of one group that reach the same target stay
 //! together. What becomes of each alert is a [`Fate`], which `explain` shows and the record keeps.
 
+pub mod difference;
 mod draft;
+pub mod side;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -16,12 +19,13 @@ use crate::domain::incident::Draft;
 use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::{Action, DedupKey, Message};
 use crate::domain::own_alerts;
+use crate::domain::reminders::Reminders;
 use crate::route::enrich;
 use crate::route::inhibit::{Active, AlertKey, is_candidate};
 use crate::route::tree::RouteId;
-use crate::rulebook::{Per, Rulebook, TargetRule};
+use crate::rulebook::{Former, Per, Rulebook, TargetRule};
 use crate::store::boundary::NewPart;
-use crate::template::library::Fault;
+use crate::template::library::{Fault, Template};
 use crate::template::view::View;
 
 /// What is to be kept and sent for one call of a source.
@@ -130,6 +134,7 @@ pub fn learn(rulebook: &Rulebook, groups: &[AlertGroup], active: &mut Active) {
 /// Plans what to tell whom of groups that are [`enriched`].
 pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
+    let formers = rulebook.former.current();
     for (index, group) in groups.into_iter().enumerate() {
         let group = Arc::new(group);
         let first = plan.parts.len();
@@ -155,7 +160,13 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
             }
             let places = reached.remove(name).unwrap_or_default();
             if !(places.is_empty() && over.is_empty()) {
-                parts_for(rulebook, target, index, &places, &over, now, &mut plan);
+                parts_for(rulebook, &Addressee::of(target), index, &places, &over, now, &mut plan);
+            }
+        }
+        let gone = |(name, _): &(&Arc<str>, &Former)| !rulebook.targets.contains_key(*name);
+        for (name, former) in formers.iter().filter(gone).filter(|_| !over.is_empty()) {
+            for addressee in Addressee::once(name, former) {
+                parts_for(rulebook, &addressee, index, &[], &over, now, &mut plan);
             }
         }
         if over.len() < group.alerts.len() {
@@ -170,6 +181,45 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
     plan
 }
 
+/// One who may be told.
+struct Addressee<'a> {
+    name: Arc<str>,
+    per: Per,
+    dedup_key: Option<&'a Template>,
+    reminders: Reminders,
+    fall_after: Option<Duration>,
+}
+
+impl<'a> Addressee<'a> {
+    /// A target that was taken out. How its keys were made is known of this process's own targets; for
+    /// others both ways are tried, and a lane that has not heard of the alert ignores it.
+    fn once(name: &Arc<str>, former: &'a Former) -> Vec<Addressee<'a>> {
+        match &former.rule {
+            Some(rule) if former.drains => vec![Addressee::of(rule)],
+            Some(rule) => vec![Addressee { fall_after: None, ..Addressee::of(rule) }],
+            None => [Per::Group, Per::Alert]
+                .map(|per| Addressee {
+                    name: Arc::clone(name),
+                    per,
+                    dedup_key: None,
+                    reminders: Reminders::default(),
+                    fall_after: None,
+                })
+                .into(),
+        }
+    }
+
+    fn of(rule: &'a TargetRule) -> Addressee<'a> {
+        Addressee {
+            name: Arc::clone(&rule.name),
+            per: rule.per,
+            dedup_key: rule.dedup_key.as_ref(),
+            reminders: rule.reminders,
+            fall_after: rule.fallback.as_ref().map(|fallback| fallback.after),
+        }
+    }
+}
+
 /// Plans one group for the targets of one receiver, whatever the routes say.
 pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Timestamp) -> Plan {
     let group = Arc::new(group);
@@ -177,7 +227,7 @@ pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Tim
     let mut plan = Plan { groups: vec![group], ..Plan::default() };
     for name in rulebook.receivers.get(receiver).into_iter().flatten() {
         if let Some(target) = rulebook.targets.get(name) {
-            parts_for(rulebook, target, 0, &places, &[], now, &mut plan);
+            parts_for(rulebook, &Addressee::of(target), 0, &places, &[], now, &mut plan);
         }
     }
     plan.draft(rulebook, 0, |_| vec![receiver]);
@@ -227,7 +277,7 @@ fn ends_of(
 /// resolved alerts that it does not bring go along for lanes that have heard of them.
 fn parts_for(
     rulebook: &Rulebook,
-    target: &TargetRule,
+    target: &Addressee<'_>,
     index: usize,
     places: &[usize],
     over: &[usize],
@@ -261,7 +311,7 @@ fn tell(group: &AlertGroup, place: usize, only_if_known: bool) -> Option<Told> {
 }
 
 fn push(
-    target: &TargetRule,
+    target: &Addressee<'_>,
     index: usize,
     key: DedupKey,
     told: Vec<Told>,
@@ -278,7 +328,7 @@ fn push(
         // A lane of one alert knows all of its alerts, whatever was left out of the group.
         truncated: group.truncated > 0 && target.per == Per::Group,
         reminders: target.reminders,
-        fall_after: target.fallback.as_ref().map(|fallback| fallback.after),
+        fall_after: target.fall_after,
         note: None,
         incident: None,
     });
@@ -288,7 +338,7 @@ fn push(
 /// renders to something.
 fn key_of(
     rulebook: &Rulebook,
-    target: &TargetRule,
+    target: &Addressee<'_>,
     group: &Arc<AlertGroup>,
     told: &[Told],
     identity: &[&str],
@@ -298,7 +348,7 @@ fn key_of(
     let mut parts = vec![group.source.as_str()];
     parts.extend(identity);
     let default = DedupKey::hash(&parts);
-    let Some(template) = &target.dedup_key else { return default };
+    let Some(template) = target.dedup_key else { return default };
     let places: Vec<u32> = told.iter().map(|told| told.place).collect();
     let message = Message {
         id: String::new(),

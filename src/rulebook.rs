@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use jiff::Timestamp;
 
+use crate::auth::admin::Admin;
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
+use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::incident::{Level, Policy, Step};
 use crate::domain::reminders::Reminders;
@@ -55,6 +58,10 @@ impl Rulebooks {
 pub struct Rulebook {
     /// Who may post, by name.
     pub sources: BTreeMap<String, SourceRule>,
+    /// Who may use the admin interface.
+    pub admin: Admin,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Labels added before routing, in order.
     pub enrich: Vec<Enrichment>,
     /// Which receiver an alert reaches.
@@ -93,6 +100,55 @@ pub struct Rulebook {
     pub keep_audit: Duration,
     /// Bytes of the store beyond which the oldest that is over goes first, whatever its age.
     pub disk_limit: u64,
+    /// Read the files again when they change.
+    pub watch: bool,
+    /// What becomes of what removed targets are owed.
+    pub removed_targets: RemovedTargets,
+    /// Targets that are not in it any more and that are still owed something.
+    pub former: Formers,
+}
+
+impl Rulebook {
+    /// What speaks to this target: as configured, or as it was when it is being drained.
+    pub fn target(&self, name: &str) -> Option<Arc<TargetRule>> {
+        let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
+        self.targets.get(name).cloned().or_else(former)
+    }
+
+    /// All that are spoken to: as configured, and those that are being drained.
+    pub fn spoken_to(&self) -> Vec<Arc<TargetRule>> {
+        let formers = self.former.current();
+        let gone = formers.iter().filter(|(name, former)| former.drains && !self.targets.contains_key(*name));
+        let drained = gone.filter_map(|(_, former)| former.rule.clone());
+        self.targets.values().cloned().chain(drained).collect()
+    }
+}
+
+/// Targets that were taken out of the configuration while they are owed something or have something
+/// open: their resolves are still kept for them. The one thing of a rulebook that is not frozen: what
+/// earlier runs left behind is found after the start.
+#[derive(Debug, Clone, Default)]
+pub struct Formers(Arc<ArcSwap<BTreeMap<Arc<str>, Former>>>);
+
+/// A target that was taken out.
+#[derive(Debug, Clone)]
+pub struct Former {
+    /// What it was; `None`: it was taken out before this process began.
+    pub rule: Option<Arc<TargetRule>>,
+    /// Its old settings go on working.
+    pub drains: bool,
+}
+
+impl Formers {
+    /// As they are known now.
+    pub fn current(&self) -> Arc<BTreeMap<Arc<str>, Former>> {
+        self.0.load_full()
+    }
+
+    /// From now on it is these.
+    pub fn replace(&self, formers: BTreeMap<Arc<str>, Former>) {
+        self.0.store(Arc::new(formers));
+    }
 }
 
 impl Rulebook {

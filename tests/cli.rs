@@ -2,7 +2,15 @@
 //! the standard output, standard error and exit code of `tests/cli/<case>.txt`. `UPDATE_GOLDEN=1`
 //! writes those anew: then read them, because what is written is what is, not what is right.
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is asked of the environment")]
-#![expect(clippy::unwrap_used, reason = "a test may fall over")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
+
+#[path = "cli/page.rs"]
+mod page;
+#[path = "cli/sending.rs"]
+mod sending;
+mod support;
+#[path = "cli/trying.rs"]
+mod trying;
 
 use std::fs;
 use std::io::Write;
@@ -16,6 +24,12 @@ const CASES: &[(&str, &[&str], &str)] = &[
     ("help_serve", &["serve", "--help"], ""),
     ("help_check", &["check", "--help"], ""),
     ("help_explain", &["explain", "--help"], ""),
+    ("help_test", &["test", "--help"], ""),
+    ("help_send", &["send", "--help"], ""),
+    ("help_import", &["import", "--help"], ""),
+    ("help_schema", &["schema", "--help"], ""),
+    ("help_completions", &["completions", "--help"], ""),
+    ("help_man", &["man", "--help"], ""),
     ("help_queue", &["queue", "--help"], ""),
     ("help_queue_retry", &["queue", "retry", "--help"], ""),
     ("help_queue_replay", &["queue", "replay", "--help"], ""),
@@ -38,6 +52,18 @@ const CASES: &[(&str, &[&str], &str)] = &[
     ("usage_bad_level", &["serve", "--log-level", "a=b=c"], ""),
     ("serve_no_config", &["serve", "--config", "nowhere.yaml"], ""),
     ("serve_bad_config", &["serve", "--config", "bad.yaml", "--log-level", "off"], ""),
+    ("usage_bad_shell", &["completions", "tcsh"], ""),
+    ("usage_bad_label", &["send", "--target", "pager", "--label", "service"], ""),
+    ("send_unknown_target", &["send", "--config", "good.yaml", "--target", "pagr"], ""),
+    ("send_no_secrets", &["send", "--config", "good.yaml", "--target", "pager", "--no-secrets"], ""),
+    ("send_bad_config", &["send", "--config", "bad.yaml", "--target", "pager"], ""),
+    ("test_bad_config", &["test", "--config", "bad.yaml", "."], ""),
+    ("test_no_folder", &["test", "--config", "good.yaml", "nowhere"], ""),
+    ("import_no_file", &["import", "nowhere.yml"], ""),
+    ("import_not_one", &["import", "good.yaml"], ""),
+    ("import_stdin", &["import", "-"], "route: { receiver: a }\nreceivers: [{ name: a }]\n"),
+    ("man_no_folder", &["man", "--output", "nowhere/man1"], ""),
+    ("schema_no_folder", &["schema", "--output", "nowhere/schema.json"], ""),
     ("check_good", &["check", "--config", "good.yaml"], ""),
     ("check_good_json", &["check", "--config", "good.yaml", "--json"], ""),
     ("check_warning", &["check", "--config", "warning.yaml"], ""),

@@ -32,8 +32,12 @@ fn busy() -> Metrics {
     target.backlog(4, Duration::from_millis(1500));
     metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
     metrics.incident_moved("acknowledge", "P1", Duration::from_secs(90));
+    metrics.parked([("gone", 2)].into_iter());
+    metrics.shadowed("same");
     metrics.committed(17, Duration::from_micros(300));
     metrics.request_answered("/hooks/{source}", 202);
+    metrics.certificate_in_use("senders", "2027-01-02T03:04:05Z".parse().unwrap());
+    metrics.handshake_failed();
     metrics.config_loaded("2026-01-02T03:04:05.5Z".parse().unwrap());
     metrics
 }

@@ -324,7 +324,7 @@ async fn filters_find_what_they_say_and_a_wrong_word_is_told_the_right_ones() {
     for (words, told) in [
         (
             vec!["--state", "deaad"],
-            "there is no such state; did you mean `dead`? the known ones are: waiting, held, delivered, superseded, dead, expired",
+            "there is no such state; did you mean `dead`? the known ones are: waiting, held, delivered, superseded, dead, expired, parked",
         ),
         (vec!["--target", "pager"], "there is no such target; the known ones are: pagerduty-core"),
         (

@@ -1,10 +1,14 @@
 //! Golden cases of routing: matchers as Alertmanager reads them, trees with what they do to alerts, and
-//! time intervals with the times inside and outside of them.
+//! time intervals with the times inside and outside of them; and (`routing/difference.rs`) what another
+//! configuration changes.
 //!
 //! A case file has its input above a line `---`, and questions with their answers below it, parted by
 //! more such lines: the first line of each is the question. `UPDATE_GOLDEN=1` rewrites the answers.
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN comes from the environment")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "routing/difference.rs"]
+mod difference;
 
 use std::fmt::Write;
 use std::fs;

@@ -3,17 +3,22 @@
 //! Takes the arguments of the process, gives a [`Cli`]; what cannot be read ends the process with
 //! usage and exit code 2, as clap does it. What the words lead to is not here: one file a command.
 
+pub mod look;
+pub mod tools;
+pub mod trial;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::args::look::{ConfigArgs, LookArgs, header, time};
+use crate::cli::args::tools::{CompletionsArgs, ImportArgs, ManArgs, SchemaArgs};
+use crate::cli::args::trial::{SendArgs, TestArgs};
 use crate::cli::incident::args::{self as incident, GateArgs, IncidentArgs, ReportArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
-
-/// Where the configuration is when nothing is said.
-pub const CONFIG: &str = "/etc/alert-relay/relay.yaml";
+use crate::cli::replay_diff::args::{self as replay_diff, ReplayDiffArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -62,6 +67,25 @@ pub enum Command {
     #[command(after_help = EXIT_CODES, after_long_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
 
+    /// Try the configuration on payloads of your own, and compare with what was agreed
+    ///
+    /// DIR holds a folder for each case: `payload.json` (any ending will do), if need be `case.yaml` with
+    /// `source`, `at` and `headers`, and `expected.txt`: where each alert goes, which deliveries are
+    /// made, and the exact requests, secrets starred. Every case is run as `explain` would, and what
+    /// differs is shown. Sends nothing, needs no running relay; made for the CI that guards your
+    /// configuration.
+    #[command(after_help = EXIT_CODES, after_long_help = trial::TEST_EXAMPLES)]
+    Test(TestArgs),
+
+    /// Send one test alert to one target, for real, and show what it answered
+    ///
+    /// The text says that it is a test. It goes out at once through the target's own kind and settings,
+    /// beside the queue of a running relay: nothing is recorded, retried, or counted against the pace
+    /// or quota of the target. Every test of a target has the same dedup key, so that a later
+    /// `--action resolve` closes what a trigger opened.
+    #[command(after_help = EXIT_CODES, after_long_help = trial::SEND_EXAMPLES)]
+    Send(SendArgs),
+
     /// Work on deliveries: find, show, retry, drop; close orphans; replay recorded events
     ///
     /// Asks a running relay through its admin interface. Whatever is changed is written to an
@@ -88,6 +112,37 @@ pub enum Command {
     /// Not while an incident of that service goes on, or in a time of freeze (`gate` in relay.yaml).
     #[command(after_help = incident::GATE_EXIT_CODES, after_long_help = incident::GATE_EXAMPLES)]
     Gate(GateArgs),
+
+    /// Show what another configuration would have made differently of recorded events
+    ///
+    /// Reads both configurations here and the events from a running relay, and plans each event with
+    /// both: targets, dedup keys, receivers, routes and labels that differ are counted, with examples.
+    /// Wording, pace and retries are not compared. Sends nothing and changes nothing.
+    #[command(after_help = EXIT_CODES, after_long_help = replay_diff::EXAMPLES)]
+    ReplayDiff(ReplayDiffArgs),
+
+    /// Turn an Alertmanager configuration into a relay.yaml
+    ///
+    /// Carries over routes, receivers, time intervals, inhibition and simple templates, so that every
+    /// alert reaches the same receivers. Secrets are not copied: each becomes `${NAME}`, and the
+    /// variables to set are listed. What cannot be carried over is listed with its line, on standard
+    /// error and as comments in the result.
+    #[command(after_help = EXIT_CODES, after_long_help = tools::IMPORT_EXAMPLES)]
+    Import(ImportArgs),
+
+    /// Print the JSON Schema of relay.yaml, for editors
+    ///
+    /// Draft 7, which YAML language servers read: completion, descriptions and checks while you type.
+    #[command(after_help = EXIT_CODES, after_long_help = tools::SCHEMA_EXAMPLES)]
+    Schema(SchemaArgs),
+
+    /// Print a script that completes commands and options in your shell
+    #[command(after_help = EXIT_CODES, after_long_help = tools::COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+
+    /// Print the manual page, or write one for every command into a folder
+    #[command(after_help = EXIT_CODES, after_long_help = tools::MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -122,42 +177,19 @@ Exit codes:
   1  the payload cannot be read, there is no such source, or the configuration has an error
   2  the command line itself is wrong";
 
-/// Which configuration.
-#[derive(Debug, Args)]
-pub struct ConfigArgs {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    pub config: PathBuf,
-}
-
-/// How to read the configuration and how to show what came of it.
-#[derive(Debug, Args)]
-pub struct LookArgs {
-    /// Which configuration.
-    #[command(flatten)]
-    pub config: ConfigArgs,
-
-    /// Put placeholders where an environment variable or a secret file is missing
-    ///
-    /// For a machine that must not know the secrets. Everything else is checked all the same.
-    #[arg(long)]
-    pub no_secrets: bool,
-
-    /// Write JSON, for programs
-    #[arg(long)]
-    pub json: bool,
-
-    /// Write no colours, not even to a terminal (so does the environment variable NO_COLOR)
-    #[arg(long)]
-    pub no_color: bool,
-}
-
 /// `serve`
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Which configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
+
+    /// Show every event to this configuration as well, and tell what it would make of it differently
+    ///
+    /// Nothing is sent for it, and alerts never wait for it. What differs is counted in the metrics
+    /// (alert_relay_shadow_*) and shown by GET /api/v1/shadow. A reload reads it again.
+    #[arg(long, value_name = "FILE")]
+    pub shadow: Option<PathBuf>,
 
     /// How the log is written: text for people, json for log shippers
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -210,26 +242,11 @@ pub struct ExplainArgs {
     pub payload: PathBuf,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .map_err(|_| "write it with its offset, as in 2026-08-01T03:00:00Z or …T11:00:00+08:00".to_owned())
-}
-
 fn level(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => {
             Err("write error, warn, info, debug or trace, as in info,alert_relay::deliver=debug".to_owned())
         }
-    }
-}
-
-/// Name in lower case, and value.
-fn header(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
-        }
-        _ => Err("write name and value, as in 'Content-Type: text/plain'".to_owned()),
     }
 }

@@ -8,17 +8,25 @@ pub mod args;
 pub mod check;
 pub mod explain;
 pub mod gate;
+pub mod import;
 pub mod incident;
+mod log;
+pub mod manual;
 pub mod queue;
+pub mod replay_diff;
 pub mod report;
+pub mod schema;
+pub mod send;
 pub mod serve;
+pub mod test;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 use crate::assemble::{Assembled, assemble};
-use crate::cli::args::LookArgs;
+use crate::cli::args::look::LookArgs;
 use crate::config::secrets::{Lenient, ThisMachine};
 
 /// What a command has to say.
@@ -99,7 +107,14 @@ struct Found {
 /// # Errors
 /// A sentence when the file cannot be read.
 fn find(look: &LookArgs) -> Result<Found, String> {
-    let path = &look.config.config;
+    find_file(&look.config.config, look.no_secrets)
+}
+
+/// The same of any file; `no_secrets` puts placeholders where secrets are missing.
+///
+/// # Errors
+/// As [`find`].
+fn find_file(path: &Path, no_secrets: bool) -> Result<Found, String> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let why = match error.kind() {
@@ -112,7 +127,6 @@ fn find(look: &LookArgs) -> Result<Found, String> {
         format!("{name} {why}")
     })?;
     let machine = ThisMachine::new(path);
-    let assembled =
-        if look.no_secrets { assemble(&text, &Lenient(&machine)) } else { assemble(&text, &machine) };
+    let assembled = if no_secrets { assemble(&text, &Lenient(&machine)) } else { assemble(&text, &machine) };
     Ok(Found { name, text, assembled })
 }

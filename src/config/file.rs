@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::config::incidents::{GateFile, IncidentsFile, PersonFile, RotaFile};
+use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
 use crate::config::sources::{EnrichFile, SourceFile};
@@ -62,6 +63,9 @@ pub struct File {
     /// Who is on call when.
     #[serde(default)]
     pub rotas: Vec<RotaFile>,
+    /// How targets are called.
+    #[serde(default)]
+    pub outbound: OutboundFile,
     /// How long what is over is kept.
     #[serde(default)]
     pub retention: RetentionFile,

@@ -4,9 +4,12 @@
 //! needs other rooms (does that receiver exist, does that template compile) is asked in
 //! `assemble.rs`; what the settings of a kind mean is asked in `target/`.
 
+pub mod admin;
 pub mod file;
 pub mod incidents;
 pub mod load;
+pub mod network;
+pub mod noting;
 pub mod pacing;
 pub mod routes;
 pub mod secrets;

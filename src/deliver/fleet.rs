@@ -88,9 +88,16 @@ impl Fleet {
     }
 
     fn show_backlog(&self, waiting: &[(String, u64, Option<Timestamp>)]) {
-        let now = self.courier.clock.now();
+        let (now, book) = (self.courier.clock.now(), self.books.current());
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let parked = waiting.iter().filter(|(target, _, _)| book.target(target).is_none());
+        self.metrics.parked(parked.map(|(target, count, _)| (target.as_str(), *count)));
         for (name, (metrics, _)) in loops.iter() {
+            if book.target(name).is_none() {
+                // It may come back: its series stay, and `parked` counts meanwhile.
+                metrics.backlog(0, Duration::ZERO);
+                continue;
+            }
             let of_target = waiting.iter().find(|(target, _, _)| **target == **name);
             let (count, oldest) = of_target.map_or((0, None), |(_, count, oldest)| (*count, *oldest));
             let age = oldest.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::deliver::attempt::Courier;
 use crate::deliver::engine::{Engine, Step};
 use crate::deliver::errand::{Errand, key_of};
+use crate::deliver::gate::later;
 use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
 use crate::deliver::report;
 use crate::deliver::rescue::Rescue;
@@ -51,6 +52,8 @@ pub struct TargetLoop {
     under_way: HashMap<Id, Arc<Errand>>,
     writes: JoinSet<Resolution>,
     rescue: Rescue,
+    /// The target's terms, as they were last.
+    terms: Option<Terms>,
     /// The target is well again: what was given up is to be told again.
     redrive: bool,
     /// What the target said when it last failed.
@@ -73,6 +76,7 @@ impl TargetLoop {
         let rescue = Rescue::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
         TargetLoop {
             rescue,
+            terms: None,
             redrive: false,
             trouble: String::new(),
             look_at: Timestamp::UNIX_EPOCH,
@@ -95,15 +99,12 @@ impl TargetLoop {
         let mut deferred = None;
         while !stop.is_cancelled() {
             let book = self.books.current();
-            let Some(rule) = book.targets.get(&self.name).cloned() else {
-                // Taken out of the configuration: what it owes stays on disk, visible, until the
-                // target comes back.
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    () = tokio::time::sleep(STORE_PAUSE) => continue,
-                }
+            let Some(rule) = book.target(&self.name) else {
+                self.stand_by(&stop).await;
+                continue;
             };
             let terms = terms_of(&rule);
+            self.terms = Some(terms);
             let now = self.courier.clock.now();
             if let Some(fallback) = rule.fallback.as_ref().filter(|_| now >= self.look_at) {
                 self.look_at = self.tell_fallbacks(fallback, now).await;
@@ -141,6 +142,19 @@ impl TargetLoop {
             }
         }
         self.finish().await;
+    }
+
+    /// Taken out of the configuration: what it owes stays on disk, visible, until the target comes
+    /// back. What is under way is still judged as it was begun.
+    async fn stand_by(&mut self, stop: &CancellationToken) {
+        let now = self.courier.clock.now();
+        match self.terms {
+            Some(terms) => self.wait(Some(later(now, STORE_PAUSE)), now, &terms, stop).await,
+            None => tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+            },
+        }
     }
 
     /// In a task of its own, so that a panic in a kind costs one try and not the loop.
@@ -236,7 +250,7 @@ impl TargetLoop {
     fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
         let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
         let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
-        let rule = self.books.current().targets.get(&self.name).cloned()?;
+        let rule = self.books.current().target(&self.name)?;
         rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))
     }
 
@@ -320,7 +334,7 @@ impl TargetLoop {
 
     async fn finish(&mut self) {
         let book = self.books.current();
-        let terms = book.targets.get(&self.name).map(|rule| terms_of(rule));
+        let terms = book.target(&self.name).map(|rule| terms_of(&rule)).or(self.terms.take());
         while let Some(joined) = self.tries.join_next_with_id().await {
             match &terms {
                 Some(terms) => self.tried(joined, terms),

@@ -5,13 +5,15 @@ use std::fmt;
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// What is shown in place of a secret.
 pub const STARS: &str = "***";
 
-/// A token, key, password or secret URL. Prints stars, is wiped when dropped, is not serialisable.
-#[derive(Clone, PartialEq, Eq, Default)]
+/// A token, key, password or secret URL. Prints stars, is wiped when dropped, is not serialisable, is
+/// compared in a time that tells nothing but the length.
+#[derive(Clone, Eq, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -28,6 +30,12 @@ impl Secret {
     /// Nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Secret) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
@@ -59,7 +67,7 @@ impl<'de> serde::Deserialize<'de> for Secret {
 /// plain, inside a JSON string, percent-encoded, Base64.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    patterns: Option<AhoCorasick>,
+    patterns: Vec<AhoCorasick>,
 }
 
 impl Redactor {
@@ -87,27 +95,31 @@ impl Redactor {
             return Redactor::default();
         }
         let patterns = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(spellings);
-        Redactor { patterns: patterns.ok() }
+        Redactor { patterns: patterns.into_iter().collect() }
+    }
+
+    /// One that knows the secrets of both.
+    #[must_use]
+    pub fn and(mut self, other: Redactor) -> Redactor {
+        self.patterns.extend(other.patterns);
+        self
     }
 
     /// Whether a known secret stands in these bytes.
     pub fn finds(&self, bytes: &[u8]) -> bool {
-        self.patterns.as_ref().is_some_and(|patterns| patterns.is_match(bytes))
+        self.patterns.iter().any(|patterns| patterns.is_match(bytes))
     }
 
     /// The text with every known secret starred.
     pub fn clean(&self, text: &str) -> String {
-        match &self.patterns {
-            None => text.to_owned(),
-            Some(patterns) => {
-                let mut cleaned = String::with_capacity(text.len());
-                patterns.replace_all_with(text, &mut cleaned, |_, _, out| {
-                    out.push_str(STARS);
-                    true
-                });
-                cleaned
-            }
-        }
+        self.patterns.iter().fold(text.to_owned(), |text, patterns| {
+            let mut cleaned = String::with_capacity(text.len());
+            patterns.replace_all_with(&text, &mut cleaned, |_, _, out| {
+                out.push_str(STARS);
+                true
+            });
+            cleaned
+        })
     }
 }
 
@@ -168,5 +180,13 @@ mod tests {
             BASE64.encode(secret.expose()),
         );
         assert_eq!(redactor.clean(&shown), "plain ***, json \"***\", url ***, basic ***");
+    }
+
+    #[test]
+    fn two_that_are_put_together_know_the_secrets_of_both() {
+        let (first, second) = (Secret::new("first-secret"), Secret::new("second-secret"));
+        let both = Redactor::new([&first]).and(Redactor::new([&second])).and(Redactor::default());
+        assert_eq!(both.clean("first-secret, second-secret, third"), format!("{STARS}, {STARS}, third"));
+        assert!(both.finds(b"x second-secret") && !both.finds(b"third"));
     }
 }

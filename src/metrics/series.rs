@@ -18,6 +18,11 @@ pub(super) struct OfSource {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfResult {
+    pub result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfReason {
     pub reason: &'static str,
 }
@@ -26,6 +31,11 @@ pub(super) struct OfReason {
 pub(super) struct OfStage {
     pub stage: &'static str,
     pub level: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfListener {
+    pub listener: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -85,6 +85,12 @@ pub const METRICS: &[MetricDoc] = &[
         "Age of the oldest delivery still owed; 0 when none is",
     ),
     row(
+        "alert_relay_parked_deliveries",
+        "gauge",
+        &["target"],
+        "Deliveries kept for a target that is not in the configuration any more",
+    ),
+    row(
         "alert_relay_target_concurrency",
         "gauge",
         &["target"],
@@ -99,12 +105,36 @@ pub const METRICS: &[MetricDoc] = &[
         &[],
         "What the rows of the store take; its file may be larger",
     ),
+    row(
+        "alert_relay_tls_certificate_expires_timestamp_seconds",
+        "gauge",
+        &["listener"],
+        "When the certificate in use expires, by listener: senders or admin",
+    ),
+    row(
+        "alert_relay_tls_handshakes_failed_total",
+        "counter",
+        &[],
+        "Connections that ended before TLS was agreed on: no TLS, too slow, no certificate that is known",
+    ),
     row("alert_relay_http_connections", "gauge", &[], "Open connections to the relay"),
     row(
         "alert_relay_http_requests_total",
         "counter",
         &["path", "code"],
         "Requests answered, by pattern of the path and status",
+    ),
+    row(
+        "alert_relay_shadow_events_total",
+        "counter",
+        &["result"],
+        "Events that the candidate of --shadow was shown: same, different, or skipped because it was behind",
+    ),
+    row(
+        "alert_relay_shadow_config_sound",
+        "gauge",
+        &[],
+        "1 when there is a candidate (--shadow) and it has no errors",
     ),
     row(
         "alert_relay_config_last_reload_successful",

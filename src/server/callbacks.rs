@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::domain::message::Action;
 use crate::domain::secret::Redactor;
 use crate::domain::signal::{Event, Signal};
-use crate::rulebook::Rulebook;
+use crate::rulebook::{Rulebook, TargetRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{Bounds, Encoding, read_within};
 use crate::server::ordering::{plain, stumbled};
@@ -39,7 +39,7 @@ const ROWS_MAX: usize = 1000;
 /// Answers `POST /callbacks/{target}`.
 pub(super) async fn answer(app: &State, head: &Head<'_>, name: &str, uri: &Uri, body: Incoming) -> Answer {
     let book = app.books.current();
-    let Some((name, rule)) = book.targets.get_key_value(name) else {
+    let Some(rule) = book.target(name) else {
         let detail =
             "there is no target of this name; callbacks go to /callbacks/ and the name in relay.yaml";
         return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
@@ -59,6 +59,7 @@ pub(super) async fn answer(app: &State, head: &Head<'_>, name: &str, uri: &Uri, 
     let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers: Vec<(String, String)> =
         head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let name = &rule.name;
     let call = Callback { url: &url, headers: &headers, body: &body, now: head.now };
     match rule.target.callback(&call) {
         Ok(heard) => keep(app, head, &book, name, heard).await,
@@ -115,12 +116,12 @@ fn cleaned(signal: Signal, redactor: &Redactor) -> Signal {
 
 /// What each target can be told.
 pub(super) fn cast(book: &Rulebook) -> Cast {
-    let part = |(name, rule): (&Arc<str>, &Arc<crate::rulebook::TargetRule>)| {
+    let part = |rule: &Arc<TargetRule>| {
         let part =
             Part { acknowledges: rule.target.says(Action::Acknowledge), mirrors: rule.target.mirrors() };
-        (name.to_string(), part)
+        (rule.name.to_string(), part)
     };
-    Cast(book.targets.iter().map(part).collect())
+    Cast(book.spoken_to().iter().map(part).collect())
 }
 
 fn not_kept(error: &StoreError) -> Answer {

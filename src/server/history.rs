@@ -14,8 +14,8 @@ use crate::domain::alert::{AlertGroup, Fingerprint, Status};
 use crate::domain::lane::{AlertClock, News};
 use crate::pace::clock::Clock;
 use crate::plan::Plan;
+use crate::plan::side::read_again;
 use crate::rulebook::Rulebook;
-use crate::source::contract::{Arrival, Reading};
 use crate::store::boundary::StoreError;
 use crate::store::handle::Store;
 use crate::store::orders::{Recorded, Recording};
@@ -123,22 +123,4 @@ impl Ahead {
         notes.dedup();
         notes
     }
-}
-
-/// Reads the body of a recorded event by today's rules.
-pub(super) fn read_again(book: &Rulebook, event: &Recording) -> Result<Reading, String> {
-    let Some(rule) = book.sources.get(&event.source) else {
-        return Err(format!("its source {} is not in the configuration any more", event.source));
-    };
-    // Headers are not recorded: the one that some dialects look at is tried both ways.
-    let text = [("content-type".to_owned(), "text/plain".to_owned())];
-    let read = |headers: &[(String, String)]| {
-        rule.source.read(&Arrival {
-            source: &event.source,
-            headers,
-            body: &event.body,
-            at: event.received_at,
-        })
-    };
-    read(&[]).or_else(|why| read(&text).map_err(|_| why)).map_err(|why| why.to_string())
 }

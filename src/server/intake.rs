@@ -20,10 +20,12 @@ use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Bounds, Encoding, alerts_in_bounds, read_within};
 use crate::server::budget::{Held, Turn};
+use crate::server::shadow::Prepared;
 use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{NewEvent, StoreError};
+use crate::store::orders::Recording;
 use crate::store::records::{Accepted, Quarantined};
 
 /// Alertmanager's push interface belongs to sources of this kind.
@@ -56,7 +58,7 @@ pub(super) async fn hook(
 pub(super) async fn push(app: &State, head: &Head<'_>, body: Incoming) -> Answer {
     let book = app.books.current();
     let of_kind = || book.sources.iter().filter(|(_, rule)| rule.kind == PUSH_KIND);
-    let welcome = |rule: &SourceRule| rule.auth.check_head(head.peer.addr.ip(), head.headers, None).is_ok();
+    let welcome = |rule: &SourceRule| rule.auth.check_head(head.caller(), head.headers, None).is_ok();
     let Some((name, rule)) = of_kind().find(|(_, rule)| welcome(rule)).or_else(|| of_kind().next()) else {
         let detail = "no source of kind `prometheus` is configured; add one to take alerts in by Alertmanager's push interface";
         return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
@@ -134,7 +136,7 @@ impl Call<'_> {
             Box::new(answer.into_answer())
         };
         let auth = &self.rule.auth;
-        auth.check_head(head.peer.addr.ip(), head.headers, token).map_err(|refused| {
+        auth.check_head(head.caller(), head.headers, token).map_err(|refused| {
             tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
             refuse(refused.into())
         })?;
@@ -212,7 +214,7 @@ impl Call<'_> {
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
         let Reading { groups, notes, invalid, whole, .. } = reading;
-        let body = whole.map_or_else(|| body.into(), Into::into);
+        let body: Vec<u8> = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
             let groups = enriched(self.book, groups);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -222,11 +224,16 @@ impl Call<'_> {
         for (target, fault) in &plan.faults {
             tracing::warn!(target_name = %target, field = %fault.field, error = self.book.redactor.clean(&fault.what).as_str(), "a template failed; the default dedup key was used");
         }
+        let uid = self.app.fresh_id(now);
+        let shown = self.app.shadow.as_ref().and_then(|shadow| {
+            let (source, body) = (self.name.to_owned(), Vec::clone(&body));
+            shadow.prepare(self.book, &plan, Recording { id: 0, uid, source, received_at: now, body })
+        });
         let mut all_notes = plan.notes();
         all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
         let groups = plan.groups;
         let event = NewEvent {
-            uid: self.app.fresh_id(now),
+            uid,
             source: self.name.to_owned(),
             received_at: now,
             body,
@@ -237,6 +244,7 @@ impl Call<'_> {
         };
         match self.app.store.accept(event).await {
             Ok(accepted) => {
+                shown.into_iter().filter(|_| !accepted.duplicate).for_each(Prepared::show);
                 self.hear_beats(&groups);
                 self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
                 let alerts = self.count(&groups, &accepted);

@@ -1,7 +1,7 @@
 //! The side that faces senders: connections, paths, who may, bodies, answers, probes.
 //!
-//! The walk: `accept` gives a request, `app` finds its endpoint by `paths`, `auth/` lets it pass,
-//! `body` reads it, `intake`, `callbacks`, `admin` or `queue` decides, `answer` words the reply.
+//! The walk: `accept` gives a request (out of `tls` where the listener has it), `app` finds its endpoint
+//! by `paths` and lets admins pass, `intake` lets senders pass, `body` reads it, `intake`, `callbacks`, `admin` or `queue` decides, `answer` words the reply.
 
 pub mod accept;
 pub mod admin;
@@ -14,6 +14,7 @@ mod callbacks;
 mod changes;
 pub mod expiry;
 pub mod history;
+mod http2;
 mod incidents;
 pub mod intake;
 mod numbers;
@@ -23,6 +24,9 @@ pub mod paths;
 pub mod probes;
 mod query;
 mod queue;
+mod recorded;
 mod replay;
+pub mod shadow;
 pub mod sns;
 pub mod state;
+pub mod tls;

@@ -8,16 +8,18 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::delivery::State as DeliveryState;
-use crate::server::admin::{admitted, delivery_json};
+use crate::server::admin::delivery_json;
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::callbacks;
 use crate::server::ordering::{carry_out, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
-use crate::server::replay;
 use crate::server::state::{Head, State};
+use crate::server::{recorded, replay};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, What};
 
+/// Stands for what waits for a target that is not configured any more.
+const PARKED: &str = "parked";
 /// Rows of an answer, unless asked otherwise.
 const ROWS: usize = 100;
 /// Most rows of an answer.
@@ -42,9 +44,6 @@ pub(super) async fn answer(
     found: &Found<'_, Endpoint>,
     asked: Asked<'_>,
 ) -> Answer {
-    if let Err(refused) = admitted(app, head) {
-        return *refused;
-    }
     let done = match found.endpoint {
         Endpoint::Deliveries => deliveries(app, head, asked.query).await,
         Endpoint::Delivery => delivery(app, found.param("id")).await,
@@ -60,6 +59,7 @@ pub(super) async fn answer(
             Err(refused) => Err(refused),
         },
         Endpoint::Signals => callbacks::signals(app, asked.query).await,
+        Endpoint::Events => recorded::events(app, head, asked.query).await,
         Endpoint::Audit => audit(app, asked.query).await,
         _ => Err(wrong("this is not a matter of the queue")),
     };
@@ -70,21 +70,34 @@ async fn deliveries(app: &State, head: &Head<'_>, query: &str) -> Result<Answer,
     let names = ["target", "state", "key", "since", "until", "event", "before", "limit"];
     let query = Query::read(query, &names)?;
     let book = app.books.current();
+    let former = book.former.current();
     if let Some(target) = query.text("target")
-        && !book.targets.contains_key(target)
+        && !(book.targets.contains_key(target) || former.contains_key(target))
     {
-        return Err(unknown_word("target", target, book.targets.keys().map(AsRef::as_ref)));
+        let known = book.targets.keys().chain(former.keys());
+        return Err(unknown_word("target", target, known.map(AsRef::as_ref)));
     }
-    let known = || DeliveryState::ALL.map(DeliveryState::as_str);
+    let known = || DeliveryState::ALL.map(DeliveryState::as_str).into_iter().chain([PARKED]);
     let state = |word: &str| {
         let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
         state.ok_or_else(|| unknown_word("state", word, known()))
     };
     let event =
         |text: &str| Uuid::parse_str(text).map_err(|_| wrong("event: write the id of an accepted call"));
+    let parked = query.words("state").any(|word| word == PARKED);
+    let states = match parked {
+        false => query.words("state").map(state).collect::<Result<_, _>>()?,
+        true if query.words("state").count() == 1 => vec![DeliveryState::Waiting, DeliveryState::Held],
+        true => {
+            return Err(wrong("state: `parked` stands alone: it is what waits for targets that are gone"));
+        }
+    };
+    let drained = former.iter().filter(|(_, former)| former.drains).map(|(name, _)| name);
+    let served = book.targets.keys().chain(drained).filter(|_| parked);
     let mut filter = Filter {
         target: query.text("target").map(str::to_owned),
-        states: query.words("state").map(state).collect::<Result<_, _>>()?,
+        not_of: served.map(ToString::to_string).collect(),
+        states,
         key: query.text("key").map(str::to_owned),
         since: query.time("since", head.now)?,
         until: query.time("until", head.now)?,

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::alert::Status;
+use crate::plan::side::read_again;
 use crate::plan::{Plan, enriched, plan};
 use crate::rulebook::Rulebook;
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::history::{Ahead, Read, read_again};
+use crate::server::history::{Ahead, Read};
 use crate::server::ordering::{actor, carry_out, stumbled};
 use crate::server::query::{Refusal, time, unknown_word, wrong};
 use crate::server::state::{Head, State};

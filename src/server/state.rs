@@ -10,7 +10,8 @@ use hyper::header::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::auth::check::Auth;
+use crate::auth::admin::Pass;
+use crate::auth::check::Caller;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::Problem;
 use crate::metrics::{Metrics, SourceMetrics};
@@ -24,11 +25,12 @@ use crate::server::budget::Budget;
 use crate::server::expiry::Expiries;
 use crate::server::history::Ahead;
 use crate::server::paths::{Endpoint, Paths};
+use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
 
-/// Reads the configuration again; on any problem the old one stays.
-pub type Reload = Arc<dyn Fn() -> Result<(), Vec<Problem>> + Send + Sync>;
+/// Reads the configuration again and gives what surprises; on any error the old one stays.
+pub type Reload = Arc<dyn Fn() -> Result<Vec<Problem>, Vec<Problem>> + Send + Sync>;
 
 /// What the relay has at hand while it answers.
 pub struct State {
@@ -54,8 +56,6 @@ pub struct State {
     pub notary: Notary,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
-    /// Who may use the admin interface.
-    pub admin: Auth,
     /// Memory for the bodies of all requests.
     pub budget: Budget,
     /// The second in which a refusal was last logged.
@@ -64,6 +64,8 @@ pub struct State {
     pub body_time: Duration,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// A candidate configuration that is shown every event.
+    pub shadow: Option<Shadow>,
     /// Series by source, made when first counted.
     pub sources: Mutex<HashMap<String, SourceMetrics>>,
     /// Where things are.
@@ -72,9 +74,19 @@ pub struct State {
 
 /// The parts of a request that its endpoint needs, without the body.
 pub(super) struct Head<'a> {
+    /// Who called; the client behind proxies that are trusted.
     pub peer: Peer,
     pub headers: &'a HeaderMap,
     pub now: Timestamp,
+    /// What the admin interface let him pass by.
+    pub pass: Option<Pass>,
+}
+
+impl Head<'_> {
+    /// Who calls, as sources judge it.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller { ip: self.peer.addr.ip(), names: &self.peer.names }
+    }
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! The boundary that every engine stands behind: operations in, facts out, in the words of the
 //! domain. No SQL, no rows, no thread is visible from here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, Inciden
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{Accepted, DeliveryRecord, EventRecord, Quarantined};
+use crate::store::records::{Accepted, DeliveryRecord, EventRecord, Owed, Page, Quarantined};
 use crate::store::retention::Retention;
 
 /// Row id of a lane.
@@ -245,6 +246,8 @@ pub enum Op {
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
+    /// Nothing: whoever asks wants to know that the writer answers.
+    Nothing,
 }
 
 /// What an operation came to.
@@ -252,7 +255,7 @@ pub enum Op {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen` and `Redriven`.
+    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen`, `Redriven` and `Nothing`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
@@ -343,9 +346,12 @@ pub trait Reader: Send {
 
     /// What the rows take.
     fn extent(&mut self) -> Result<Extent, StoreError>;
-
     /// Deliveries by state, for metrics.
     fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
+
+    /// By target: deliveries that wait, and incidents that are open there, as far as known. Of targets
+    /// that are owed or have open anything at all.
+    fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError>;
 
     /// What the newest events said, oldest first: at most `limit` of those received after `since`.
     fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError>;
@@ -356,13 +362,11 @@ pub trait Reader: Send {
     /// Deliveries, newest first. Looks at a bounded number of rows; where there may be more, the
     /// id to go on before comes along, even when nothing was found so far.
     fn deliveries(&mut self, filter: &Filter) -> Result<Page, StoreError>;
-
     /// One delivery.
     fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
 
     /// Open incidents that nothing is going to close.
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError>;
-
     /// What services told us, newest first.
     fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError>;
     /// Incidents, newest first.
@@ -393,6 +397,3 @@ pub trait Reader: Send {
     /// Events with the bodies as they came, as bounded as `deliveries`.
     fn recorded(&mut self, wanted: &Recorded) -> Result<Recordings, StoreError>;
 }
-
-/// Some deliveries, and where to go on.
-pub type Page = (Vec<DeliveryRecord>, Option<DeliveryId>);

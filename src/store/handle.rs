@@ -232,6 +232,14 @@ impl Store {
         self.ask(Op::Redriven(lane)).await.map(|_| ())
     }
 
+    /// Returns once the writer has come to it: it works.
+    ///
+    /// # Errors
+    /// It has ended, or cannot use its file just now.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        self.ask(Op::Nothing).await.map(|_| ())
+    }
+
     /// One small step of forgetting; returns how much went.
     pub async fn prune(&self, retention: Retention) -> Result<u32, StoreError> {
         match self.ask(Op::Prune(retention)).await? {

@@ -3,6 +3,7 @@
 //! Words only: what an order does to the rows is the engine's business, which lane must be kept
 //! still meanwhile is the writer's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,8 @@ pub struct AttemptRecord {
 pub struct Filter {
     /// Of this target.
     pub target: Option<String>,
+    /// Of none of these targets.
+    pub not_of: BTreeSet<String>,
     /// In one of these states; empty: in any.
     pub states: Vec<State>,
     /// Of this dedup key, or of those that begin so.

@@ -74,3 +74,15 @@ pub struct Accepted {
     /// All that it says was accepted a moment ago.
     pub duplicate: bool,
 }
+
+/// What a target is still owed, and what is open there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owed {
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// Incidents that it may have seen open and not closed.
+    pub open: u64,
+}
+
+/// Some deliveries, and where to go on.
+pub type Page = (Vec<DeliveryRecord>, Option<i64>);

@@ -1,6 +1,7 @@
 //! The reading side of the embedded engine. Read transactions are short: a long one would hold
 //! the write-ahead log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,13 +13,14 @@ use crate::domain::change::Change;
 use crate::domain::incident::Level;
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
+    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
 };
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
-use crate::store::records::{DeliveryRecord, EventRecord};
+use crate::store::records::Page;
+use crate::store::records::{DeliveryRecord, EventRecord, Owed};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
@@ -268,6 +270,10 @@ impl Reader for SqliteReader {
             })
             .and_then(Iterator::collect)
             .map_err(engine)
+    }
+
+    fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError> {
+        search::owed(&self.connection).map_err(engine)
     }
 
     fn recent(&mut self, since: Timestamp, limit: usize) -> Result<Vec<AlertGroup>, StoreError> {

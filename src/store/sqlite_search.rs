@@ -1,16 +1,18 @@
 //! What people look for in the embedded engine: deliveries, orphans, audit, recorded events. No
 //! index is kept for them on the busy path: rows are walked, a bounded number at a time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::store::boundary::{DeliveryId, Page, StoreError};
+use crate::store::boundary::{DeliveryId, StoreError};
 use crate::store::orders::{
     AttemptRecord, AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings,
 };
-use crate::store::records::DeliveryRecord;
+use crate::store::records::Page;
+use crate::store::records::{DeliveryRecord, Owed};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_orders::is_over;
@@ -19,6 +21,8 @@ use crate::store::sqlite_orders::is_over;
 const WALK_MAX: u32 = 20_000;
 /// Events are larger.
 const EVENTS_MAX: usize = 2_000;
+/// And their bodies, together: one more may exceed it.
+const BODIES_MAX: usize = 8 << 20;
 /// Events lie in order of arrival but for those that were on their way at the same time.
 const DISORDER: Duration = Duration::from_secs(60);
 
@@ -84,6 +88,7 @@ pub fn page(connection: &Connection, filter: &Filter) -> Result<Page, StoreError
 
 fn passes(filter: &Filter, record: &DeliveryRecord) -> bool {
     filter.target.as_ref().is_none_or(|target| *target == record.target)
+        && !filter.not_of.contains(&record.target)
         && filter.key.as_ref().is_none_or(|key| record.key.starts_with(key.as_str()))
         && (filter.states.is_empty() || filter.states.contains(&record.state))
         && filter.since.is_none_or(|since| record.accepted_at >= since)
@@ -182,6 +187,27 @@ pub fn orphans(connection: &Connection, filter: &OrphanFilter) -> Result<Vec<Orp
     }
 }
 
+/// What each target is owed, and has open. Walks all lanes, a piece at a time.
+pub fn owed(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Owed>> {
+    let mut piece = connection.prepare_cached(
+        "SELECT target, sum(waiting), sum(seen) FROM lanes
+         WHERE id > ?1 AND id <= ?2 AND (waiting > 0 OR seen = 1) GROUP BY target",
+    )?;
+    let last: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM lanes", [], |row| row.get(0))?;
+    let (mut owed, mut after) = (BTreeMap::<String, Owed>::new(), 0);
+    while after < last {
+        let to = after + i64::from(WALK_MAX);
+        let mut rows = piece.query([after, to])?;
+        while let Some(row) = rows.next()? {
+            let of_target = owed.entry(row.get(0)?).or_default();
+            of_target.waiting += row.get::<_, i64>(1)?.unsigned_abs();
+            of_target.open += row.get::<_, i64>(2)?.unsigned_abs();
+        }
+        after = to;
+    }
+    Ok(owed)
+}
+
 /// The newest orders.
 pub fn audit(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<AuditRecord>> {
     connection
@@ -212,9 +238,9 @@ pub fn recorded(connection: &Connection, wanted: &Recorded) -> Result<Recordings
         )
         .map_err(engine)?;
     let mut found = query.query(params![first, REPLAY_NOTE]).map_err(engine)?;
-    let (mut recordings, mut walked, mut last) = (Vec::new(), 0, first);
+    let (mut recordings, mut walked, mut last, mut bytes) = (Vec::new(), 0, first, 0);
     while let Some(row) = found.next().map_err(engine)? {
-        if recordings.len() >= wanted.limit || walked >= EVENTS_MAX {
+        if recordings.len() >= wanted.limit || walked >= EVENTS_MAX || bytes >= BODIES_MAX {
             return Ok((recordings, Some(last)));
         }
         walked += 1;
@@ -233,7 +259,9 @@ pub fn recorded(connection: &Connection, wanted: &Recorded) -> Result<Recordings
         };
         if row.get(5).map_err(engine)? && wants(wanted, &recording) {
             let body: Vec<u8> = row.get(4).map_err(engine)?;
-            recordings.push(Recording { body: rows::unpack(&body)?, ..recording });
+            let body = rows::unpack(&body)?;
+            bytes += body.len();
+            recordings.push(Recording { body, ..recording });
         }
     }
     Ok((recordings, None))

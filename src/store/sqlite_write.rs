@@ -64,6 +64,7 @@ impl SqliteEngine {
                 Op::Escalate(step) => accept.escalate(step)?,
                 Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
                 Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
+                Op::Nothing => Done::Kept,
             });
         }
         let next = accept.next;

@@ -200,7 +200,10 @@ impl Expr {
     fn in_scene<'a>(&'a self, scene: Scene<'a>) -> Option<Found<'a>> {
         match self {
             Expr::Path(path) => {
-                let found = path.iter().try_fold(scene.this, |value, name| value.as_object()?.get(name));
+                let found = path.iter().try_fold(scene.this, |value, name| match value {
+                    Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+                    value => value.as_object()?.get(name),
+                });
                 Some(found.map(Cow::Borrowed))
             }
             Expr::Index => Some(Some(Cow::Owned(scene.index?.into()))),
@@ -234,7 +237,7 @@ mod tests {
     use crate::template::view::View;
 
     /// Wording that an operator may write; the last ones take the engine.
-    const OWN: [&str; 16] = [
+    const OWN: [&str; 17] = [
         "{{title}} {{severity}}\n{{#if note}}({{note}}){{else}}-{{/if}}",
         "{{{link}}} {{{toUpper title}}} {{truncatedAlerts}}",
         "{{#each firing}}{{@index}}: {{labels.alertname}} {{get labels \"pod\" \"none\"}}\n{{/each}}",
@@ -246,6 +249,7 @@ mod tests {
         "{{default commonLabels.pod (default commonLabels.host \"?\")}}{{!-- not said --}}",
         "{{#if (lte counts.total 1)}}one{{else if (gte counts.total 3)}}many{{else}}two{{/if}}",
         "{{json commonLabels}}",
+        "{{get alerts.[0].labels \"alertname\" \"none\"}}{{#if alerts.0.labels.pod}}pod{{/if}}",
         "{{#with commonLabels}}{{alertname}}{{/with}}",
         "{{#each resolved}}{{../title}}{{else}}none{{/each}}",
         "{{lookup alerts 0}}",

@@ -312,7 +312,8 @@ fn sentence(book: &Rulebook, fault: &Fault) -> String {
     shown(&book.redactor, &format!("{}: {}", fault.field, fault.what))
 }
 
-fn request(
+/// What a target would be asked first, or why it is asked nothing.
+pub fn request(
     book: &Rulebook,
     rule: &TargetRule,
     message: &Message,

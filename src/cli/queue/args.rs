@@ -12,6 +12,7 @@ Examples:
   alert-relay queue show 4711                             # every attempt, with the answer it got
   alert-relay queue retry 4711 4712                       # once more, at the end of their lanes
   alert-relay queue drop 4713 --reason 'maintenance'      # will never be sent
+  alert-relay queue list --state parked                   # what waits for targets that were taken out
   alert-relay queue orphans                               # open at a target for ever
   alert-relay queue resolve 88                            # close one of them
   alert-relay queue replay --since 2h --source alertmanager --dry-run
@@ -84,7 +85,7 @@ pub enum QueueCommand {
 #[derive(Debug, Args)]
 pub struct ReachArgs {
     /// Where the relay's admin interface answers
-    #[arg(long, value_name = "URL", default_value = URL, help_heading = "Relay")]
+    #[arg(long, value_name = "URL", default_value = URL, env = "ALERT_RELAY_URL", help_heading = "Relay")]
     pub url: String,
 
     /// One of server.admin.tokens; not needed on the relay's own machine when none is configured
@@ -96,6 +97,10 @@ pub struct ReachArgs {
         help_heading = "Relay"
     )]
     pub token: Option<String>,
+
+    /// Certificates (PEM) to trust besides those of this machine, for a relay that speaks TLS
+    #[arg(long, value_name = "FILE", help_heading = "Relay")]
+    pub ca_file: Option<std::path::PathBuf>,
 
     /// Your name, for the audit
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, help_heading = "Relay")]
@@ -113,7 +118,8 @@ pub struct ListArgs {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
 
-    /// In one of these states: waiting, held, delivered, superseded, dead, expired
+    /// In one of these states: waiting, held, delivered, superseded, dead, expired; or parked: what
+    /// waits for targets that are not configured any more
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub state: Vec<String>,
 
@@ -170,8 +176,12 @@ pub struct RetryArgs {
 #[derive(Debug, Args)]
 pub struct DropArgs {
     /// Numbers of deliveries
-    #[arg(value_name = "DELIVERY", required = true)]
+    #[arg(value_name = "DELIVERY", required_unless_present = "target")]
     pub ids: Vec<i64>,
+
+    /// All that waits for this target, also for one that is not configured any more
+    #[arg(long, value_name = "NAME", conflicts_with = "ids")]
+    pub target: Option<String>,
 
     /// Why, for those who look later
     #[arg(long, value_name = "TEXT", default_value = "")]

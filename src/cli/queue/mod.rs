@@ -80,12 +80,32 @@ fn list(args: &ListArgs) -> Result<Answer, String> {
 }
 
 fn drop_all(args: &DropArgs) -> Result<Answer, String> {
-    let what = show::counted(args.ids.len() as u64, "delivery", "deliveries");
+    let ids = match &args.target {
+        None => args.ids.clone(),
+        Some(target) => waiting_for(&args.reach, target)?,
+    };
+    let what = show::counted(ids.len() as u64, "delivery", "deliveries");
     if !args.yes && !agreed(&format!("{what} will never be sent.")) {
         return Err(NOT_DONE.to_owned());
     }
     let body = json!({ "reason": args.reason });
-    each(&args.reach, &args.ids, "deliveries", "drop", &body, |id, _| format!("delivery {id} is dropped"))
+    each(&args.reach, &ids, "deliveries", "drop", &body, |id, _| format!("delivery {id} is dropped"))
+}
+
+/// The numbers of what waits for a target, newest first.
+fn waiting_for(reach: &ReachArgs, target: &str) -> Result<Vec<i64>, String> {
+    let relay = Relay::at(reach)?;
+    let (mut ids, mut before) = (Vec::new(), String::new());
+    loop {
+        let query = [("target", target), ("state", "waiting,held"), ("limit", "1000"), ("before", &before)];
+        let page = relay.get(&format!("{API}/deliveries"), &query)?;
+        ids.extend(page["deliveries"].as_array().into_iter().flatten().filter_map(|row| row["id"].as_i64()));
+        match page["next"].as_i64() {
+            Some(next) => before = next.to_string(),
+            None if ids.is_empty() => return Err(format!("nothing waits for target {target}")),
+            None => return Ok(ids),
+        }
+    }
 }
 
 /// Orders the same of several; one that is refused does not keep the others from it.

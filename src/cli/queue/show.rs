@@ -193,7 +193,7 @@ pub fn time(value: &Value, name: &str) -> String {
 }
 
 /// Control characters written out.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
