@@ -37,6 +37,7 @@ use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
+use crate::incident::{escalation, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::route::inhibit::Active;
@@ -225,6 +226,15 @@ fn look_after(
     let books = state.books.clone();
     tasks.spawn(upkeep::prune(store.clone(), books, clock, Arc::clone(&tight), stop.clone()));
     tasks.spawn(upkeep::watch_disk(store.clone(), metrics.clone(), voice, tight, stop.clone()));
+    tasks.spawn(escalation::run(
+        store.clone(),
+        state.books.clone(),
+        Arc::clone(&state.clock),
+        seed(),
+        stop.clone(),
+    ));
+    let clock = Arc::clone(&state.clock);
+    tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
