@@ -144,14 +144,11 @@ async fn run(
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
     let app = App::new(state(&reloader, notary, tracer, known)?);
     let limits = limits(&base);
-    let addresses =
-        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
-    tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
+    tell_ready(&listeners, &base);
     let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
-    tasks.spawn(certificates.watch(Arc::clone(&clock), stop.clone()));
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -166,6 +163,12 @@ async fn run(
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn tell_ready(listeners: &[(Door, TcpListener)], base: &Base) {
+    let addresses =
+        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
+    tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
 }
 
 /// What requests are answered from. `known`: the alerts that inhibit others and those that end by
@@ -236,6 +239,7 @@ fn look_after(
     let clock = Arc::clone(&state.clock);
     tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
+    tasks.spawn(reloader.certificates.clone().watch(Arc::clone(&state.clock), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
 
