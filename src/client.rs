@@ -2,12 +2,13 @@
 //! says whether the target can have it.
 //!
 //! Deliberately not here: retries (reqwest's own are switched off: attempts are counted by the
-//! queue), redirects (a 3xx is a reply like any other), proxies from the environment, judgement of
+//! queue), redirects (a 3xx is a reply like any other), proxies of the environment, judgement of
 //! what a status means. No text that leaves this room holds the URL or a header value.
 
 mod address;
 mod fault;
 mod mail;
+pub mod outbound;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,12 +17,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Url, redirect, retry};
+use reqwest::{Certificate, NoProxy, Proxy, Url, redirect, retry};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reached, Reply, SendError};
 use crate::domain::mail::MailRequest;
+use crate::domain::secret::Secret;
 
-use self::address::{Guard, is_denied};
+use self::address::{Guard, Rules};
 
 /// How calls are made. `..Default::default()` fits the public services.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +46,15 @@ pub struct ClientSettings {
     pub idle_timeout: Duration,
     /// Certificates (PEM, one or several) that are trusted besides those of the machine.
     pub extra_roots: Option<String>,
-    /// Addresses that are never called, checked after the name is resolved.
+    /// Addresses that are never called, checked after the name is resolved. Not asked of a proxy:
+    /// it resolves names by itself.
     pub denied_addresses: Vec<IpNet>,
+    /// Addresses that are called although they are denied.
+    pub allowed_addresses: Vec<IpNet>,
+    /// URL of the HTTP proxy that calls go through, perhaps with a login in it. Mail does not.
+    pub proxy: Option<Secret>,
+    /// What is called without it, as in the variable `NO_PROXY`: hosts, domains, networks.
+    pub no_proxy: Vec<String>,
     /// Names whose addresses are not asked of the resolver, as in a hosts file.
     pub hosts: Vec<(String, SocketAddr)>,
 }
@@ -63,6 +72,9 @@ impl Default for ClientSettings {
             idle_timeout: Duration::from_secs(20),
             extra_roots: None,
             denied_addresses: Vec::new(),
+            allowed_addresses: Vec::new(),
+            proxy: None,
+            no_proxy: Vec::new(),
             hosts: Vec::new(),
         }
     }
@@ -76,6 +88,10 @@ impl TimeLimits {
 }
 
 impl ClientSettings {
+    fn rules(&self) -> Rules {
+        Rules { denied: self.denied_addresses.clone().into(), allowed: self.allowed_addresses.clone().into() }
+    }
+
     /// Shortens the time to connect where it is too long for the other two limits.
     fn fitted(mut self) -> ClientSettings {
         let shortest = self.first_byte.map_or(self.timeout, |limit| limit.min(self.timeout));
@@ -192,7 +208,7 @@ impl Client {
             return Err(wrong("the URL is neither http nor https"));
         }
         // A literal address is never asked of the resolver, so the guard there would not see it.
-        if is_denied(&url, &self.settings.denied_addresses) {
+        if self.settings.rules().denies(&url) {
             return Err(wrong(address::DENIED));
         }
         let method = match request.method {
@@ -236,8 +252,15 @@ fn pool(settings: &ClientSettings) -> Result<reqwest::Client, ClientError> {
         }
         builder = builder.tls_certs_merge(roots);
     }
+    if let Some(url) = &settings.proxy {
+        let wrong = |_| ClientError("the URL of the proxy is not valid".into());
+        let proxy = Proxy::all(url.expose()).map_err(wrong)?;
+        builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&settings.no_proxy.join(","))));
+    }
     if !settings.denied_addresses.is_empty() {
-        builder = builder.dns_resolver(Guard::new(settings.denied_addresses.clone()));
+        let proxy = settings.proxy.as_ref().and_then(|url| Url::parse(url.expose()).ok());
+        let proxy = proxy.and_then(|url| url.host_str().map(str::to_owned));
+        builder = builder.dns_resolver(Guard::new(settings.rules(), proxy));
     }
     for (name, address) in &settings.hosts {
         builder = builder.resolve(name, *address);

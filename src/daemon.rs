@@ -8,6 +8,8 @@ mod listeners;
 mod notify;
 mod opening;
 mod reload;
+mod tls;
+mod traces;
 mod upkeep;
 mod watch;
 
@@ -25,13 +27,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assemble::Base;
-use crate::auth::check::Auth;
 use crate::client::{Client, ClientSettings, TimeLimits};
 use crate::daemon::failed::Failed;
 use crate::daemon::listeners::Given;
 use crate::daemon::notify::Supervisor;
 use crate::daemon::opening::{open_store, read_first, remembered};
 use crate::daemon::reload::{Reloader, left_behind};
+use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
@@ -47,6 +49,8 @@ use crate::server::paths::Door;
 use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
+use crate::server::tls::Shown;
+use crate::trace::span::Tracer;
 
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
@@ -92,16 +96,26 @@ async fn run(
     let (rulebook, base, noted) = read_first(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    metrics.started(clock.now());
+    let certificates = Certificates::open(&base, config, &metrics)?;
     let listeners = given.or_own(&base).await?;
     let (store, closing) = tokio::select! {
         opened = open_store(&base, &clock, &metrics, &supervisor) => opened?,
         () = signals.end() => return Ok(()),
     };
-    let client = Client::new(calls).map_err(Failed::new)?;
+    let client = Client::new(base.outbound.over(calls)).map_err(Failed::new)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
     let purse = Purse::new(store.clone());
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice: voice.clone(), purse };
+    let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
+    let courier = Courier {
+        client,
+        clock: Arc::clone(&clock),
+        printer,
+        voice: voice.clone(),
+        purse,
+        tracer: tracer.clone(),
+    };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -121,20 +135,22 @@ async fn run(
         metrics: metrics.clone(),
         clock: Arc::clone(&clock),
         supervisor: supervisor.clone(),
+        certificates: certificates.clone(),
         shadow,
         noted: Mutex::new(noted),
         runtime: tokio::runtime::Handle::current(),
     });
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
-    let app = App::new(state(&reloader, notary, known)?);
+    let app = App::new(state(&reloader, notary, tracer, known)?);
     let limits = limits(&base);
     let addresses =
         listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
     tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
-    let open = |(door, listener)| open_door(door, listener, &app, limits, &stop);
+    let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
+    tasks.spawn(certificates.watch(Arc::clone(&clock), stop.clone()));
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -144,6 +160,7 @@ async fn run(
     stop.cancel();
     drop((app, store, reloader));
     drain(doors, tasks, fleet, base.drain).await;
+    exporter.finish().await;
     // Connections that were cut may hold a handle a moment longer.
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
@@ -155,6 +172,7 @@ async fn run(
 fn state(
     reloader: &Arc<Reloader>,
     notary: Notary,
+    tracer: Tracer,
     (active, expiries): (Active, Expiries),
 ) -> Result<State, Failed> {
     let (base, on_order) = (&reloader.base, Arc::clone(reloader));
@@ -171,13 +189,13 @@ fn state(
         ahead: Default::default(),
         notary,
         dice: Mutex::new(fastrand::Rng::with_seed(seed())),
-        admin: Auth { bearer: base.admin_tokens.clone(), ..Auth::default() },
         budget: Budget::new(base.body_budget),
         complained: AtomicI64::new(0),
         body_time: base.body_timeout,
         reload,
         shadow: reloader.shadow.clone(),
         sources: Mutex::default(),
+        tracer,
         paths: App::paths().map_err(Failed::new)?,
     })
 }
@@ -223,6 +241,7 @@ fn limits(base: &Base) -> Limits {
 fn open_door(
     door: Door,
     listener: TcpListener,
+    shown: Option<Shown>,
     app: &App,
     limits: Limits,
     stop: &CancellationToken,
@@ -230,7 +249,7 @@ fn open_door(
     let metrics = app.state().metrics.clone();
     let app = app.clone();
     let service = move |peer, request| app.clone().answer(door, peer, request);
-    tokio::spawn(accept::serve(listener, service, limits, metrics, stop.clone()))
+    tokio::spawn(accept::serve(listener, shown, service, limits, metrics, stop.clone()))
 }
 
 /// What people and the service manager order by signal. Heard from the very start: whoever orders a

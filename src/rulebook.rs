@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 
+use crate::auth::admin::Admin;
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
@@ -53,6 +55,10 @@ impl Rulebooks {
 pub struct Rulebook {
     /// Who may post, by name.
     pub sources: BTreeMap<String, SourceRule>,
+    /// Who may use the admin interface.
+    pub admin: Admin,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Labels added before routing, in order.
     pub enrich: Vec<Enrichment>,
     /// Which receiver an alert reaches.

@@ -260,7 +260,8 @@ async fn a_port_that_does_not_speak_tls_reaches_nobody() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         let _ = stream.read(&mut [0; 4096]).await;
     });
-    let fault = fault(call(settings(), &format!("https://{}/hook/{TOKEN}", port)).await);
+    let patient = ClientSettings { timeout: Duration::from_secs(8), ..settings() };
+    let fault = fault(call(patient, &format!("https://{}/hook/{TOKEN}", port)).await);
     assert_eq!((fault.reached, fault.misconfigured), (Reached::Nobody, false));
     assert_eq!(fault.reason, "TLS could not be agreed on with the host");
 }

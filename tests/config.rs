@@ -101,7 +101,7 @@ fn the_whole_shape_loads_and_every_key_arrives() {
     assert_eq!(loaded.problems, []);
     let file = loaded.file.unwrap();
     assert_eq!((file.sources.len(), file.receivers.len(), file.targets.len()), (2, 3, 12));
-    assert_eq!(file.server.admin.unwrap().tokens[0].value.expose(), "secret-admin_token");
+    assert_eq!(file.server.admin.unwrap().tokens[0].value.token.expose(), "secret-admin_token");
     assert_eq!(file.route.value.routes[1].value.active_time_intervals[0].value, "work-hours");
     assert_eq!(file.time_intervals[0].spans()[0].weekdays[0].value, "monday:friday");
     assert_eq!(file.retention.disk_limit.to_string(), "10GiB");

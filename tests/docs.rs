@@ -16,6 +16,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use alert_relay::assemble::assemble;
 use alert_relay::config::secrets::World;
@@ -90,6 +91,12 @@ fn blocks(file: &Path) -> Vec<Block> {
     blocks
 }
 
+/// A certificate and its key.
+static CERTIFICATE: LazyLock<(String, String)> = LazyLock::new(|| {
+    let made = rcgen::generate_simple_self_signed(vec!["relay.example.com".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+});
+
 /// A machine on which every variable has a value of the form that its name promises.
 struct Placeholders;
 
@@ -97,11 +104,18 @@ impl World for Placeholders {
     fn env(&self, name: &str) -> Option<String> {
         let forms = [("_URL", "https://relay.example.com/placeholder"), ("_EMAIL", "relay@example.com")];
         let form = forms.iter().find(|(ending, _)| name.ends_with(ending));
-        Some(form.map_or("0123456789abcdef0123456789abcdef", |(_, form)| form).to_owned())
+        // Nobody's is that of another.
+        let own = name.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        Some(form.map_or_else(|| format!("0123456789abcdef{own:016x}"), |(_, form)| (*form).to_owned()))
     }
 
-    fn file(&self, _: &Path) -> io::Result<String> {
-        Ok("0123456789abcdef0123456789abcdef".to_owned())
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let (cert, key) = &*CERTIFICATE;
+        Ok(match path.extension().and_then(|extension| extension.to_str()) {
+            Some("pem") => cert.clone(),
+            Some("key") => key.clone(),
+            _ => "0123456789abcdef0123456789abcdef".to_owned(),
+        })
     }
 
     fn beside(&self, path: &Path) -> io::Result<String> {

@@ -80,7 +80,8 @@ fn what_is_commented_out_is_right_as_well() {
 /// One file with an unknown key in every shape there is: the problems list the known keys.
 const ASKING: &str = r#"
 zzz: 1
-server: { zzz: 1, admin: { tokens: [], zzz: 1 } }
+server: { zzz: 1, tls: { cert: c, key: k, zzz: 1 }, admin: { tokens: [{ token: t, zzz: 1 }], zzz: 1 } }
+outbound: { zzz: 1 }
 store: { zzz: 1 }
 templates: { zzz: 1 }
 retention: { zzz: 1 }
@@ -100,6 +101,7 @@ targets:
 time_intervals: [{ name: i, zzz: 1, times: [{ start_time: "1:00", end_time: "2:00", zzz: 1 }], time_intervals: [{ zzz: 1 }] }]
 inhibit_rules: [{ zzz: 1 }]
 heartbeats: [{ name: h, matchers: [], every: 1m, receiver: r, zzz: 1 }]
+tracing: { zzz: 1, otlp: { endpoint: e, zzz: 1 } }
 "#;
 
 #[test]

@@ -16,7 +16,7 @@ use rules::problems;
 const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["pace", "document"],
-    &["source", "route", "template", "config", "store", "client", "auth", "metrics"],
+    &["source", "route", "template", "config", "store", "client", "auth", "metrics", "trace"],
     &["target"],
     &["rulebook"],
     &["assemble", "plan", "deliver", "incident"],
@@ -153,6 +153,22 @@ fn banned_names_are_found_in_files_folders_and_modules() {
         "template is unnamed in lib.rs"
     );
     assert_eq!(with("src/route/alertmanager.rs", "//! A product, not a manager.\n"), Vec::<String>::new());
+}
+
+#[test]
+fn a_proof_that_is_compared_by_hand_is_found() {
+    for line in [
+        "fn f(a: &Secret, b: &str) -> bool { a.expose() == b }",
+        "fn f(a: &Secret, b: &[u8]) -> bool { b != a.expose() }",
+        "fn f(a: &Secret, b: &[u8]) -> bool { a.expose().as_bytes() == b }",
+        "fn f(a: &[u8], b: &[u8]) -> bool { a.ct_eq(b).into() }",
+        "fn f(a: Mac, b: &[u8]) -> bool { a.verify_slice(b).is_ok() }",
+    ] {
+        let text = format!("//! Routing.\n{line}\n");
+        broken(&with("src/route/mod.rs", &text), "src/route/mod.rs:2: a proof is compared here");
+    }
+    let told = "//! Routing.\nfn f(a: &Secret) -> bool { a.is_empty() && size(a.expose()) == 3 }\n";
+    assert_eq!(with("src/route/mod.rs", told), Vec::<String>::new());
 }
 
 #[test]

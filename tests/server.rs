@@ -55,7 +55,7 @@ impl Relay {
         let service = move |peer: Peer, request: Request<Incoming>| {
             answer(Arc::clone(&paths), counted.clone(), peer, request)
         };
-        let ended = tokio::spawn(serve(listener, service, limits, metrics.clone(), stop.clone()));
+        let ended = tokio::spawn(serve(listener, None, service, limits, metrics.clone(), stop.clone()));
         Relay { addr, stop, ended, metrics }
     }
 

@@ -9,6 +9,8 @@ pub mod reading;
 mod routing;
 mod senders;
 mod targets;
+pub mod traces;
+pub mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -16,15 +18,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::assemble::wire::TlsFiles;
+use crate::client::outbound::Outbound;
 use crate::config::file::File;
 use crate::config::load::{in_order, load};
 use crate::config::secrets::World;
-use crate::config::server::{AdminFile, ServerFile};
+use crate::config::server::ServerFile;
 use crate::config::units::Size;
 use crate::document::nearest;
 use crate::document::node::At;
 use crate::domain::problem::{Place, Problem, Severity};
-use crate::domain::secret::{Redactor, Secret};
+use crate::domain::secret::Redactor;
 use crate::rulebook::{Formers, Rulebook};
 use crate::target::KINDS;
 
@@ -35,8 +39,12 @@ pub struct Base {
     pub listen: SocketAddr,
     /// Where the admin interface listens, when not with the senders.
     pub admin_listen: Option<SocketAddr>,
-    /// Bearer tokens of the admin interface; none: this machine only.
-    pub admin_tokens: Vec<Secret>,
+    /// TLS for senders.
+    pub tls: Option<TlsFiles>,
+    /// TLS of the admin interface's own listener.
+    pub admin_tls: Option<TlsFiles>,
+    /// How calls leave the relay.
+    pub outbound: Outbound,
     /// Folder of the embedded store.
     pub store: PathBuf,
     /// Bytes of its disk that are left free.
@@ -53,6 +61,8 @@ pub struct Base {
     pub header_timeout: Duration,
     /// Time a sender has for the body.
     pub body_timeout: Duration,
+    /// Who is told of spans.
+    pub collector: Option<traces::Collector>,
 }
 
 /// What came of assembling.
@@ -112,13 +122,20 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
     targets::unused(file, problems);
     let routing = routing::routing(file, problems);
     not_acted_on(file, problems);
-    let base = base(file, problems);
-    let admin = file.server.admin.iter().flat_map(|admin| &admin.tokens).map(|token| &token.value);
+    let base = base(file, world, problems);
+    wire::client_certificates(file, problems);
+    let admin = wire::admin(&file.server, problems);
+    let of_proxy = wire::proxy_password(&base.outbound);
+    let of_admin = admin.tokens.iter().map(|token| &token.secret).chain(&of_proxy);
     let of_sources = sources.values().flat_map(|source| source.auth.secrets());
+    let of_traces =
+        file.tracing.otlp.iter().flat_map(|otlp| otlp.headers.values().map(|header| &header.value));
     let of_targets = targets.values().flat_map(|target| target.target.secrets());
-    let redactor = Redactor::new(admin.chain(of_sources).chain(of_targets));
+    let redactor = Redactor::new(of_admin.chain(of_sources).chain(of_traces).chain(of_targets));
     let rulebook = Rulebook {
         redactor,
+        admin,
+        trusted_proxies: wire::networks(&file.server.trusted_proxies),
         sources,
         enrich,
         tree: routing.tree?,
@@ -180,7 +197,7 @@ fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
     }
 }
 
-fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
+fn base(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Base {
     let server: &ServerFile = &file.server;
     if let Some(postgres) = &file.store.postgres {
         let what = "the PostgreSQL engine is not part of this version";
@@ -192,18 +209,7 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
         ));
     }
     let admin = server.admin.as_ref();
-    if let Some(AdminFile { listen: Some(listen), tokens }) = admin
-        && tokens.is_empty()
-        && !listen.value.0.ip().is_loopback()
-    {
-        let what = "holds none, and the admin interface is open to the network";
-        problems.push(Problem::error(
-            "server.admin.tokens",
-            listen.place,
-            what,
-            "add one: tokens: [\"${ADMIN_TOKEN}\"]",
-        ));
-    }
+    let (tls, admin_tls) = wire::listeners(server, world, problems);
     let url = &server.external_url;
     let is_web = url.value.starts_with("http://") || url.value.starts_with("https://");
     if !url.value.is_empty() && !is_web {
@@ -218,9 +224,9 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
     Base {
         listen: server.listen.value.0,
         admin_listen: admin.and_then(|admin| admin.listen.as_ref()).map(|listen| listen.value.0),
-        admin_tokens: admin
-            .map(|admin| admin.tokens.iter().map(|t| t.value.clone()).collect())
-            .unwrap_or_default(),
+        tls,
+        admin_tls,
+        outbound: wire::outbound(&file.outbound, world, problems),
         store: file.store.folder().to_owned(),
         keep_free: file.store.keep_free.0,
         store_wait: server.store_wait.0,
@@ -229,6 +235,7 @@ fn base(file: &File, problems: &mut Vec<Problem>) -> Base {
         drain: server.drain.0,
         header_timeout: server.header_timeout.0,
         body_timeout: server.body_timeout.0,
+        collector: traces::collector(&file.tracing, problems),
     }
 }
 

@@ -116,7 +116,7 @@ fn auth(file: &SourceFile, path: &str, problems: &mut Vec<Problem>) -> Auth {
     let auth = auth_of(value);
     if auth.is_open() && !value.none {
         let what = "names no way to prove anything, so everybody may post";
-        let cure = "add bearer, basic, path_token, hmac, addresses or sns, or write auth: none";
+        let cure = "add bearer, basic, path_token, hmac, addresses, client_cert or sns, or write auth: none";
         problems.push(Problem::error(&path, *place, what, cure));
     }
     topics(file, &path, *place, problems);
@@ -179,6 +179,7 @@ fn auth_of(file: &AuthFile) -> Auth {
             .as_ref()
             .map(|sns| Sns { topics: sns.topics.iter().map(|topic| topic.value.clone()).collect() }),
         addresses: ways.addresses.iter().flatten().map(|network| network.value.0).collect(),
+        client_cert: ways.client_cert.iter().flatten().map(|name| name.value.clone()).collect(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Who may: takes the configured proofs and a request's head (then its body), gives leave or a
 //! refusal that never repeats what was sent.
 //!
-//! Every configured kind of proof must pass: the address, *and* the signature, *and* a credential.
+//! Every configured kind of proof must pass: the address, *and* the client's certificate, *and* the signature, *and* a credential.
 //! Bearer token, basic login and path token are alternatives of one credential: any one of those
 //! configured will do, so that a sender can be moved from one to the other. Nothing configured
-//! lets everybody in; `check` warns of that. Deliberately not here: client certificates,
-//! `X-Forwarded-For` (whoever sends it could write it), the certificates of SNS, and the memory of seen signatures (a
-//! replayed body is a duplicate for the store).
+//! lets everybody in; `check` warns of that. Deliberately not here: `X-Forwarded-For`
+//! (`forwarded.rs`), the certificates of SNS, and the memory of seen signatures (a replayed body is a
+//! duplicate for the store).
 
 use std::net::IpAddr;
 
@@ -16,9 +16,8 @@ use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
 
+use crate::auth::proof::{is_secret, is_text};
 use crate::auth::signature::Hmac;
 use crate::auth::sns::Sns;
 use crate::domain::secret::Secret;
@@ -36,8 +35,25 @@ pub struct Auth {
     pub hmac: Option<Hmac>,
     /// Networks that the connection may come from.
     pub addresses: Vec<IpNet>,
+    /// Names that the client's certificate may be made out to.
+    pub client_cert: Vec<String>,
     /// Signature of AWS SNS. It takes a certificate to check it, so the server does (`server/sns.rs`).
     pub sns: Option<Sns>,
+}
+
+/// Who calls, as far as the connection tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// His address.
+    pub ip: IpAddr,
+    /// Names of the certificate that he proved to hold.
+    pub names: &'a [String],
+}
+
+impl From<IpAddr> for Caller<'_> {
+    fn from(ip: IpAddr) -> Self {
+        Caller { ip, names: &[] }
+    }
 }
 
 /// Why not.
@@ -61,7 +77,8 @@ impl Auth {
 
     /// Nothing is asked for.
     pub fn is_open(&self) -> bool {
-        !self.asks_credential() && self.hmac.is_none() && self.addresses.is_empty() && self.sns.is_none()
+        let asks_connection = !self.addresses.is_empty() || !self.client_cert.is_empty();
+        !self.asks_credential() && !asks_connection && self.hmac.is_none() && self.sns.is_none()
     }
 
     /// Checks what the head of a request tells, before its body is read. `path_token` is the one
@@ -69,19 +86,22 @@ impl Auth {
     ///
     /// # Errors
     /// [`Refused`] by address or by credential.
-    pub fn check_head(
+    pub fn check_head<'a>(
         &self,
-        peer: IpAddr,
+        caller: impl Into<Caller<'a>>,
         headers: &HeaderMap,
         path_token: Option<&str>,
     ) -> Result<(), Refused> {
-        let peer = peer.to_canonical();
-        if !self.addresses.is_empty() && !self.addresses.iter().any(|network| network.contains(&peer)) {
-            return Err(Refused {
-                status: StatusCode::FORBIDDEN,
-                why: "this address may not send here",
-                challenge: None,
-            });
+        let caller = caller.into();
+        if !listed(&self.addresses, caller.ip.to_canonical()) {
+            return Err(forbidden("this address may not send here"));
+        }
+        let is_named = |name: &String| self.client_cert.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if !self.client_cert.is_empty() && !caller.names.iter().any(is_named) {
+            return Err(forbidden(match caller.names {
+                [] => "a client certificate is asked for, and none was shown",
+                _ => "the holder of this client certificate may not send here",
+            }));
         }
         if !self.asks_credential() || self.credential_matches(headers, path_token) {
             return Ok(());
@@ -117,7 +137,7 @@ impl Auth {
     /// Compares with every configured credential, whichever matches, so that the time taken tells
     /// nothing.
     fn credential_matches(&self, headers: &HeaderMap, path_token: Option<&str>) -> bool {
-        let mut matched = Choice::from(0);
+        let mut matched = false;
         let authorization = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         if let Some(token) = after_scheme(authorization, b"bearer") {
             for known in &self.bearer {
@@ -128,29 +148,29 @@ impl Auth {
             && let Ok(login) = BASE64.decode(packed)
             && let Some(colon) = login.iter().position(|byte| *byte == b':')
         {
-            matched |= same(&login[..colon], user.as_bytes()) & is_secret(&login[colon + 1..], password);
+            matched |= is_text(&login[..colon], user) & is_secret(&login[colon + 1..], password);
         }
         if let (Some(token), Some(known)) = (path_token, &self.path_token) {
             matched |= is_secret(token.as_bytes(), known);
         }
-        matched.into()
+        matched
     }
 }
 
 /// What follows the scheme; schemes are case-insensitive.
-fn after_scheme<'a>(authorization: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+pub(super) fn after_scheme<'a>(authorization: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     let (named, rest) = authorization.split_at_checked(scheme.len())?;
     let (blank, rest) = rest.split_first()?;
     (named.eq_ignore_ascii_case(scheme) && *blank == b' ').then(|| rest.trim_ascii())
 }
 
-fn is_secret(sent: &[u8], known: &Secret) -> Choice {
-    same(sent, known.expose().as_bytes()) & Choice::from(u8::from(!known.is_empty()))
+/// Whether the address is in one of the networks; no network: all are.
+pub(super) fn listed(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.is_empty() || networks.iter().any(|network| network.contains(&address))
 }
 
-/// Equal, in a time that depends on neither content nor common length: digests are compared.
-fn same(left: &[u8], right: &[u8]) -> Choice {
-    Sha256::digest(left).as_slice().ct_eq(Sha256::digest(right).as_slice())
+fn forbidden(why: &'static str) -> Refused {
+    Refused { status: StatusCode::FORBIDDEN, why, challenge: None }
 }
 
 #[cfg(test)]
@@ -236,12 +256,27 @@ mod tests {
         let bearer = with_authorization("Bearer bearer-token");
         assert_eq!(auth.check_head(PEER, &bearer, None), Ok(()));
         assert_eq!(auth.check_head(PEER, &HeaderMap::new(), Some("path-token")), Ok(()));
-        assert_eq!(auth.check_head("::ffff:10.9.9.9".parse().unwrap(), &bearer, None), Ok(()));
-        assert_eq!(auth.check_head("2001:db8::7".parse().unwrap(), &bearer, None), Ok(()));
+        assert_eq!(auth.check_head("::ffff:10.9.9.9".parse::<IpAddr>().unwrap(), &bearer, None), Ok(()));
+        assert_eq!(auth.check_head("2001:db8::7".parse::<IpAddr>().unwrap(), &bearer, None), Ok(()));
         assert!(auth.check_head(PEER, &HeaderMap::new(), Some("path-toke")).is_err());
         assert!(auth.check_head(PEER, &HeaderMap::new(), None).is_err());
-        let refused = auth.check_head("192.0.2.1".parse().unwrap(), &bearer, None).unwrap_err();
+        let refused = auth.check_head("192.0.2.1".parse::<IpAddr>().unwrap(), &bearer, None).unwrap_err();
         assert_eq!(refused.status.as_u16(), 403);
+    }
+
+    #[test]
+    fn a_client_certificate_must_be_made_out_to_one_of_the_names() {
+        let auth = Auth { client_cert: vec!["am-1.example.com".into(), "robot".into()], ..Auth::default() };
+        assert!(!auth.is_open());
+        let check = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            auth.check_head(Caller { ip: PEER, names: &names }, &HeaderMap::new(), None)
+        };
+        assert_eq!(check(&["other", "AM-1.example.com"]), Ok(()));
+        assert_eq!(check(&["robot"]), Ok(()));
+        assert_eq!(check(&[]).unwrap_err().why, "a client certificate is asked for, and none was shown");
+        let other = check(&["am-2.example.com", "", "robo"]).unwrap_err();
+        assert_eq!((other.status.as_u16(), other.challenge), (403, None));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Small proofs that callbacks bear: keyed hashes and shared words, compared in constant time, and
+//! Proofs that callers bear: keyed hashes and shared words, compared in constant time, and
 //! the age of a message. Pure; several secrets at once, so that one can be rotated.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::domain::secret::Secret;
@@ -40,6 +40,17 @@ pub fn any_holds<'a>(
 /// Equal, in time that tells nothing but the length. Nothing equals the empty text.
 pub fn same(expected: &[u8], given: &[u8]) -> bool {
     !expected.is_empty() && bool::from(expected.ct_eq(given))
+}
+
+/// Whether the secret was sent, in time that tells nothing, not even the length: digests are compared.
+/// Nobody can send the empty secret.
+pub fn is_secret(sent: &[u8], known: &Secret) -> bool {
+    is_text(sent, known.expose()) & !known.is_empty()
+}
+
+/// Whether this text was sent, in the same way.
+pub fn is_text(sent: &[u8], known: &str) -> bool {
+    Sha256::digest(sent).as_slice().ct_eq(Sha256::digest(known).as_slice()).into()
 }
 
 /// Not too old and not from the future.

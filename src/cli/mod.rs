@@ -8,6 +8,7 @@ pub mod args;
 pub mod check;
 pub mod explain;
 pub mod import;
+mod log;
 pub mod manual;
 pub mod queue;
 pub mod replay_diff;

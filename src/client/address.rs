@@ -16,28 +16,48 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 /// What is said when a target lies at a denied address.
 pub(super) const DENIED: &str = "the host is at an address that the configuration forbids to call";
 
-/// The host of the URL is an address in one of the networks.
-pub(super) fn is_denied(url: &Url, networks: &[IpNet]) -> bool {
-    // `host_str` is canonical: decimal, octal and hexadecimal spellings are already resolved.
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host.parse::<IpAddr>().is_ok_and(|address| holds(networks, address))
+/// Which addresses may be called.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rules {
+    /// These may not.
+    pub denied: Arc<[IpNet]>,
+    /// But these of them may.
+    pub allowed: Arc<[IpNet]>,
 }
 
-/// A resolver that gives only addresses outside of the networks.
+impl Rules {
+    /// The host of the URL is an address that may not be called.
+    pub(super) fn denies(&self, url: &Url) -> bool {
+        // `host_str` is canonical: decimal, octal and hexadecimal spellings are already resolved.
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        host.parse::<IpAddr>().is_ok_and(|address| self.deny(address))
+    }
+
+    fn deny(&self, address: IpAddr) -> bool {
+        holds(&self.denied, address) && !holds(&self.allowed, address)
+    }
+}
+
+/// A resolver that gives only addresses that may be called.
 #[derive(Debug)]
-pub(super) struct Guard(Arc<[IpNet]>);
+pub(super) struct Guard {
+    rules: Rules,
+    /// The operator's own proxy, wherever it is.
+    proxy: Option<String>,
+}
 
 impl Guard {
-    pub(super) fn new(networks: Vec<IpNet>) -> Guard {
-        Guard(networks.into())
+    pub(super) fn new(rules: Rules, proxy: Option<String>) -> Guard {
+        Guard { rules, proxy }
     }
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let networks = Arc::clone(&self.0);
+        let is_proxy = self.proxy.as_deref() == Some(name.as_str());
+        let rules = if is_proxy { Rules::default() } else { self.rules.clone() };
         Box::pin(async move {
-            let allowed = look_up(name.as_str(), 0, &networks).await?;
+            let allowed = look_up(name.as_str(), 0, &rules).await?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
@@ -50,12 +70,11 @@ impl Resolve for Guard {
 pub(super) async fn look_up(
     host: &str,
     port: u16,
-    networks: &[IpNet],
+    rules: &Rules,
 ) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
     let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
     let any = !found.is_empty();
-    let allowed: Vec<SocketAddr> =
-        found.into_iter().filter(|address| !holds(networks, address.ip())).collect();
+    let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| !rules.deny(address.ip())).collect();
     if any && allowed.is_empty() {
         return Err(Denied.into());
     }
@@ -99,9 +118,14 @@ fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
+    fn rules(denied: &[&str], allowed: &[&str]) -> Rules {
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        Rules { denied: networks(denied), allowed: networks(allowed) }
+    }
+
     #[test]
     fn a_denied_address_is_known_in_every_spelling() {
-        let networks: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap(), "fc00::/7".parse().unwrap()];
+        let rules = rules(&["127.0.0.0/8", "fc00::/7"], &["127.0.0.7/32"]);
         for host in [
             "127.0.0.1",
             "2130706433",
@@ -112,13 +136,22 @@ mod tests {
             "[64:ff9b::7f00:1]",
             "[2002:7f00:1::]",
             "[fd00::1]",
+            "127.0.0.8",
         ] {
             let url = Url::parse(&format!("http://{host}:8080/x")).unwrap();
-            assert!(is_denied(&url, &networks), "{host} must be denied");
+            assert!(rules.denies(&url), "{host} must be denied");
         }
-        for host in ["128.0.0.1", "example.com", "[2001:db8::1]", "[::1]", "[::ffff:10.0.0.1]"] {
+        for host in [
+            "128.0.0.1",
+            "example.com",
+            "[2001:db8::1]",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            "127.0.0.7",
+            "[::ffff:127.0.0.7]",
+        ] {
             let url = Url::parse(&format!("http://{host}:8080/x")).unwrap();
-            assert!(!is_denied(&url, &networks), "{host} must pass");
+            assert!(!rules.denies(&url), "{host} must pass");
         }
     }
 }

@@ -136,7 +136,7 @@ async fn begin(
 /// Connected, greeted, and encrypted as the settings want it.
 async fn connected(server: &MailServer, settings: &ClientSettings) -> Result<AsyncSmtpConnection, End> {
     let broken = |why: &str, misconfigured| End::Broken(nobody(why.to_owned(), misconfigured));
-    let found = look_up(&server.host, server.port, &settings.denied_addresses).await.map_err(|error| {
+    let found = look_up(&server.host, server.port, &settings.rules()).await.map_err(|error| {
         if error.is::<Denied>() {
             return broken(DENIED, true);
         }

@@ -3,10 +3,12 @@
 
 use serde::Deserialize;
 
+use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
 use crate::config::sources::{EnrichFile, SourceFile};
 use crate::config::targets::TargetFile;
+use crate::config::traces::TracingFile;
 use crate::document::node::{At, Node};
 
 /// The file. Names and references keep their places, for the checks of meaning that follow.
@@ -49,7 +51,13 @@ pub struct File {
     /// Alerts that must keep coming.
     #[serde(default)]
     pub heartbeats: Vec<HeartbeatFile>,
+    /// How targets are called.
+    #[serde(default)]
+    pub outbound: OutboundFile,
     /// How long what is over is kept.
     #[serde(default)]
     pub retention: RetentionFile,
+    /// Who is told what became of each event, as spans.
+    #[serde(default)]
+    pub tracing: TracingFile,
 }

@@ -4,8 +4,10 @@
 //! needs other rooms (does that receiver exist, does that template compile) is asked in
 //! `assemble.rs`; what the settings of a kind mean is asked in `target/`.
 
+pub mod admin;
 pub mod file;
 pub mod load;
+pub mod network;
 pub mod noting;
 pub mod pacing;
 pub mod routes;
@@ -15,4 +17,5 @@ pub mod show;
 pub mod sources;
 mod star;
 pub mod targets;
+pub mod traces;
 pub mod units;

@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::config::secrets::{ThisMachine, World};
 
 /// A machine of which is noted what was read. The text counts, not a time or an inode, because files
@@ -89,6 +91,10 @@ impl World for Noting {
 
     fn beside(&self, path: &Path) -> io::Result<String> {
         self.note(Root::Beside, path)
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.machine.now()
     }
 }
 

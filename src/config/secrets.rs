@@ -7,6 +7,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::document::node::{Node, Value, path_to_element, path_to_key};
 use crate::domain::problem::{Place, Problem};
 
@@ -27,6 +29,11 @@ pub trait World {
     /// # Errors
     /// As the system tells them, and when the file is not UTF-8.
     fn beside(&self, path: &Path) -> io::Result<String>;
+
+    /// The time, for what has an age: certificates. `None`: not known, so no age is judged.
+    fn now(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// The machine this runs on.
@@ -62,6 +69,11 @@ impl World for ThisMachine {
     fn beside(&self, path: &Path) -> io::Result<String> {
         std::fs::read_to_string(self.folder.join(path))
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the room that speaks for the machine")]
+    fn now(&self) -> Option<Timestamp> {
+        Some(Timestamp::now())
+    }
 }
 
 /// A world in which nothing is missing: what the inner one lacks gets a plausible text. For
@@ -82,6 +94,18 @@ impl World for Lenient<'_> {
     fn beside(&self, path: &Path) -> io::Result<String> {
         self.0.beside(path)
     }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.0.now()
+    }
+}
+
+/// What every placeholder begins with that is not an address.
+const PLACEHOLDER: &str = "placeholder-for-";
+
+/// Whether a text of a file is what [`Lenient`] puts in where there is none.
+pub fn is_placeholder(text: &str) -> bool {
+    text.starts_with(PLACEHOLDER) || text.starts_with("https://") && text.ends_with(".invalid/placeholder")
 }
 
 /// A text that a field named like this may well take: an address for an address.
@@ -90,7 +114,7 @@ fn placeholder(name: &str) -> String {
     if word.ends_with("url") || word.ends_with("uri") || word.ends_with("webhook") {
         format!("https://{word}.invalid/placeholder")
     } else {
-        format!("placeholder-for-{word}")
+        format!("{PLACEHOLDER}{word}")
     }
 }
 

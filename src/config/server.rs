@@ -1,18 +1,14 @@
 //! Shapes of `server`, `store`, `templates` and `retention`, with their defaults.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer};
-
-use crate::config::units::{Duration, Size, written};
+use crate::config::admin::AdminFile;
+use crate::config::network::{LISTEN, Listen, TlsFile};
+use crate::config::sources::Network;
+use crate::config::units::{Duration, Size};
 use crate::document::node::At;
 use crate::domain::secret::Secret;
 
-/// Where the relay listens when nothing is said: reachable from this machine only.
-pub const LISTEN: Listen = Listen(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9095));
 /// Largest body taken in. Alertmanager's are far smaller; Guance's with long messages come near 1 MiB.
 pub const BODY_LIMIT: Size = Size(4 << 20);
 /// What the bodies that are being read may take in memory, over all connections; and once more what
@@ -47,6 +43,10 @@ pub const DISK_LIMIT: Size = Size(10 << 30);
 pub struct ServerFile {
     /// Address and port for senders, as in `127.0.0.1:9095`.
     pub listen: At<Listen>,
+    /// TLS of that port. Left out: clear text.
+    pub tls: Option<At<TlsFile>>,
+    /// Proxies whose `X-Forwarded-For` is believed, as networks or addresses.
+    pub trusted_proxies: Vec<At<Network>>,
     /// The admin API and the console. Left out: on the same port, from this machine only.
     pub admin: Option<AdminFile>,
     /// Largest body taken in, unpacked.
@@ -91,6 +91,8 @@ impl Default for ServerFile {
     fn default() -> ServerFile {
         ServerFile {
             listen: At { value: LISTEN, place: Default::default() },
+            tls: None,
+            trusted_proxies: Vec::new(),
             admin: None,
             body_limit: BODY_LIMIT,
             body_budget: BODY_BUDGET,
@@ -104,49 +106,6 @@ impl Default for ServerFile {
             watch: false,
             removed_targets: RemovedTargets::Park,
         }
-    }
-}
-
-/// `server.admin`
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdminFile {
-    /// Address and port of its own listener. Left out: the one for senders.
-    #[serde(default)]
-    pub listen: Option<At<Listen>>,
-    /// Bearer tokens; any of them opens. Several at once, so that they can be changed in turn.
-    pub tokens: Vec<At<Secret>>,
-}
-
-/// An address to listen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen(pub SocketAddr);
-
-impl Default for Listen {
-    fn default() -> Listen {
-        LISTEN
-    }
-}
-
-impl FromStr for Listen {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Listen, &'static str> {
-        const EXAMPLE: &str =
-            "is not an address with a port; write one such as 127.0.0.1:9095, 0.0.0.0:9095 or [::]:9095";
-        text.parse().map(Listen).map_err(|_| EXAMPLE)
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Listen, D::Error> {
-        written(deserializer, "an address such as 127.0.0.1:9095")
     }
 }
 

@@ -32,7 +32,7 @@ pub struct SourceFile {
 }
 
 /// `auth` of a source: the word `none`, or one or several ways. A sender must satisfy
-/// `addresses`, `hmac` and `sns` where given, and one of `bearer`, `basic` and `path_token`.
+/// `addresses`, `client_cert`, `hmac` and `sns` where given, and one of `bearer`, `basic` and `path_token`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AuthFile {
     /// `auth: none`: everybody may send.
@@ -57,6 +57,9 @@ pub struct AuthWays {
     pub addresses: Option<Vec<At<Network>>>,
     /// A signature of AWS SNS.
     pub sns: Option<SnsFile>,
+    /// Names that the client's certificate may be made out to; the listener has to ask for one
+    /// (`server.tls.client_ca`).
+    pub client_cert: Option<Vec<At<String>>>,
 }
 
 /// `auth.basic`

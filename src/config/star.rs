@@ -21,6 +21,8 @@ const NAMES: [&str; 13] = [
     "credential",
     "postgres",
 ];
+/// A private key that stands here in person (RFC 7468).
+const PEM: &str = "-----BEGIN";
 /// Shorter values are words, numbers or mistakes. As in [`crate::domain::secret::Redactor`].
 const CHARS_MIN: usize = crate::domain::secret::Redactor::CHARS_MIN;
 
@@ -29,13 +31,15 @@ pub fn starred(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // Indentation of the secret key whose value stands on the lines below it.
     let mut inside: Option<usize> = None;
+    let mut in_pem = false;
     for line in text.split_inclusive('\n') {
         let indent = line.len() - line.trim_start_matches([' ', '-']).len();
         let blank = line.trim().is_empty();
         if inside.is_some_and(|outer| !blank && indent <= outer && !line.trim_start().starts_with('-')) {
             inside = None;
         }
-        star_line(line, inside.is_some(), &mut out);
+        star_line(line, inside.is_some() || in_pem, &mut out);
+        in_pem = (in_pem || line.contains(PEM)) && !line.contains("-----END");
         if let Some((key, "")) = line.trim().rsplit_once(':')
             && inside.is_none()
             && is_secret(key)
@@ -127,7 +131,7 @@ fn star_scalar(scalar: &str, hidden: bool) -> String {
         return scalar.to_owned();
     }
     let keep = match bare.split_once("://") {
-        _ if hidden => 0,
+        _ if hidden || bare.contains(PEM) => 0,
         Some((scheme, behind)) => {
             let host = behind.find(['/', '?']).map_or(behind.len(), |at| at + 1);
             let user = behind[..host].rfind('@').is_some();
@@ -172,6 +176,14 @@ mod tests {
             (
                 "tokens:\n  - abcdefgh\n  - x\n\n  - ijklmnop\nnext: visible\n",
                 "tokens:\n  - ********\n  - x\n\n  - ********\nnext: visible\n",
+            ),
+            (
+                "key: |\n  -----BEGIN PRIVATE KEY-----\n  MIIabcdef\n  -----END PRIVATE KEY-----\nnext: visible\n",
+                "key: |\n  ********** PRIVATE KEY-----\n  *********\n  ******** ******* ********\nnext: visible\n",
+            ),
+            (
+                "key: \"-----BEGIN PRIVATE KEY-----\\nMIIabcdef\"",
+                "key: \"**************************************\"",
             ),
             ("secret: \"never closed", "secret: \"************"),
             ("path_token: \"秘密秘密秘密\"", "path_token: \"******\""),

@@ -11,6 +11,7 @@ use crate::config::noting::Noting;
 use crate::config::server::RemovedTargets;
 use crate::daemon::notify::Supervisor;
 use crate::daemon::opening::log_warnings;
+use crate::daemon::tls::Certificates;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::{Place, Problem};
 use crate::domain::secret::{Redactor, Secret};
@@ -37,6 +38,8 @@ pub struct Reloader {
     pub clock: Arc<dyn Clock>,
     /// Who is told when it begins and ends.
     pub supervisor: Supervisor,
+    /// What the listeners show.
+    pub certificates: Certificates,
     /// The candidate, which is read again as well.
     pub shadow: Option<Shadow>,
     /// What was read last, sound or not. Held during a reload: one at a time.
@@ -121,6 +124,7 @@ impl Reloader {
         let secrets: Vec<&Secret> = rules.flat_map(|rule| rule.target.secrets()).collect();
         rulebook.redactor = rulebook.redactor.and(Redactor::new(secrets));
         rulebook.former.replace(formers);
+        self.certificates.follow(&base);
         let _inside = self.runtime.enter();
         self.fleet.books().replace(rulebook);
         self.fleet.ensure_loops();
@@ -216,7 +220,9 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
     let Base {
         listen,
         admin_listen,
-        admin_tokens,
+        tls,
+        admin_tls,
+        outbound,
         store,
         keep_free,
         store_wait,
@@ -225,11 +231,15 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
         drain,
         header_timeout,
         body_timeout,
+        collector,
     } = old;
     let compared = [
         ("server.listen", *listen == new.listen),
         ("server.admin.listen", *admin_listen == new.admin_listen),
-        ("server.admin.tokens", *admin_tokens == new.admin_tokens),
+        // Its files are exchanged; whether there are any is not.
+        ("server.tls", tls.is_some() == new.tls.is_some()),
+        ("server.admin.tls", admin_tls.is_some() == new.admin_tls.is_some()),
+        ("outbound", *outbound == new.outbound),
         ("store.path", *store == new.store),
         ("store.keep_free", *keep_free == new.keep_free),
         ("server.store_wait", *store_wait == new.store_wait),
@@ -238,6 +248,7 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
         ("server.drain", *drain == new.drain),
         ("server.header_timeout", *header_timeout == new.header_timeout),
         ("server.body_timeout", *body_timeout == new.body_timeout),
+        ("tracing", *collector == new.collector),
     ];
     let what = "is not what the relay was started with, and a reload does not change it";
     let changed = compared.into_iter().filter(|(_, same)| !same);

@@ -5,13 +5,15 @@ use std::fmt;
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// What is shown in place of a secret.
 pub const STARS: &str = "***";
 
-/// A token, key, password or secret URL. Prints stars, is wiped when dropped, is not serialisable.
-#[derive(Clone, PartialEq, Eq, Default)]
+/// A token, key, password or secret URL. Prints stars, is wiped when dropped, is not serialisable, is
+/// compared in a time that tells nothing but the length.
+#[derive(Clone, Eq, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -28,6 +30,12 @@ impl Secret {
     /// Nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Secret) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 

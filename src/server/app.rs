@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Request, StatusCode};
 
+use crate::auth::forwarded;
 use crate::server::accept::Peer;
 use crate::server::answer::{Answer, ProblemDetails};
-use crate::server::paths::{Door, ENDPOINTS, Endpoint, Paths};
+use crate::server::paths::{Access, Door, ENDPOINTS, Endpoint, Found, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, intake};
+use crate::server::{admin, callbacks, intake, openapi};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -48,7 +51,8 @@ impl App {
 
     /// Answers one request that came through this door.
     pub async fn answer(self, door: Door, peer: Peer, request: Request<Incoming>) -> Answer {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        name_host(&mut head);
         let found = match self.0.paths.find(&head.method, head.uri.path()) {
             Ok(found) => found,
             Err(missing) => {
@@ -57,29 +61,61 @@ impl App {
                 return answer;
             }
         };
-        if !door.leads_to(found.endpoint) {
+        let answer = match self.admitted(door, found.access, peer, &head.headers) {
+            Ok(about) => self.found(&found, &head, &about, body).await,
+            Err(refused) => refused.into_answer(),
+        };
+        self.0.metrics.request_answered(found.pattern, answer.status().as_u16());
+        answer
+    }
+
+    /// Who calls, if he may: by this door, and with the role that the endpoint asks for.
+    fn admitted<'h>(
+        &self,
+        door: Door,
+        access: Access,
+        mut peer: Peer,
+        headers: &'h HeaderMap,
+    ) -> Result<Head<'h>, ProblemDetails> {
+        if !door.leads_to(access) {
             let detail = "this is served by the other listener: senders and admins have one each";
-            return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
+            return Err(ProblemDetails::new(StatusCode::NOT_FOUND, detail));
         }
-        let about = Head { peer, headers: &head.headers, now: self.0.clock.now() };
-        let answer = match found.endpoint {
-            Endpoint::Hook => intake::hook(&self.0, &about, found.param("source"), None, body).await,
+        let book = self.0.books.current();
+        peer.addr.set_ip(forwarded::client(peer.addr.ip(), headers, &book.trusted_proxies));
+        let pass = match access {
+            Access::Admins(role) => Some(book.admin.check(peer.addr.ip(), headers, role)?),
+            Access::Anyone | Access::Senders => None,
+        };
+        Ok(Head { peer, headers, now: self.0.clock.now(), pass })
+    }
+
+    async fn found(
+        &self,
+        found: &Found<'_, Endpoint>,
+        head: &Parts,
+        about: &Head<'_>,
+        body: Incoming,
+    ) -> Answer {
+        match found.endpoint {
+            Endpoint::Hook => intake::hook(&self.0, about, found.param("source"), None, body).await,
             Endpoint::HookWithToken => {
-                intake::hook(&self.0, &about, found.param("source"), Some(found.param("token")), body).await
+                intake::hook(&self.0, about, found.param("source"), Some(found.param("token")), body).await
             }
             Endpoint::Callback => {
-                callbacks::answer(&self.0, &about, found.param("target"), &head.uri, body).await
+                callbacks::answer(&self.0, about, found.param("target"), &head.uri, body).await
             }
-            Endpoint::PushAlerts => intake::push(&self.0, &about, body).await,
+            Endpoint::PushAlerts => intake::push(&self.0, about, body).await,
             Endpoint::Healthy => probes::healthy(),
             Endpoint::Ready => probes::ready(&readiness(&self.0)),
             Endpoint::Metrics => {
                 self.0.fleet.count_backlog().await;
                 probes::metrics(&self.0.metrics)
             }
-            Endpoint::Reload => admin::reload(&self.0, &about).await,
-            Endpoint::Event => admin::event(&self.0, &about, found.param("id")).await,
-            Endpoint::Shadow => admin::shadow(&self.0, &about).await,
+            Endpoint::OpenApi => openapi::answer(),
+            Endpoint::Reload => admin::reload(&self.0).await,
+            Endpoint::Event => admin::event(&self.0, found.param("id")).await,
+            Endpoint::Shadow => admin::shadow(&self.0),
             Endpoint::Events
             | Endpoint::Deliveries
             | Endpoint::Delivery
@@ -91,10 +127,18 @@ impl App {
             | Endpoint::Signals
             | Endpoint::Audit => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
-                queue::answer(&self.0, &about, &found, asked).await
+                queue::answer(&self.0, about, found, asked).await
             }
-        };
-        self.0.metrics.request_answered(found.pattern, answer.status().as_u16());
-        answer
+        }
+    }
+}
+
+/// HTTP/2 names the host beside the path (`:authority`), and so may HTTP/1.1 (RFC 9112, 3.2.2): it
+/// counts, and is put where it is looked for.
+fn name_host(head: &mut Parts) {
+    if let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(HOST, host);
     }
 }

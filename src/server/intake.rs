@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::document::nearest;
 use crate::domain::alert::{AlertGroup, Status};
-use crate::metrics::{Intake, SourceMetrics};
+use crate::metrics::handles::{Intake, SourceMetrics};
 use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
@@ -23,6 +23,7 @@ use crate::server::budget::{Held, Turn};
 use crate::server::shadow::Prepared;
 use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
+use crate::server::traced;
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
 use crate::store::orders::Recording;
@@ -57,7 +58,7 @@ pub(super) async fn hook(
 pub(super) async fn push(app: &State, head: &Head<'_>, body: Incoming) -> Answer {
     let book = app.books.current();
     let of_kind = || book.sources.iter().filter(|(_, rule)| rule.kind == PUSH_KIND);
-    let welcome = |rule: &SourceRule| rule.auth.check_head(head.peer.addr.ip(), head.headers, None).is_ok();
+    let welcome = |rule: &SourceRule| rule.auth.check_head(head.caller(), head.headers, None).is_ok();
     let Some((name, rule)) = of_kind().find(|(_, rule)| welcome(rule)).or_else(|| of_kind().next()) else {
         let detail = "no source of kind `prometheus` is configured; add one to take alerts in by Alertmanager's push interface";
         return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
@@ -135,7 +136,7 @@ impl Call<'_> {
             Box::new(answer.into_answer())
         };
         let auth = &self.rule.auth;
-        auth.check_head(head.peer.addr.ip(), head.headers, token).map_err(|refused| {
+        auth.check_head(head.caller(), head.headers, token).map_err(|refused| {
             tracing::warn!(source = self.name, peer = %head.peer.addr, why = refused.why, "a call was refused");
             refuse(refused.into())
         })?;
@@ -231,6 +232,7 @@ impl Call<'_> {
         let mut all_notes = plan.notes();
         all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
         let groups = plan.groups;
+        let (uid, caller) = traced::id(self.app, self.head);
         let event = NewEvent {
             uid,
             source: self.name.to_owned(),
@@ -247,6 +249,7 @@ impl Call<'_> {
                 self.hear_beats(&groups);
                 self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
                 let alerts = self.count(&groups, &accepted);
+                traced::kept(self.app, self.head, self.name, caller, &accepted, alerts);
                 Ok(Kept { accepted, alerts, notes, invalid })
             }
             Err(error) => Err(self.turned_away(&error)),

@@ -1,7 +1,7 @@
 //! The side that faces senders: connections, paths, who may, bodies, answers, probes.
 //!
-//! The walk: `accept` gives a request, `app` finds its endpoint by `paths`, `auth/` lets it pass,
-//! `body` reads it, `intake`, `callbacks`, `admin` or `queue` decides, `answer` words the reply.
+//! The walk: `accept` gives a request (out of `tls` where the listener has it), `app` finds its endpoint
+//! by `paths` and lets admins pass, `intake` lets senders pass, `body` reads it, `intake`, `callbacks`, `admin` or `queue` decides, `answer` words the reply.
 
 pub mod accept;
 pub mod admin;
@@ -13,7 +13,9 @@ pub mod budget;
 mod callbacks;
 pub mod expiry;
 pub mod history;
+mod http2;
 pub mod intake;
+pub mod openapi;
 mod ordering;
 pub mod own;
 pub mod paths;
@@ -25,3 +27,5 @@ mod replay;
 pub mod shadow;
 pub mod sns;
 pub mod state;
+pub mod tls;
+mod traced;

@@ -2,10 +2,8 @@
 
 use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::AUTHORIZATION;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{BodyError, Bounds, Encoding, read_within};
@@ -35,20 +33,13 @@ pub(super) async fn carry_out(app: &State, head: &Head<'_>, what: What) -> Resul
 
 /// Who calls: the name that he gives, and what he proved by.
 pub(super) fn actor(app: &State, head: &Head<'_>) -> String {
-    let proof = if app.admin.bearer.is_empty() {
-        "local".to_owned()
-    } else {
-        let credential = head.headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
-        let token = credential.split(|byte| *byte == b' ').next_back().unwrap_or_default();
-        let hash: String = Sha256::digest(token).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("token {hash}")
-    };
+    let proof = head.pass.as_ref().map_or("nobody", |pass| pass.proof.as_str());
     let name =
         head.headers.get("x-actor").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let name = name.map(|name| app.books.current().redactor.clean(&plain(&name, NAME_CHARS)));
     match name.filter(|name| !name.is_empty()) {
         Some(name) => format!("{name} ({proof})"),
-        None => proof,
+        None => proof.to_owned(),
     }
 }
 

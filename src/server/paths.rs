@@ -9,6 +9,8 @@ use hyper::Method;
 use matchit::Router;
 use percent_encoding::percent_decode_str;
 
+use crate::auth::admin::Role;
+
 /// One row of a table of endpoints.
 #[derive(Debug, Clone)]
 pub struct Row<E> {
@@ -18,6 +20,19 @@ pub struct Row<E> {
     pub pattern: &'static str,
     /// What is there.
     pub endpoint: E,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Who may use an endpoint. Each row says it, so that none can be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Those who watch the relay; it tells nothing of alerts.
+    Anyone,
+    /// Senders: the source or the target judges their proofs.
+    Senders,
+    /// Callers of the admin interface with this role.
+    Admins(Role),
 }
 
 /// What the relay offers to senders, to those who watch it, and to those who run it.
@@ -39,6 +54,8 @@ pub enum Endpoint {
     Reload,
     /// For Prometheus.
     Metrics,
+    /// The description of all endpoints.
+    OpenApi,
     /// What became of one accepted event.
     Event,
     /// Recorded events with their bodies.
@@ -77,44 +94,51 @@ pub enum Door {
 }
 
 impl Door {
-    /// Whether this endpoint is behind it.
-    pub fn leads_to(self, endpoint: Endpoint) -> bool {
-        let for_all = matches!(endpoint, Endpoint::Healthy | Endpoint::Ready | Endpoint::Metrics);
-        let for_senders = matches!(
-            endpoint,
-            Endpoint::Hook | Endpoint::HookWithToken | Endpoint::PushAlerts | Endpoint::Callback
-        );
-        for_all || self == Door::Whole || for_senders == (self == Door::Senders)
+    /// Whether endpoints of this access are behind it.
+    pub fn leads_to(self, access: Access) -> bool {
+        match access {
+            Access::Anyone => true,
+            Access::Senders => self != Door::Admin,
+            Access::Admins(_) => self != Door::Senders,
+        }
     }
 }
 
 /// The table of [`Endpoint`].
 pub const ENDPOINTS: &[Row<Endpoint>] = &[
-    Row { method: Method::POST, pattern: "/hooks/{source}", endpoint: Endpoint::Hook },
-    Row { method: Method::POST, pattern: "/hooks/{source}/{token}", endpoint: Endpoint::HookWithToken },
-    Row { method: Method::POST, pattern: "/api/v2/alerts", endpoint: Endpoint::PushAlerts },
-    Row { method: Method::POST, pattern: "/callbacks/{target}", endpoint: Endpoint::Callback },
-    Row { method: Method::GET, pattern: "/-/healthy", endpoint: Endpoint::Healthy },
-    Row { method: Method::GET, pattern: "/-/ready", endpoint: Endpoint::Ready },
-    Row { method: Method::POST, pattern: "/-/reload", endpoint: Endpoint::Reload },
-    Row { method: Method::GET, pattern: "/metrics", endpoint: Endpoint::Metrics },
-    Row { method: Method::GET, pattern: "/api/v1/events/{id}", endpoint: Endpoint::Event },
-    Row { method: Method::GET, pattern: "/api/v1/events", endpoint: Endpoint::Events },
-    Row { method: Method::GET, pattern: "/api/v1/shadow", endpoint: Endpoint::Shadow },
-    Row { method: Method::GET, pattern: "/api/v1/deliveries", endpoint: Endpoint::Deliveries },
-    Row { method: Method::GET, pattern: "/api/v1/deliveries/{id}", endpoint: Endpoint::Delivery },
-    Row { method: Method::POST, pattern: "/api/v1/deliveries/{id}/retry", endpoint: Endpoint::RetryDelivery },
-    Row { method: Method::POST, pattern: "/api/v1/deliveries/{id}/drop", endpoint: Endpoint::DropDelivery },
-    Row { method: Method::GET, pattern: "/api/v1/orphans", endpoint: Endpoint::Orphans },
-    Row {
-        method: Method::POST,
-        pattern: "/api/v1/orphans/{lane}/resolve",
-        endpoint: Endpoint::ResolveOrphan,
-    },
-    Row { method: Method::POST, pattern: "/api/v1/replay", endpoint: Endpoint::Replay },
-    Row { method: Method::GET, pattern: "/api/v1/signals", endpoint: Endpoint::Signals },
-    Row { method: Method::GET, pattern: "/api/v1/audit", endpoint: Endpoint::Audit },
+    post("/hooks/{source}", Endpoint::Hook, Access::Senders),
+    post("/hooks/{source}/{token}", Endpoint::HookWithToken, Access::Senders),
+    post("/api/v2/alerts", Endpoint::PushAlerts, Access::Senders),
+    post("/callbacks/{target}", Endpoint::Callback, Access::Senders),
+    get("/-/healthy", Endpoint::Healthy, Access::Anyone),
+    get("/-/ready", Endpoint::Ready, Access::Anyone),
+    post("/-/reload", Endpoint::Reload, OPERATE),
+    get("/metrics", Endpoint::Metrics, Access::Anyone),
+    get("/api/v1/openapi.json", Endpoint::OpenApi, Access::Anyone),
+    get("/api/v1/events/{id}", Endpoint::Event, READ),
+    get("/api/v1/events", Endpoint::Events, READ),
+    get("/api/v1/shadow", Endpoint::Shadow, READ),
+    get("/api/v1/deliveries", Endpoint::Deliveries, READ),
+    get("/api/v1/deliveries/{id}", Endpoint::Delivery, READ),
+    post("/api/v1/deliveries/{id}/retry", Endpoint::RetryDelivery, OPERATE),
+    post("/api/v1/deliveries/{id}/drop", Endpoint::DropDelivery, OPERATE),
+    get("/api/v1/orphans", Endpoint::Orphans, READ),
+    post("/api/v1/orphans/{lane}/resolve", Endpoint::ResolveOrphan, OPERATE),
+    post("/api/v1/replay", Endpoint::Replay, OPERATE),
+    get("/api/v1/signals", Endpoint::Signals, READ),
+    get("/api/v1/audit", Endpoint::Audit, READ),
 ];
+
+const READ: Access = Access::Admins(Role::Read);
+const OPERATE: Access = Access::Admins(Role::Operate);
+
+const fn get(pattern: &'static str, endpoint: Endpoint, access: Access) -> Row<Endpoint> {
+    Row { method: Method::GET, pattern, endpoint, access }
+}
+
+const fn post(pattern: &'static str, endpoint: Endpoint, access: Access) -> Row<Endpoint> {
+    Row { method: Method::POST, pattern, endpoint, access }
+}
 
 /// A table compiled for look-ups.
 #[derive(Debug, Clone)]
@@ -126,7 +150,7 @@ pub struct Paths<E> {
 #[derive(Debug, Clone)]
 struct Place<E> {
     pattern: &'static str,
-    endpoints: Vec<(Method, E)>,
+    endpoints: Vec<(Method, E, Access)>,
 }
 
 /// An endpoint that was found.
@@ -134,6 +158,8 @@ struct Place<E> {
 pub struct Found<'p, E> {
     /// What is there.
     pub endpoint: E,
+    /// Who may use it.
+    pub access: Access,
     /// Its pattern, for metrics and logs, where the path itself must not show.
     pub pattern: &'static str,
     params: Vec<(&'static str, Cow<'p, str>)>,
@@ -186,10 +212,10 @@ impl<E: Copy> Paths<E> {
                 }
             };
             let endpoints = &mut paths.places[at].endpoints;
-            if endpoints.iter().any(|(method, _)| *method == row.method) {
+            if endpoints.iter().any(|(method, ..)| *method == row.method) {
                 return Err(format!("{} {} stands twice", row.method, row.pattern));
             }
-            endpoints.push((row.method.clone(), row.endpoint));
+            endpoints.push((row.method.clone(), row.endpoint, row.access));
         }
         Ok(paths)
     }
@@ -202,8 +228,8 @@ impl<E: Copy> Paths<E> {
         let hit = self.router.at(path).map_err(|_| Missing::Path { nearest: self.nearest(path) })?;
         let place = &self.places[*hit.value];
         let asked = if method == Method::HEAD { &Method::GET } else { method };
-        let endpoint = place.endpoints.iter().find(|(method, _)| method == asked);
-        let Some((_, endpoint)) = endpoint else {
+        let endpoint = place.endpoints.iter().find(|(method, ..)| method == asked);
+        let Some((_, endpoint, access)) = endpoint else {
             return Err(Missing::Method { pattern: place.pattern, allow: place.allow() });
         };
         let params = hit
@@ -213,7 +239,7 @@ impl<E: Copy> Paths<E> {
                 (name_in(place.pattern, name), percent_decode_str(value).decode_utf8_lossy())
             })
             .collect();
-        Ok(Found { endpoint: *endpoint, pattern: place.pattern, params })
+        Ok(Found { endpoint: *endpoint, access: *access, pattern: place.pattern, params })
     }
 
     /// Patterns are compared with as many of their segments as the path has, so that a parameter's
@@ -238,7 +264,7 @@ impl<E: Copy> Paths<E> {
 
 impl<E> Place<E> {
     fn allow(&self) -> String {
-        let mut methods: Vec<&str> = self.endpoints.iter().map(|(method, _)| method.as_str()).collect();
+        let mut methods: Vec<&str> = self.endpoints.iter().map(|(method, ..)| method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
@@ -263,13 +289,29 @@ mod tests {
     #[test]
     fn senders_and_admins_do_not_share_a_door_unless_there_is_only_one() {
         for row in ENDPOINTS {
-            let apart = [Door::Senders, Door::Admin].map(|door| door.leads_to(row.endpoint));
-            let for_all = row.pattern.starts_with("/-/") && row.endpoint != Endpoint::Reload;
-            let expected = if for_all || row.pattern == "/metrics" { 2 } else { 1 };
+            let apart = [Door::Senders, Door::Admin].map(|door| door.leads_to(row.access));
+            let expected = if row.access == Access::Anyone { 2 } else { 1 };
             assert_eq!(apart.iter().filter(|open| **open).count(), expected, "{}", row.pattern);
-            assert!(Door::Whole.leads_to(row.endpoint));
+            assert!(Door::Whole.leads_to(row.access));
         }
-        assert!(!Door::Senders.leads_to(Endpoint::Reload) && !Door::Admin.leads_to(Endpoint::Hook));
+        assert!(!Door::Senders.leads_to(OPERATE) && !Door::Admin.leads_to(Access::Senders));
+    }
+
+    #[test]
+    fn each_row_asks_for_the_role_that_its_method_and_path_call_for() {
+        for row in ENDPOINTS {
+            let of_senders =
+                ["/hooks/", "/callbacks/", "/api/v2/"].iter().any(|p| row.pattern.starts_with(p));
+            let expected = match (row.pattern, &row.method) {
+                ("/-/healthy" | "/-/ready" | "/metrics" | "/api/v1/openapi.json", &Method::GET) => {
+                    Access::Anyone
+                }
+                _ if of_senders => Access::Senders,
+                (_, &Method::GET) => READ,
+                _ => OPERATE,
+            };
+            assert_eq!(row.access, expected, "{} {}", row.method, row.pattern);
+        }
     }
 
     #[test]
@@ -319,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_table_with_a_mistake_is_refused() {
-        let row = |pattern| Row { method: Method::GET, pattern, endpoint: () };
+        let row = |pattern| Row { method: Method::GET, pattern, endpoint: (), access: Access::Anyone };
         assert!(Paths::new(&[row("/a"), row("/a")]).unwrap_err().contains("twice"));
         assert!(Paths::new(&[row("/{a")]).is_err());
     }

@@ -10,10 +10,12 @@ use hyper::header::HeaderMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::auth::check::Auth;
+use crate::auth::admin::Pass;
+use crate::auth::check::Caller;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::Problem;
-use crate::metrics::{Metrics, SourceMetrics};
+use crate::metrics::Metrics;
+use crate::metrics::handles::SourceMetrics;
 use crate::pace::clock::Clock;
 use crate::route::inhibit::Active;
 use crate::rulebook::Rulebooks;
@@ -27,6 +29,7 @@ use crate::server::paths::{Endpoint, Paths};
 use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
+use crate::trace::span::Tracer;
 
 /// Reads the configuration again and gives what surprises; on any error the old one stays.
 pub type Reload = Arc<dyn Fn() -> Result<Vec<Problem>, Vec<Problem>> + Send + Sync>;
@@ -55,8 +58,6 @@ pub struct State {
     pub notary: Notary,
     /// Dice for ids.
     pub dice: Mutex<fastrand::Rng>,
-    /// Who may use the admin interface.
-    pub admin: Auth,
     /// Memory for the bodies of all requests.
     pub budget: Budget,
     /// The second in which a refusal was last logged.
@@ -69,15 +70,27 @@ pub struct State {
     pub shadow: Option<Shadow>,
     /// Series by source, made when first counted.
     pub sources: Mutex<HashMap<String, SourceMetrics>>,
+    /// Where spans are handed in.
+    pub tracer: Tracer,
     /// Where things are.
     pub paths: Paths<Endpoint>,
 }
 
 /// The parts of a request that its endpoint needs, without the body.
 pub(super) struct Head<'a> {
+    /// Who called; the client behind proxies that are trusted.
     pub peer: Peer,
     pub headers: &'a HeaderMap,
     pub now: Timestamp,
+    /// What the admin interface let him pass by.
+    pub pass: Option<Pass>,
+}
+
+impl Head<'_> {
+    /// Who calls, as sources judge it.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller { ip: self.peer.addr.ip(), names: &self.peer.names }
+    }
 }
 
 impl State {

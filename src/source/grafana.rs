@@ -2,12 +2,10 @@
 //!
 //! Unified bodies are Alertmanager's shape with version "1" and more keys: those of an alert
 //! (`panelURL`, `values` …) go to `Alert::extra`, those of the body (`orgId`, `title` …) to
-//! `event`. Legacy bodies become one alert, known by organisation and rule. Whether a signature
-//! must be there, in which header and how old it may be, the server decides.
+//! `event`. Legacy bodies become one alert, known by organisation and rule. Signatures are
+//! the matter of `auth/signature.rs`.
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
-use sha2::Sha256;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
@@ -36,27 +34,6 @@ impl Source for Grafana {
         };
         Ok(Reading { groups: group.into_iter().collect(), notes: notes.into_lines(), ..Reading::default() })
     }
-}
-
-/// Whether `given_hex` is the HMAC-SHA256 of the body under this secret, compared in constant
-/// time. With a timestamp header configured in Grafana, the signed text is the value of that
-/// header, a colon, and the body as received. An empty secret matches nothing.
-pub fn signature_matches(secret: &[u8], body: &[u8], timestamp: Option<&str>, given_hex: &str) -> bool {
-    let (Some(given), false) = (unhex(given_hex.trim()), secret.is_empty()) else { return false };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
-    if let Some(timestamp) = timestamp {
-        mac.update(timestamp.as_bytes());
-        mac.update(b":");
-    }
-    mac.update(body);
-    mac.verify_slice(&given).is_ok()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let nibble = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let digits: Option<Vec<u8>> = text.as_bytes().iter().map(nibble).collect();
-    let (pairs, rest) = digits.as_deref()?.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// The test button of a contact point sends this one alert.
@@ -118,41 +95,4 @@ fn legacy(arrival: &Arrival<'_>, map: Map<String, Value>, notes: &mut Notes) -> 
     };
     let group_key = webhook::written(&identity);
     Some(AlertGroup { group_labels: identity, event, ..AlertGroup::of_one(arrival.source, group_key, alert) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECRET: &[u8] = b"relay secret";
-    const BODY: &[u8] = b"{\"status\":\"firing\"}\n";
-    // printf '{"status":"firing"}\n' | openssl dgst -sha256 -hmac 'relay secret'
-    const OF_BODY: &str = "61bda715495ec2b1fde79c6045fd90ef3407852b77f6e6cf60923e8db15c0d22";
-    // printf '1767323045:{"status":"firing"}\n' | openssl dgst -sha256 -hmac 'relay secret'
-    const OF_BOTH: &str = "64093aee60f2016071a5cac81681add5d0ecd810afc93ed2a870a03f2ca31650";
-
-    #[test]
-    fn a_signature_is_over_the_body_or_over_time_and_body() {
-        assert!(signature_matches(SECRET, BODY, None, OF_BODY));
-        assert!(signature_matches(SECRET, BODY, None, &OF_BODY.to_uppercase()));
-        assert!(signature_matches(SECRET, BODY, Some("1767323045"), OF_BOTH));
-    }
-
-    #[test]
-    fn any_other_signature_is_refused() {
-        assert!(!signature_matches(SECRET, BODY, None, OF_BOTH));
-        assert!(!signature_matches(SECRET, BODY, Some("1767323046"), OF_BOTH));
-        assert!(!signature_matches(b"other", BODY, None, OF_BODY));
-        assert!(!signature_matches(SECRET, b"{}", None, OF_BODY));
-        for bad in ["", "0", "zz", &OF_BODY[..62], &format!("{OF_BODY}00"), "+1"] {
-            assert!(!signature_matches(SECRET, BODY, None, bad), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_secret_matches_nothing() {
-        // HMAC-SHA256 of the empty text under the empty key, which anybody can compute.
-        let known = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad";
-        assert!(!signature_matches(b"", b"", None, known));
-    }
 }

@@ -19,7 +19,7 @@ use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{DeliveryRecord, EventRecord, Owed};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed};
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -361,8 +361,8 @@ pub trait Reader: Send {
     /// What the rows take.
     fn extent(&mut self) -> Result<Extent, StoreError>;
 
-    /// Deliveries by state, for metrics.
-    fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
+    /// What each target is owed, for metrics.
+    fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError>;
 
     /// By target: deliveries that wait, and incidents that are open there, as far as known. Of targets
     /// that are owed or have open anything at all.

@@ -20,7 +20,7 @@ type Rule = fn(&Tree, &[&[&str]]) -> Vec<String>;
 
 /// Everything that is wrong, in the order of the rules.
 pub fn problems(tree: &Tree, floors: &[&[&str]]) -> Vec<String> {
-    let rules: [Rule; 8] = [map, arrows, circles, re_exports, lengths, openings, names, kinds];
+    let rules: [Rule; 9] = [map, arrows, circles, re_exports, lengths, openings, names, kinds, comparisons];
     rules.iter().flat_map(|rule| rule(tree, floors)).collect()
 }
 
@@ -172,6 +172,26 @@ fn kinds(tree: &Tree, _: &[&[&str]]) -> Vec<String> {
                 if !tree.has_folder(&folder) {
                     found.push(format!("{path}: kind {kind} has no {folder}/"));
                 }
+            }
+        }
+    }
+    found
+}
+
+/// Secrets and signatures are compared where it takes the same time whatever is sent.
+fn comparisons(tree: &Tree, _: &[&[&str]]) -> Vec<String> {
+    const ROOMS: [&str; 2] = ["src/auth/", "src/domain/secret.rs"];
+    let own = Regex::new(r"\b(ct_eq|verify_slice|ConstantTimeEq)\b").unwrap();
+    let leaky = Regex::new(r"[=!]=\s*&?\w[\w.]*\.expose\(\)|\.expose\(\)(\.as_bytes\(\))?\s*[=!]=").unwrap();
+    let mut found = Vec::new();
+    for (path, text) in tree.rust().filter(|(path, _)| path.starts_with("src/")) {
+        let code = code_only(text);
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        let outside = !ROOMS.iter().any(|room| path.starts_with(room));
+        for (number, line) in code.lines().enumerate() {
+            if leaky.is_match(line) || outside && own.is_match(line) {
+                let number = number + 1;
+                found.push(format!("{path}:{number}: a proof is compared here; use auth/proof.rs"));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Secrets that can be told from everything else, a configuration that holds one in every field for
 //! secrets, and the hunt for them.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -16,6 +19,7 @@ const API_KEY: &str = "QxApiKey1gMt4cJp8oBs2K";
 const SECRET_HEADER: &str = "QxHeader6rEy0hLv3fDx9Q";
 const OUT_BEARER: &str = "QxOutBearer7kTz5iNw1sC";
 const OUT_PASSWORD: &str = "QxOutPassword2vGb8mHq6";
+pub const READER: &str = "QxReader8bNc3yTm5vLp0K";
 const SIGN: &str = "QxSign4eUj0yOa9pRf3XlT";
 
 pub const CANARIES: &[&str] = &[
@@ -31,6 +35,7 @@ pub const CANARIES: &[&str] = &[
     SECRET_HEADER,
     OUT_BEARER,
     OUT_PASSWORD,
+    READER,
     SIGN,
 ];
 
@@ -38,7 +43,7 @@ pub const CANARIES: &[&str] = &[
 pub fn config(echo: &str) -> String {
     format!(
         r#"
-server: {{ listen: LISTEN, admin: {{ tokens: ["{ADMIN}"] }} }}
+server: {{ listen: LISTEN, admin: {{ tokens: ["{ADMIN}", {{ token: "{READER}", role: read, name: reader }}] }} }}
 store: {{ path: STORE }}
 sources:
   - {{ name: alertmanager, kind: alertmanager, auth: {{ bearer: ["{BEARER}"] }} }}
@@ -71,29 +76,33 @@ targets:
     )
 }
 
-/// The secrets found in these bytes. Half of one is a hit too: its end is hunted without its
-/// beginning; Base64 is hunted at each of the three places where a secret may stand in it.
-pub fn hits(place: &str, bytes: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
+/// Every spelling that is hunted, with the secret that it is one of.
+static SPELLINGS: LazyLock<(AhoCorasick, Vec<&str>)> = LazyLock::new(|| {
+    let mut spellings = Vec::new();
     for canary in CANARIES {
-        let half = &canary[canary.len() - 12..];
-        let mut spellings = vec![half.to_owned(), canary[..14].to_owned()];
+        spellings.push((canary[canary.len() - 12..].to_owned(), *canary));
+        spellings.push((canary[..14].to_owned(), *canary));
         for before in ["", "x", "xx"] {
             // Without what its neighbours have a part in.
             let coded = BASE64.encode(format!("{before}{canary}"));
-            spellings.push(coded[before.len() * 2..coded.len() - 4].to_owned());
+            spellings.push((coded[before.len() * 2..coded.len() - 4].to_owned(), *canary));
         }
-        for spelling in spellings {
-            if let Some(at) = find(bytes, spelling.as_bytes()) {
-                let around = &bytes[at.saturating_sub(80)..(at + 60).min(bytes.len())];
-                found.push(format!("{canary} in {place}: …{}…", String::from_utf8_lossy(around)));
-                break;
-            }
+    }
+    let (texts, canaries): (Vec<String>, Vec<&str>) = spellings.into_iter().unzip();
+    (AhoCorasick::new(texts).unwrap(), canaries)
+});
+
+/// The secrets found in these bytes. Half of one is a hit too: its end is hunted without its
+/// beginning; Base64 is hunted at each of the three places where a secret may stand in it.
+pub fn hits(place: &str, bytes: &[u8]) -> Vec<String> {
+    let (spellings, canaries) = &*SPELLINGS;
+    let mut found: Vec<String> = Vec::new();
+    for hit in spellings.find_iter(bytes) {
+        let canary = canaries[hit.pattern().as_usize()];
+        if found.iter().all(|told| !told.starts_with(canary)) {
+            let around = &bytes[hit.start().saturating_sub(80)..(hit.start() + 60).min(bytes.len())];
+            found.push(format!("{canary} in {place}: …{}…", String::from_utf8_lossy(around)));
         }
     }
     found
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|part| part[0] == wanted[0] && part == wanted)
 }

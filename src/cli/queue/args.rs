@@ -98,6 +98,10 @@ pub struct ReachArgs {
     )]
     pub token: Option<String>,
 
+    /// Certificates (PEM) to trust besides those of this machine, for a relay that speaks TLS
+    #[arg(long, value_name = "FILE", help_heading = "Relay")]
+    pub ca_file: Option<std::path::PathBuf>,
+
     /// Your name, for the audit
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, help_heading = "Relay")]
     pub actor: Option<String>,

@@ -1,6 +1,7 @@
 //! Calls of the relay's admin interface: takes a path and a body, gives the JSON that came back, or
 //! a sentence with the cure.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,8 +26,17 @@ pub struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// Gets ready; calls nobody yet.
     pub fn at(reach: &'a ReachArgs) -> Result<Relay<'a>, String> {
-        let settings =
-            ClientSettings { timeout: TIMEOUT, reply_bytes_max: ANSWER_BYTES, ..Default::default() };
+        let read = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path);
+            text.map_err(|error| format!("--ca-file {}: {error}", path.display()))
+        };
+        let extra_roots = reach.ca_file.as_ref().map(read).transpose()?;
+        let settings = ClientSettings {
+            timeout: TIMEOUT,
+            reply_bytes_max: ANSWER_BYTES,
+            extra_roots,
+            ..Default::default()
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("the call cannot be made: {error}"))?;
         let _inside = runtime.enter();
