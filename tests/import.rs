@@ -110,6 +110,7 @@ fn no_secret_is_copied_and_every_variable_is_told() {
         "url-secret",
         "office.com/secret",
     ];
+    let yaml = regex::Regex::new(r"\$\{([A-Z_0-9]+)\}").unwrap();
     let mut seen = 0;
     for case in cases() {
         let original = fs::read_to_string(case.join("alertmanager.yml")).unwrap();
@@ -125,7 +126,6 @@ fn no_secret_is_copied_and_every_variable_is_told() {
                 seen += 1;
                 assert!(!out.contains(secret) && !err.contains(secret), "{secret}: {out}{err}");
             }
-            let yaml = regex::Regex::new(r"\$\{([A-Z_0-9]+)\}").unwrap();
             for variable in yaml.captures_iter(&out) {
                 let told = if json { &out } else { &err };
                 assert!(told.contains(&variable[1]), "{} is not told", &variable[1]);
