@@ -20,6 +20,7 @@ const GROUPS: &[&str] = &[
     include_str!("openapi/watching.yaml"),
     include_str!("openapi/queue.yaml"),
     include_str!("openapi/candidates.yaml"),
+    include_str!("openapi/incidents.yaml"),
 ];
 
 /// What whoever asks for something of the admin interface may be answered besides.

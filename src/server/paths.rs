@@ -330,8 +330,9 @@ mod tests {
     #[test]
     fn each_row_asks_for_the_role_that_its_method_and_path_call_for() {
         for row in ENDPOINTS {
-            let of_senders =
-                ["/hooks/", "/callbacks/", "/api/v2/"].iter().any(|p| row.pattern.starts_with(p));
+            let of_senders = ["/hooks/", "/changes/", "/callbacks/", "/api/v2/"]
+                .iter()
+                .any(|p| row.pattern.starts_with(p));
             let expected = match (row.pattern, &row.method) {
                 ("/-/healthy" | "/-/ready" | "/metrics" | "/api/v1/openapi.json", &Method::GET) => {
                     Access::Anyone

@@ -209,6 +209,7 @@ fn every_expression_of_the_dashboard_can_be_read() {
 const BY_EVENT: &[&str] = &[
     "alert_relay_spans_total",
     "alert_relay_parked_deliveries",
+    "alert_relay_incident_duration_seconds",
     "alert_relay_shadow_events_total",
     "alert_relay_tls_certificate_expires_timestamp_seconds",
     "alert_relay_deferrals_total",
