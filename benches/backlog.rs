@@ -104,6 +104,7 @@ fn event(n: u64) -> NewEvent {
         reminders: Reminders::Every,
         fall_after: None,
         note: None,
+        incident: None,
     };
     NewEvent {
         uid: Uuid::from_u128(u128::from(n) + 1),

@@ -28,18 +28,27 @@ static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 fn enqueue(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let book = Arc::new(samples::rulebook("", ""));
+    let with = Arc::new(samples::rulebook("", ""));
+    let mut without = samples::rulebook("", "");
+    without.incidents = None;
+    let without = Arc::new(without);
     let mut group = criterion.benchmark_group("enqueue");
     for senders in [1_usize, 64] {
-        for settled in [false, true] {
+        for (settled, incidents) in [(false, true), (false, false), (true, true), (true, false)] {
+            let book = if incidents { &with } else { &without };
             let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             let (store, closing) = open(folder.path());
-            let name = if settled { "accept+settle" } else { "accept" };
+            let name = match (settled, incidents) {
+                (false, true) => "accept",
+                (false, false) => "accept, without incidents",
+                (true, true) => "accept+settle",
+                (true, false) => "accept+settle, without incidents",
+            };
             group.throughput(Throughput::Elements(senders as u64));
             group.bench_function(BenchmarkId::new(name, senders), |bencher| {
                 bencher
                     .to_async(&runtime)
-                    .iter_custom(|rounds| all(store.clone(), Arc::clone(&book), senders, rounds, settled));
+                    .iter_custom(|rounds| all(store.clone(), Arc::clone(book), senders, rounds, settled));
             });
             drop(store);
             closing.wait(Duration::from_secs(30));

@@ -37,6 +37,7 @@ use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
+use crate::incident::{escalation, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::route::inhibit::Active;
@@ -143,14 +144,11 @@ async fn run(
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
     let app = App::new(state(&reloader, notary, tracer, known)?);
     let limits = limits(&base);
-    let addresses =
-        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
-    tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
+    tell_ready(&listeners, &base);
     let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
-    tasks.spawn(certificates.watch(Arc::clone(&clock), stop.clone()));
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -165,6 +163,12 @@ async fn run(
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn tell_ready(listeners: &[(Door, TcpListener)], base: &Base) {
+    let addresses =
+        listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
+    tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
 }
 
 /// What requests are answered from. `known`: the alerts that inhibit others and those that end by
@@ -225,7 +229,17 @@ fn look_after(
     let books = state.books.clone();
     tasks.spawn(upkeep::prune(store.clone(), books, clock, Arc::clone(&tight), stop.clone()));
     tasks.spawn(upkeep::watch_disk(store.clone(), metrics.clone(), voice, tight, stop.clone()));
+    tasks.spawn(escalation::run(
+        store.clone(),
+        state.books.clone(),
+        Arc::clone(&state.clock),
+        seed(),
+        stop.clone(),
+    ));
+    let clock = Arc::clone(&state.clock);
+    tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
+    tasks.spawn(reloader.certificates.clone().watch(Arc::clone(&state.clock), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
 

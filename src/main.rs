@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
 use alert_relay::cli::{
-    Answer, Surroundings, check, explain, import, manual, queue, replay_diff, schema, send, serve, test,
+    Answer, Surroundings, check, explain, gate, import, incident, manual, queue, replay_diff, report, schema,
+    send, serve, test,
 };
 use alert_relay::daemon;
 use clap::Parser;
@@ -20,6 +21,9 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(args, &surroundings),
         Command::Send(args) => send::run(args, &surroundings),
         Command::Queue(args) => queue::run(args),
+        Command::Incident(args) => incident::run(args),
+        Command::Gate(args) => gate::run(args),
+        Command::Report(args) => report::run(args),
         Command::ReplayDiff(args) => replay_diff::run(args),
         Command::Import(args) => import::run(args),
         Command::Schema(args) => schema::run(args),

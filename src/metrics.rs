@@ -27,9 +27,9 @@ use crate::domain::signal::Event;
 use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetrics};
 use self::process::Process;
 use self::series::{
-    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfTarget, PathCode,
+    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode,
     SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version,
-    call_buckets, commit_buckets, latency_buckets, operation_buckets, target_state,
+    call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets, target_state,
 };
 use self::table::PREFIX;
 
@@ -54,6 +54,7 @@ struct Inner {
     deferrals: Counters<TargetReason>,
     template_faults: Counters<TargetField>,
     signals: Counters<TargetEvent>,
+    incident_duration: Histograms<OfStage>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -100,6 +101,7 @@ impl Metrics {
             deferrals: register(r, "deferrals_total", Family::default()),
             template_faults: register(r, "template_faults_total", Family::default()),
             signals: register(r, "signals_total", Family::default()),
+            incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -276,6 +278,10 @@ impl Metrics {
     /// may hold a token); `""` for no route.
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
+    }
+    /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
+    pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
+        self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
     }
 
     /// A service told us something.

@@ -4,6 +4,7 @@
 //! together. What becomes of each alert is a [`Fate`], which `explain` shows and the record keeps.
 
 pub mod difference;
+mod draft;
 pub mod side;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::incident::Draft;
 use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::{Action, DedupKey, Message};
 use crate::domain::own_alerts;
@@ -76,6 +78,34 @@ impl Plan {
         }
         notes
     }
+
+    /// Drafts the incidents that the parts from `first` on, all of one group, may open: one a dedup
+    /// key, whatever the targets that share it.
+    fn draft<'a>(&mut self, rulebook: &Rulebook, first: usize, receivers: impl Fn(usize) -> Vec<&'a str>) {
+        let (Some(_), Some(group)) = (&rulebook.incidents, self.groups.last()) else { return };
+        let mut firing: BTreeMap<DedupKey, Vec<usize>> = BTreeMap::new();
+        for part in &self.parts[first..] {
+            let told = part.alerts.iter().filter(|told| told.clock.status == Status::Firing);
+            let places: Vec<usize> = told.map(|told| told.place as usize).collect();
+            match firing.get_mut(&part.key) {
+                Some(known) => known.extend(places),
+                None => drop(firing.insert(part.key.clone(), places)),
+            }
+        }
+        let one = |mut places: Vec<usize>| {
+            places.sort_unstable();
+            places.dedup();
+            let mut reached: Vec<&str> = places.iter().flat_map(|place| receivers(*place)).collect();
+            reached.sort_unstable();
+            reached.dedup();
+            draft::draft(rulebook, group, &places, &reached)
+        };
+        let drafts: BTreeMap<DedupKey, Option<Arc<Draft>>> =
+            firing.into_iter().map(|(key, places)| (key, one(places))).collect();
+        for part in &mut self.parts[first..] {
+            part.incident = drafts.get(&part.key).cloned().flatten();
+        }
+    }
 }
 
 /// Adds to alerts what the rules add before routing.
@@ -107,6 +137,7 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
     let formers = rulebook.former.current();
     for (index, group) in groups.into_iter().enumerate() {
         let group = Arc::new(group);
+        let first = plan.parts.len();
         let mut reached: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
         for (place, alert) in group.alerts.iter().enumerate() {
             let ends = ends_of(rulebook, &alert.labels, alert.status, active, now);
@@ -137,6 +168,14 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
             for addressee in Addressee::once(name, former) {
                 parts_for(rulebook, &addressee, index, &[], &over, now, &mut plan);
             }
+        }
+        if over.len() < group.alerts.len() {
+            let fates = plan.fates.split_off(plan.fates.len() - group.alerts.len());
+            plan.draft(rulebook, first, |place| {
+                let ends = fates.get(place).into_iter().flat_map(|fate| &fate.ends);
+                ends.filter(|end| end.stopped.is_none()).map(|end| end.receiver.as_str()).collect()
+            });
+            plan.fates.extend(fates);
         }
     }
     plan
@@ -191,6 +230,7 @@ pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Tim
             parts_for(rulebook, &Addressee::of(target), 0, &places, &[], now, &mut plan);
         }
     }
+    plan.draft(rulebook, 0, |_| vec![receiver]);
     plan
 }
 
@@ -290,6 +330,7 @@ fn push(
         reminders: target.reminders,
         fall_after: target.fall_after,
         note: None,
+        incident: None,
     });
 }
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use crate::auth::admin::Admin;
 use crate::auth::check::Auth;
 use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
+use crate::domain::incident::{Level, Policy, Step};
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
@@ -24,6 +26,7 @@ use crate::route::enrich::Enrichment;
 use crate::route::inhibit::InhibitRule;
 use crate::route::interval::Intervals;
 use crate::route::matcher::Matcher;
+use crate::route::rota::Rota;
 use crate::route::tree::Tree;
 use crate::source::contract::Source;
 use crate::target::contract::{Repeat, Target};
@@ -69,6 +72,16 @@ pub struct Rulebook {
     pub inhibit: Vec<InhibitRule>,
     /// Names of targets by name of receiver.
     pub receivers: HashMap<String, Vec<Arc<str>>>,
+    /// Who is told when nobody acknowledges, by name of receiver.
+    pub escalations: HashMap<String, Vec<Step>>,
+    /// How problems are kept as incidents; `None`: they are not.
+    pub incidents: Option<IncidentRules>,
+    /// When a pipeline may not deploy.
+    pub gate: GateRules,
+    /// Where people are reached: names of targets.
+    pub people: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// Who is on call when.
+    pub rotas: BTreeMap<Arc<str>, Rota>,
     /// Destinations by name.
     pub targets: BTreeMap<Arc<str>, Arc<TargetRule>>,
     /// Hunts for every secret of this configuration.
@@ -138,6 +151,14 @@ impl Formers {
     }
 }
 
+impl Rulebook {
+    /// Who is on call, by rota; where nobody is, the text is empty.
+    pub fn on_call(&self, now: Timestamp) -> BTreeMap<String, String> {
+        let who = |rota: &Rota| rota.at(&self.intervals, now).map(ToString::to_string).unwrap_or_default();
+        self.rotas.iter().map(|(name, rota)| (name.to_string(), who(rota))).collect()
+    }
+}
+
 /// An alert that must keep coming; when it does not, that is an alert.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
@@ -149,6 +170,69 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Who is told.
     pub receiver: String,
+}
+
+/// When a pipeline may not deploy.
+#[derive(Debug, Clone, Default)]
+pub struct GateRules {
+    /// An open incident of one of these levels denies for its service.
+    pub levels: Vec<Level>,
+    /// When nothing is to be deployed.
+    pub freezes: Vec<Freeze>,
+}
+
+/// A time when nothing is to be deployed.
+#[derive(Debug, Clone)]
+pub struct Freeze {
+    /// What it is called.
+    pub name: String,
+    /// Names of time intervals.
+    pub during: Vec<String>,
+    /// For these services; empty: for all.
+    pub services: Vec<String>,
+    /// In these environments; empty: in all.
+    pub environments: Vec<String>,
+}
+
+/// How problems are kept as incidents.
+#[derive(Debug, Clone)]
+pub struct IncidentRules {
+    /// How bad: the first of which all matchers match.
+    pub levels: Vec<(Vec<Matcher>, Level)>,
+    /// Labels that say whose.
+    pub owner: Vec<String>,
+    /// Labels that say what hurts.
+    pub service: Vec<String>,
+    /// Labels that say where.
+    pub environment: Vec<String>,
+    /// What belongs to the same root.
+    pub merge: Vec<Merge>,
+    /// When escalations wait.
+    pub quiet: Vec<Quiet>,
+    /// How long before an incident a change may lie that is shown with it.
+    pub changes_within: Duration,
+    /// The rest.
+    pub policy: Policy,
+}
+
+/// What belongs to the same root.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// Which alerts: all must match.
+    pub matchers: Vec<Matcher>,
+    /// Labels that must have the same values.
+    pub equal: Vec<String>,
+    /// How young the incident must be that others join.
+    pub within: Duration,
+}
+
+/// When escalations wait.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    /// For incidents of these levels.
+    pub levels: Vec<Level>,
+    /// During these time intervals.
+    pub during: Vec<String>,
 }
 
 /// One configured source.

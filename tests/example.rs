@@ -93,6 +93,10 @@ enrich:
   - { severity: { from: f, map: {}, zzz: 1 } }
 route: { zzz: 1 }
 receivers: [{ name: r, targets: [], zzz: 1, escalate: [{ after: 1m, targets: [], zzz: 1 }] }]
+incidents: { zzz: 1, levels: [{ level: P0, matchers: [], zzz: 1 }], merge: [{ equal: [a], zzz: 1 }], quiet: [{ levels: [], time_intervals: [], zzz: 1 }] }
+gate: { zzz: 1, freeze: [{ name: f, time_intervals: [], zzz: 1 }] }
+people: [{ name: p, targets: [], zzz: 1 }]
+rotas: [{ name: r, zzz: 1, layers: [{ people: [p], starts: "2026-01-05T09:00", zzz: 1 }], overrides: [{ person: p, from: a, until: b, zzz: 1 }] }]
 targets:
   - { name: t, zzz: 1, console: {}, rate: { limit: 1/s, zzz: 1 }, retry: { zzz: 1 }, breaker: { zzz: 1 }, fallback: { targets: [], zzz: 1 } }
   - { name: u, console: { zzz: 1 } }

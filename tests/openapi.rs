@@ -16,7 +16,7 @@ use support::relay::Relay;
 
 const TOKEN: &str = "openapi-token-0123456789";
 /// Calls of each operation, beside those that cover each rule of its schema.
-const EXAMPLES: &str = "20";
+const EXAMPLES: &str = "12";
 
 fn config() -> String {
     format!(

@@ -4,6 +4,7 @@
 //! templates, intervals) are read. Nothing stops at the first problem: a broken part is left out
 //! and the checks go on, so that one run of `check` tells all.
 
+mod incidents;
 mod pacing;
 pub mod reading;
 mod routing;
@@ -121,7 +122,8 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
     let receivers = receivers(file, problems);
     targets::unused(file, problems);
     let routing = routing::routing(file, problems);
-    not_acted_on(file, problems);
+    let escalations = incidents::escalations(file, problems);
+    let (people, rotas) = (incidents::people(file, problems), incidents::rotas(file, problems));
     let base = base(file, world, problems);
     wire::client_certificates(file, problems);
     let admin = wire::admin(&file.server, problems);
@@ -143,6 +145,11 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         inhibit: routing.inhibit,
         heartbeats: routing.heartbeats,
         receivers,
+        escalations,
+        incidents: incidents::rules(file, problems),
+        gate: incidents::gate(file, problems),
+        people,
+        rotas,
         targets,
         external_url: file.server.external_url.value.trim_end_matches('/').to_owned(),
         dedup_window: file.server.dedup_window.0,
@@ -180,21 +187,6 @@ fn receivers(file: &File, problems: &mut Vec<Problem>) -> HashMap<String, Vec<Ar
         receivers.insert(receiver.name.value.clone(), targets);
     }
     receivers
-}
-
-/// Keys that are read and checked, and that this version does not act on yet: said aloud, so that
-/// nobody counts on them.
-fn not_acted_on(file: &File, problems: &mut Vec<Problem>) {
-    let mut say = |path: String, place: Place| {
-        let what = "is read, and this version does not act on it";
-        let cure = "do not count on it yet; leave it for a later version, or remove it";
-        problems.push(Problem::warning(path, place, what, cure));
-    };
-    for (index, receiver) in file.receivers.iter().enumerate() {
-        if let Some(step) = receiver.escalate.first() {
-            say(format!("receivers[{index}].escalate"), step.after.place);
-        }
-    }
 }
 
 fn base(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Base {

@@ -99,7 +99,7 @@ fn route(file: &At<RouteFile>, path: &str, known: &Known<'_>, problems: &mut Vec
 }
 
 /// Reads a list of matchers; what cannot be read is told and left out.
-fn matchers(texts: &[At<String>], path: &str, problems: &mut Vec<Problem>) -> Vec<Matcher> {
+pub(super) fn matchers(texts: &[At<String>], path: &str, problems: &mut Vec<Problem>) -> Vec<Matcher> {
     let mut matchers = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         let path = format!("{path}[{index}]");

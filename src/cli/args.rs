@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::args::look::{ConfigArgs, LookArgs, header, time};
 use crate::cli::args::tools::{CompletionsArgs, ImportArgs, ManArgs, SchemaArgs};
 use crate::cli::args::trial::{SendArgs, TestArgs};
+use crate::cli::incident::args::{self as incident, GateArgs, IncidentArgs, ReportArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
 use crate::cli::replay_diff::args::{self as replay_diff, ReplayDiffArgs};
 
@@ -91,6 +92,26 @@ pub enum Command {
     /// audit with the one who changed it.
     #[command(after_help = EXIT_CODES, after_long_help = queue::EXAMPLES, arg_required_else_help = true)]
     Queue(QueueArgs),
+
+    /// Work on incidents: find, show, take, assign, note, resolve, review, close; who is on call
+    ///
+    /// An incident is one problem at all of its targets. Asks a running relay through its admin
+    /// interface; whatever is changed stands on the time line, and in the audit.
+    #[command(after_help = EXIT_CODES, after_long_help = incident::EXAMPLES, arg_required_else_help = true)]
+    Incident(IncidentArgs),
+
+    /// The numbers: how soon incidents are taken and over, where the time goes, what makes noise
+    ///
+    /// Over the incidents of a time, by level, service and day, with percentiles, and with advice
+    /// where something is beyond its threshold.
+    #[command(after_help = EXIT_CODES, after_long_help = incident::REPORT_EXAMPLES)]
+    Report(ReportArgs),
+
+    /// May a pipeline deploy now? Says why not, and answers by its exit code
+    ///
+    /// Not while an incident of that service goes on, or in a time of freeze (`gate` in relay.yaml).
+    #[command(after_help = incident::GATE_EXIT_CODES, after_long_help = incident::GATE_EXAMPLES)]
+    Gate(GateArgs),
 
     /// Show what another configuration would have made differently of recorded events
     ///

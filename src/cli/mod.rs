@@ -7,11 +7,14 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod gate;
 pub mod import;
+pub mod incident;
 mod log;
 pub mod manual;
 pub mod queue;
 pub mod replay_diff;
+pub mod report;
 pub mod schema;
 pub mod send;
 pub mod serve;

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use crate::config::incidents::{GateFile, IncidentsFile, PersonFile, RotaFile};
 use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
@@ -51,6 +52,18 @@ pub struct File {
     /// Alerts that must keep coming.
     #[serde(default)]
     pub heartbeats: Vec<HeartbeatFile>,
+    /// Problems as people work on them.
+    #[serde(default)]
+    pub incidents: IncidentsFile,
+    /// Whether a pipeline may deploy now.
+    #[serde(default)]
+    pub gate: GateFile,
+    /// Who can be on call.
+    #[serde(default)]
+    pub people: Vec<PersonFile>,
+    /// Who is on call when.
+    #[serde(default)]
+    pub rotas: Vec<RotaFile>,
     /// How targets are called.
     #[serde(default)]
     pub outbound: OutboundFile,

@@ -56,7 +56,11 @@ pub struct EscalateFile {
     /// How long after the first message, unless acknowledged or resolved before.
     pub after: At<Duration>,
     /// Targets that are told then.
+    #[serde(default)]
     pub targets: Vec<At<String>>,
+    /// And whoever is on call then, by this rota.
+    #[serde(default)]
+    pub rota: Option<At<String>>,
 }
 
 /// An element of `time_intervals`. Spans stand beside `name`, or as in Alertmanager in a list

@@ -13,9 +13,10 @@ use crate::domain::own_alerts::Own;
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::Rulebooks;
-use crate::store::boundary::{Retention, StoreError};
+use crate::store::boundary::StoreError;
 use crate::store::disk::{Extent, Room};
 use crate::store::handle::Store;
+use crate::store::retention::Retention;
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -82,7 +82,7 @@ impl Courier {
         let Some(message) = errand.message(&rule.name) else {
             return Tried { outcome: Outcome::delivered(), ..Tried::nothing(at) };
         };
-        let view = View::of(&message, &book.external_url, at);
+        let view = View::of(&message, &book.external_url, at).on_call(book.on_call(at));
         let key = errand.key.as_deref().unwrap_or_default();
         let talk = Talk { courier: self, book, rule, message: &message, view: &view, key, metrics };
         let mut tried = talk.hold(at).await;

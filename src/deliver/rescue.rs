@@ -117,7 +117,7 @@ impl Rescue {
             notes: vec![format!("told again of delivery {}", open.uid)],
             parts,
         };
-        self.store.accept(event).await.map(|_: crate::store::boundary::Accepted| ())
+        self.store.accept(event).await.map(|_| ())
     }
 }
 
@@ -133,6 +133,7 @@ fn part(target: &Arc<str>, open: &Open, note: &str) -> NewPart {
         reminders: Reminders::Every,
         fall_after: None,
         note: Some(note.to_owned()),
+        incident: None,
     }
 }
 

@@ -6,10 +6,13 @@
 
 pub mod alert;
 pub mod aws;
+pub mod change;
 pub mod delivery;
 pub mod exchange;
 pub mod fold;
+pub mod incident;
 pub mod lane;
+pub mod life;
 pub mod mail;
 pub mod message;
 pub mod outcome;

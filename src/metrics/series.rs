@@ -35,6 +35,12 @@ pub(super) struct OfResult {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfStage {
+    pub stage: &'static str,
+    pub level: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfListener {
     pub listener: &'static str,
 }
@@ -111,6 +117,13 @@ pub(super) fn call_buckets() -> Histogram {
 pub(super) fn latency_buckets() -> Histogram {
     Histogram::new([
         0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0,
+    ])
+}
+
+/// From a minute to days: incidents are the work of people.
+pub(super) fn incident_buckets() -> Histogram {
+    Histogram::new([
+        60.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 43200.0, 86400.0, 259200.0,
     ])
 }
 

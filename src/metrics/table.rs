@@ -117,6 +117,13 @@ pub const METRICS: &[MetricDoc] = &[
         "A service that becomes slow; the relay lowers what is under way at once by itself",
     ),
     row(
+        "alert_relay_incident_duration_seconds",
+        "histogram",
+        &["stage", "level"],
+        "From when an incident was opened to when it was taken (acknowledge) or over (resolve)",
+        "`alert-relay report` says where the time is lost",
+    ),
+    row(
         "alert_relay_delivery_latency_seconds",
         "histogram",
         &["target"],

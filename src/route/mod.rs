@@ -16,5 +16,6 @@ pub mod matcher_utf8;
 pub mod pattern;
 pub mod re2;
 pub mod reach;
+pub mod rota;
 pub mod tree;
 pub mod written;

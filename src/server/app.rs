@@ -14,7 +14,7 @@ use crate::server::paths::{Access, Door, ENDPOINTS, Endpoint, Found, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, intake, openapi};
+use crate::server::{admin, callbacks, changes, incidents, intake, openapi};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -105,6 +105,10 @@ impl App {
             Endpoint::Callback => {
                 callbacks::answer(&self.0, about, found.param("target"), &head.uri, body).await
             }
+            Endpoint::Change => changes::hook(&self.0, about, found.param("source"), None, body).await,
+            Endpoint::ChangeWithToken => {
+                changes::hook(&self.0, about, found.param("source"), Some(found.param("token")), body).await
+            }
             Endpoint::PushAlerts => intake::push(&self.0, about, body).await,
             Endpoint::Healthy => probes::healthy(),
             Endpoint::Ready => probes::ready(&readiness(&self.0)),
@@ -128,6 +132,17 @@ impl App {
             | Endpoint::Audit => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 queue::answer(&self.0, about, found, asked).await
+            }
+            Endpoint::Incidents
+            | Endpoint::Incident
+            | Endpoint::IncidentReport
+            | Endpoint::IncidentAct
+            | Endpoint::OnCall
+            | Endpoint::Report
+            | Endpoint::Gate
+            | Endpoint::Changes => {
+                let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
+                incidents::answer(&self.0, about, found, asked).await
             }
         }
     }

@@ -114,7 +114,8 @@ fn cleaned(signal: Signal, redactor: &Redactor) -> Signal {
     Signal { who: text(&signal.who, NAME_CHARS), text: text(&signal.text, TEXT_CHARS), ..signal }
 }
 
-fn cast(book: &Rulebook) -> Cast {
+/// What each target can be told.
+pub(super) fn cast(book: &Rulebook) -> Cast {
     let part = |rule: &Arc<TargetRule>| {
         let part =
             Part { acknowledges: rule.target.says(Action::Acknowledge), mirrors: rule.target.mirrors() };

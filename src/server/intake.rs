@@ -25,8 +25,9 @@ use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
 use crate::server::traced;
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
-use crate::store::boundary::{Accepted, NewEvent, Quarantined, StoreError};
+use crate::store::boundary::{NewEvent, StoreError};
 use crate::store::orders::Recording;
+use crate::store::records::{Accepted, Quarantined};
 
 /// Alertmanager's push interface belongs to sources of this kind.
 const PUSH_KIND: &str = "prometheus";

@@ -42,6 +42,10 @@ pub enum Endpoint {
     Hook,
     /// The same with the token in the path, for senders that cannot set a header.
     HookWithToken,
+    /// What pipelines changed, from a named source.
+    Change,
+    /// The same with the token in the path.
+    ChangeWithToken,
     /// What services post back.
     Callback,
     /// Alertmanager's push interface.
@@ -80,6 +84,22 @@ pub enum Endpoint {
     Signals,
     /// What people changed.
     Audit,
+    /// Problems as people work on them.
+    Incidents,
+    /// One, with its time line.
+    Incident,
+    /// Its report, for people.
+    IncidentReport,
+    /// Something done with it.
+    IncidentAct,
+    /// Who is on call.
+    OnCall,
+    /// The numbers over many incidents.
+    Report,
+    /// May a pipeline deploy now?
+    Gate,
+    /// What pipelines changed.
+    Changes,
 }
 
 /// Which endpoints a listener serves. Probes and metrics are served by each.
@@ -127,6 +147,16 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     post("/api/v1/replay", Endpoint::Replay, OPERATE),
     get("/api/v1/signals", Endpoint::Signals, READ),
     get("/api/v1/audit", Endpoint::Audit, READ),
+    post("/changes/{source}", Endpoint::Change, Access::Senders),
+    post("/changes/{source}/{token}", Endpoint::ChangeWithToken, Access::Senders),
+    get("/api/v1/incidents", Endpoint::Incidents, READ),
+    get("/api/v1/incidents/{id}", Endpoint::Incident, READ),
+    get("/api/v1/incidents/{id}/report", Endpoint::IncidentReport, READ),
+    post("/api/v1/incidents/{id}/{act}", Endpoint::IncidentAct, OPERATE),
+    get("/api/v1/on-call", Endpoint::OnCall, READ),
+    get("/api/v1/report", Endpoint::Report, READ),
+    get("/api/v1/gate", Endpoint::Gate, READ),
+    get("/api/v1/changes", Endpoint::Changes, READ),
 ];
 
 const READ: Access = Access::Admins(Role::Read);

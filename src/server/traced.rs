@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use crate::server::state::{Head, State};
-use crate::store::boundary::Accepted;
+use crate::store::records::Accepted;
 use crate::trace::ids::{Caller, SpanId, caller};
 use crate::trace::span::{Kind, Span, Value};
 

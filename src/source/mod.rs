@@ -7,6 +7,7 @@
 pub mod alertmanager;
 pub mod alibaba;
 pub mod body;
+pub mod change;
 pub mod cloudevents;
 pub mod contract;
 pub mod datadog;

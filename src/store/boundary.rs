@@ -9,17 +9,21 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::alert::AlertGroup;
+use crate::domain::change::Change;
 use crate::domain::delivery::State;
+use crate::domain::incident::{Draft, Level};
 use crate::domain::lane::Told;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::domain::reminders::Reminders;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
+use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed};
+use crate::store::records::{Accepted, Backlog, DeliveryRecord, EventRecord, Owed, Page, Quarantined};
+use crate::store::retention::Retention;
 
 /// Row id of a lane.
 pub type LaneId = i64;
@@ -105,30 +109,23 @@ pub struct NewPart {
     pub fall_after: Option<Duration>,
     /// A sentence for its text.
     pub note: Option<String>,
+    /// What is known of the incident, should it open one; `None`: it opens none.
+    pub incident: Option<Arc<Draft>>,
 }
 
-/// What the sender is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
-    /// Id of the event. A repeat has one of its own; its deliveries name those that they repeat.
-    pub uid: Uuid,
-    /// Deliveries that were made.
-    pub deliveries: u32,
-    /// All that it says was accepted a moment ago.
-    pub duplicate: bool,
-}
-
-/// Bytes that could not be read, kept for a person to look at.
+/// A step of an escalation, to be made unless somebody has acknowledged meanwhile.
 #[derive(Debug, Clone)]
-pub struct Quarantined {
-    /// Configured source.
-    pub source: String,
+pub struct Escalating {
+    /// Of which incident.
+    pub id: IncidentId,
+    /// The time that was due: another one there means that it was made already.
+    pub due: Timestamp,
     /// When.
-    pub received_at: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// What.
-    pub body: Vec<u8>,
+    pub at: Timestamp,
+    /// A sentence for the time line.
+    pub said: String,
+    /// What is told; `None` when nobody can be told anything.
+    pub event: Option<Box<NewEvent>>,
 }
 
 /// A delivery that is owed, with all that is needed to send it.
@@ -241,29 +238,16 @@ pub enum Op {
     Charge(Box<Charge>),
     /// Keep what a service told us, with what follows from it.
     Hear(Box<Hearing>),
+    /// Tell others of an incident that nobody has acknowledged.
+    Escalate(Box<Escalating>),
+    /// Keep a change that this source told of.
+    Change(String, Box<Change>),
     /// The fallback targets of this lane have been told.
     Fallen(LaneId),
     /// What was given up in this lane has been told again, or is over.
     Redriven(LaneId),
     /// Nothing: whoever asks wants to know that the writer answers.
     Nothing,
-}
-
-/// Until when things are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Retention {
-    /// Events (with their finished deliveries and attempts) received before this may go.
-    pub events_before: Timestamp,
-    /// Closed lanes untouched since this may go.
-    pub lanes_before: Timestamp,
-    /// What people ordered before this may go.
-    pub audit_before: Timestamp,
-    /// Bytes that all rows may take: beyond it the oldest that is over goes, whatever its age.
-    pub used_max: u64,
-    /// What the store holds and does not use goes back to the disk.
-    pub give_back: bool,
-    /// Rows (events, their deliveries, lanes) per step, so that no step holds up intake.
-    pub rows_max: u32,
 }
 
 /// What an operation came to.
@@ -280,6 +264,8 @@ pub enum Done {
     Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
+    /// Answer to `Escalate`, and what the schedule must learn.
+    Escalated(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
 }
@@ -377,21 +363,38 @@ pub trait Reader: Send {
     /// Deliveries, newest first. Looks at a bounded number of rows; where there may be more, the
     /// id to go on before comes along, even when nothing was found so far.
     fn deliveries(&mut self, filter: &Filter) -> Result<Page, StoreError>;
-
     /// One delivery.
     fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
 
     /// Open incidents that nothing is going to close.
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError>;
-
     /// What services told us, newest first.
     fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError>;
+    /// Incidents, newest first.
+    fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError>;
+
+    /// Incidents that the filter lets through, with what the targets that start jobs, and those that
+    /// open tickets, did for them.
+    fn figures(
+        &mut self,
+        filter: &IncidentFilter,
+        jobs: &[String],
+        tickets: &[String],
+    ) -> Result<Vec<Figure>, StoreError>;
+
+    /// Incidents that were acknowledged or over at this time or later.
+    fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError>;
+    /// Changes, the latest first.
+    fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError>;
+    /// One incident with its time line.
+    fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;
+
+    /// Escalations of incidents of these levels whose time has come, the earliest first.
+    fn escalations(&mut self, now: Timestamp, levels: &[Level], limit: usize)
+    -> Result<Vec<Due>, StoreError>;
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 
     /// Events with the bodies as they came, as bounded as `deliveries`.
     fn recorded(&mut self, wanted: &Recorded) -> Result<Recordings, StoreError>;
 }
-
-/// Some deliveries, and where to go on.
-pub type Page = (Vec<DeliveryRecord>, Option<DeliveryId>);

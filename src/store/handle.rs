@@ -9,17 +9,18 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::domain::change::Change;
 use crate::pace::clock::Clock;
-use crate::store::boundary::{
-    Accepted, Done, LaneId, NewEvent, Op, Quarantined, Reader, Retention, Settlement, StoreError,
-};
+use crate::store::boundary::{Done, Escalating, LaneId, NewEvent, Op, Reader, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
 use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
+use crate::store::records::{Accepted, Quarantined};
 use crate::store::reserved::Reserved;
+use crate::store::retention::Retention;
 use crate::store::schedule::Caps;
 use crate::store::sqlite::{Found, Place};
 use crate::store::sqlite_read::SqliteReader;
@@ -208,6 +209,17 @@ impl Store {
             Done::Heard(heard, _) => Ok(heard),
             _ => Err(mixed_up()),
         }
+    }
+
+    /// Keeps a change. Returns only when it is on disk.
+    pub async fn change(&self, source: &str, change: Change) -> Result<(), StoreError> {
+        self.ask(Op::Change(source.to_owned(), Box::new(change))).await.map(|_| ())
+    }
+
+    /// Makes a step of an escalation, unless somebody has acknowledged meanwhile. Returns only when
+    /// it is on disk.
+    pub async fn escalate(&self, step: Escalating) -> Result<(), StoreError> {
+        self.ask(Op::Escalate(Box::new(step))).await.map(|_| ())
     }
 
     /// Notes that the fallback targets of a lane have been told.

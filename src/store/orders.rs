@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::delivery::State;
+use crate::store::incidents::Acting;
 
 /// Something a person wants changed.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub enum What {
     Drop(i64, String),
     /// Tell the target of a lane that it is over.
     Resolve(i64),
+    /// Something with an incident.
+    Incident(Acting),
     /// Write down that this was ordered; it is carried out elsewhere.
     Note(String),
 }
@@ -47,6 +50,7 @@ impl What {
             What::Retry(_) => "retry",
             What::Drop(..) => "drop",
             What::Resolve(_) => "resolve",
+            What::Incident(acting) => acting.act.word(),
             What::Note(_) => "replay",
         }
     }

@@ -64,6 +64,30 @@ pub struct DeliveryRecord {
     pub attempts: Vec<AttemptRecord>,
 }
 
+/// Bytes that could not be read, kept for a person to look at.
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    /// Configured source.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub body: Vec<u8>,
+}
+
+/// What the sender is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Id of the event. A repeat has one of its own; its deliveries name those that they repeat.
+    pub uid: Uuid,
+    /// Deliveries that were made.
+    pub deliveries: u32,
+    /// All that it says was accepted a moment ago.
+    pub duplicate: bool,
+}
+
 /// What a target is still owed, and what is open there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Owed {
@@ -72,3 +96,6 @@ pub struct Owed {
     /// Incidents that it may have seen open and not closed.
     pub open: u64,
 }
+
+/// Some deliveries, and where to go on.
+pub type Page = (Vec<DeliveryRecord>, Option<i64>);

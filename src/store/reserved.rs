@@ -58,6 +58,12 @@ pub fn brings_a_body(op: &Op) -> bool {
         Op::Accept(event) => !event.body.is_empty(),
         Op::Quarantine(_) => true,
         Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
-        Op::Manage(_) | Op::Hear(_) | Op::Charge(_) | Op::Begin(..) | Op::Nothing => false,
+        Op::Manage(_)
+        | Op::Hear(_)
+        | Op::Change(..)
+        | Op::Escalate(_)
+        | Op::Charge(_)
+        | Op::Begin(..)
+        | Op::Nothing => false,
     }
 }

@@ -13,9 +13,8 @@ use crate::store::boundary::{DeliveryId, Done, Fresh, LaneId, StoreError};
 use crate::store::orders::{Order, Ordered, REDRIVE_NOTE, Refused, What};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
-use crate::store::sqlite_telling::{Occasion, Teller, Telling, over};
-
-type Outcome = Result<Result<(Ordered, Vec<Fresh>), Refused>, StoreError>;
+use crate::store::sqlite_acts;
+use crate::store::sqlite_telling::{Occasion, Outcome, Teller, Telling, over, refuse, unknown};
 
 /// Carries out one order. Deliveries up to `perhaps_sent` may have arrived.
 pub fn carry_out(
@@ -25,10 +24,14 @@ pub fn carry_out(
     perhaps_sent: DeliveryId,
 ) -> Result<Done, StoreError> {
     let mut desk = Desk { rows: Teller { transaction, next }, order, perhaps_sent };
-    let (about, detail, outcome) = match &order.what {
+    let (about, detail, outcome): (_, _, Result<(Ordered, Vec<Fresh>), Refused>) = match &order.what {
         What::Retry(id) => (format!("delivery {id}"), "", desk.retry(*id)?),
         What::Drop(id, why) => (format!("delivery {id}"), why.as_str(), desk.drop(*id, why)?),
         What::Resolve(lane) => (format!("lane {lane}"), "", desk.resolve(*lane)?),
+        What::Incident(acting) => {
+            let outcome = sqlite_acts::act(&mut desk.rows, order, acting)?;
+            (format!("incident {}", acting.id), acting.note.as_str(), outcome)
+        }
         What::Note(detail) => {
             let nothing = Ordered { delivery: 0, at_once: false };
             ("events".to_owned(), detail.as_str(), Ok((nothing, Vec::new())))
@@ -168,12 +171,4 @@ fn occasion<'o>(order: &Order, source: &'o str, note: &'o str, reason: &'o str) 
 /// Nothing of what a lane has heard of goes on.
 pub fn is_over(clocks: &Clocks) -> bool {
     clocks.values().all(|clock| clock.status == Status::Resolved)
-}
-
-fn refuse(why: &str) -> Outcome {
-    Ok(Err(Refused::Not(why.to_owned())))
-}
-
-fn unknown(what: &str, id: i64) -> Refused {
-    Refused::Unknown(format!("there is no {what} {id}; it may be past its retention"))
 }

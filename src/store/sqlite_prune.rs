@@ -4,9 +4,13 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use crate::store::boundary::{Done, LaneId, Retention};
+use crate::domain::incident::State;
+use crate::store::boundary::{Done, LaneId};
+use crate::store::retention::Retention;
 use crate::store::rows::millis;
 use crate::store::sqlite::extent;
+use crate::store::sqlite_casebook::state_number;
+use crate::store::sqlite_changes;
 use crate::store::sqlite_quota;
 use crate::store::sqlite_signals;
 
@@ -83,7 +87,37 @@ pub fn prune(
     step.took(quotas.into(), 0);
     let signals = sqlite_signals::prune(transaction, millis(retention.events_before), step.rows)?;
     step.took(signals.into(), 0);
+    let incidents = prune_incidents(transaction, millis(retention.audit_before), step.rows)?;
+    step.took(incidents.into(), 0);
+    let changes = sqlite_changes::prune(transaction, millis(retention.audit_before), step.rows)?;
+    step.took(changes.into(), 0);
     Ok(Done::Pruned(retention.rows_max - step.rows))
+}
+
+/// Forgets incidents that are over, with all that happened to them.
+fn prune_incidents(transaction: &Transaction<'_>, before: i64, limit: u32) -> rusqlite::Result<u32> {
+    // They lie in order of opening: the first that is young ends the search.
+    let mut oldest = transaction.prepare_cached(
+        "SELECT id, state, opened_at, touched_at FROM incidents
+             WHERE id < (SELECT max(id) FROM incidents) ORDER BY id LIMIT ?1",
+    )?;
+    let mut rows = oldest.query([limit])?;
+    let mut gone = 0;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(2)? >= before {
+            break;
+        }
+        let is_over = row.get::<_, i64>(1)? >= state_number(State::Resolved);
+        if !is_over || row.get::<_, i64>(3)? >= before {
+            continue;
+        }
+        let id: i64 = row.get(0)?;
+        for table in ["timeline WHERE incident", "joined WHERE incident", "incidents WHERE id"] {
+            transaction.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([id])?;
+        }
+        gone += 1;
+    }
+    Ok(gone)
 }
 
 /// Gives the disk back what the files do not need: pages given back leave the file, and the log its

@@ -9,16 +9,21 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::change::Change;
+use crate::domain::incident::Level;
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Page, Reader, StoreError,
+    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
 };
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
+use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
-use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
+use crate::store::sqlite_changes;
+use crate::store::sqlite_incidents;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
 
@@ -336,6 +341,40 @@ impl Reader for SqliteReader {
 
     fn signals(&mut self, filter: &SignalFilter) -> Result<Vec<SignalRecord>, StoreError> {
         sqlite_signals::signals(&self.connection, filter).map_err(engine)
+    }
+
+    fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError> {
+        sqlite_incidents::incidents(&self.connection, filter)
+    }
+
+    fn figures(
+        &mut self,
+        filter: &IncidentFilter,
+        jobs: &[String],
+        tickets: &[String],
+    ) -> Result<Vec<Figure>, StoreError> {
+        sqlite_incidents::figures(&self.connection, filter, jobs, tickets)
+    }
+
+    fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
+        sqlite_incidents::moved(&self.connection, since)
+    }
+
+    fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError> {
+        sqlite_changes::changes(&self.connection, filter).map_err(engine)
+    }
+
+    fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError> {
+        sqlite_incidents::story(&self.connection, id)
+    }
+
+    fn escalations(
+        &mut self,
+        now: Timestamp,
+        levels: &[Level],
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        sqlite_incidents::escalations(&self.connection, now, levels, limit)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::store::boundary::{DeliveryId, Page, StoreError};
+use crate::store::boundary::{DeliveryId, StoreError};
 use crate::store::orders::{
     AttemptRecord, AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings,
 };
+use crate::store::records::Page;
 use crate::store::records::{DeliveryRecord, Owed};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;

@@ -1,29 +1,41 @@
 //! What the writer records besides events: what a try came to, and bytes that could not be read.
 //! Whatever is written here may be written twice and counts once.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::store::boundary::{Done, LaneId, Quarantined, Settled, Settlement};
+use crate::domain::delivery::State;
+use crate::domain::message::Action;
+use crate::store::boundary::{Done, LaneId, Settled, Settlement};
+use crate::store::records::Quarantined;
 use crate::store::rows::{self, millis};
+use crate::store::sqlite_casebook::{Casebook, Line};
 
 /// Writes what a try came to.
 pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<Done> {
-    let mut closed = 0;
+    let mut closed: i64 = 0;
+    let mut ended: Vec<(Action, State, &str)> = Vec::new();
     for Settled { id, state, reason, by, attempt } in &settlement.settled {
         let finished = (!state.is_open()).then(|| millis(settlement.now));
         // Settling twice (a retried write whose first try did commit) changes nothing: what is
         // finished stays so, and a try that is counted already is not counted again. What was put off
         // without a try says so.
-        let changed = transaction
+        let action: Option<i64> = transaction
             .prepare_cached(
                 "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
-                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?6 = 0 OR attempts < ?6)",
+                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?6 = 0 OR attempts < ?6) RETURNING action",
             )?
-            .execute(params![id, rows::state_number(*state), reason, by, finished, attempt.as_ref().map_or(0, |attempt| attempt.n)])?;
-        closed += if state.is_open() { 0 } else { changed };
-        if let Some(attempt) = attempt
-            && changed > 0
-        {
+            .query_row(
+                params![id, rows::state_number(*state), reason, by, finished, attempt.as_ref().map_or(0, |attempt| attempt.n)],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let Some(action) = action else { continue };
+        if !state.is_open() {
+            closed += 1;
+            // Nonsense is told by whoever reads it.
+            ended.push((rows::action(action).unwrap_or(Action::Trigger), *state, reason));
+        }
+        if let Some(attempt) = attempt {
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO attempts(delivery, n, at, took, status, outcome, excerpt)
@@ -40,16 +52,16 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
                 ])?;
         }
     }
-    transaction
+    let lane = transaction
         .prepare_cached(
             "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, begun = ?9, touched_at = ?6,
                     fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
                     dead = coalesce(?8, dead), acked_at = CASE WHEN ?4 THEN acked_at END
-             WHERE id = ?1",
+             WHERE id = ?1 RETURNING incident, target",
         )?
-        .execute(params![
+        .query_row(params![
             settlement.lane,
-            i64::try_from(closed).unwrap_or(0),
+            closed,
             millis(settlement.due),
             settlement.after.seen,
             settlement.after.remote.as_ref().map(|remote| &remote.0),
@@ -57,8 +69,31 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             settlement.fall_now,
             settlement.given_up,
             settlement.after.begun,
-        ])?;
+        ], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?)))
+        .optional()?;
+    if let Some((Some(incident), target)) = lane {
+        tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
+    }
     Ok(Done::Kept)
+}
+
+/// What came of deliveries, on the time line of their incident; what was folded away is no news.
+fn tell(
+    book: Casebook<'_>,
+    incident: i64,
+    target: &str,
+    ended: &[(Action, State, &str)],
+    now: i64,
+) -> rusqlite::Result<()> {
+    for (action, state, reason) in ended.iter().filter(|(_, state, _)| *state != State::Superseded) {
+        let delivered = *state == State::Delivered;
+        let text = if delivered { action.as_str().to_owned() } else { format!("{action}: {reason}") };
+        book.write_at(incident, now, Line { kind: state.as_str(), who: "", target, text: &text })?;
+        if delivered && *action == Action::Trigger {
+            book.notified(incident, now)?;
+        }
+    }
+    Ok(())
 }
 
 /// A delivery of a lane is about to be sent; what was announced before and is in doubt stays so.

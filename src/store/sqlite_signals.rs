@@ -3,14 +3,15 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::domain::message::Action;
-use crate::domain::response::{Standing, respond};
+use crate::domain::response::respond;
 use crate::domain::signal::{Event, Signal, Subject};
 use crate::store::boundary::{Done, Fresh, StoreError};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
-use crate::store::sqlite_telling::{Occasion, Teller, Telling, over};
+use crate::store::sqlite_acts::{Told, capital, carry_out, heard, standings};
+use crate::store::sqlite_casebook::Casebook;
+use crate::store::sqlite_telling::Teller;
 
 /// Keeps the signals of one callback.
 pub fn hear(transaction: &Transaction<'_>, hearing: &Hearing, next: &mut Ids) -> Result<Done, StoreError> {
@@ -32,52 +33,37 @@ struct Ear<'a> {
 impl Ear<'_> {
     fn signal(&mut self, uid: uuid::Uuid, signal: &Signal) -> Result<Vec<Fresh>, StoreError> {
         let key = self.key_of(&signal.about)?;
-        let standings = key.as_deref().map_or(Ok(Vec::new()), |key| self.standings(key))?;
-        let response = respond(signal.event, &self.hearing.target, &standings, &*self.hearing.cast);
+        let book = Casebook(self.rows.transaction);
+        let mut case = key.as_deref().map_or(Ok(None), |key| book.of_key(key))?;
+        let keys = match (&case, &key) {
+            (Some(case), Some(key)) => {
+                let mut keys = book.keys(case)?;
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+                keys
+            }
+            (_, key) => key.iter().cloned().collect(),
+        };
+        let mut standing = Vec::new();
+        for key in &keys {
+            standing.extend(standings(&self.rows, key)?);
+        }
+        let response = respond(signal.event, &self.hearing.target, &standing, &*self.hearing.cast);
         if !self.keep(signal, key.as_deref().unwrap_or_default(), response.is_echo)? {
             return Ok(Vec::new());
         }
         self.heard.kept += 1;
         self.heard.echoes += u32::from(response.is_echo && key.is_some());
-        let Some(key) = key else {
+        if key.is_none() {
             self.heard.unknown += 1;
             return Ok(Vec::new());
-        };
-        if let Some(is_taken) = response.acknowledged {
-            let at = is_taken.then(|| millis(self.hearing.at));
-            self.rows.change(
-                "UPDATE lanes SET acked_at = ?2 WHERE key = ?1 AND (seen OR waiting > 0)",
-                params![key, at],
-            )?;
         }
-        if response.tell.is_empty() {
-            return Ok(Vec::new());
+        if let Some(case) = &mut case {
+            heard(book, case, &self.hearing.target, signal, self.hearing.at)?;
         }
-        self.follow(uid, signal, &response.tell)
-    }
-
-    /// What follows, as one event.
-    fn follow(
-        &mut self,
-        uid: uuid::Uuid,
-        signal: &Signal,
-        tell: &[(i64, Action)],
-    ) -> Result<Vec<Fresh>, StoreError> {
         let note = sentence(signal, &self.hearing.target);
-        let mut tellings = Vec::with_capacity(tell.len());
-        for (id, action) in tell {
-            let Some(lane) = self.rows.lane(*id)? else { continue };
-            let told_last = self.rows.last_told(&lane)?;
-            let group = match (action, told_last) {
-                (Action::Trigger | Action::Acknowledge, Some(group)) => group,
-                // Past its retention: the key is all there is.
-                (_, told_last) => over(told_last.as_deref(), &lane.key, self.hearing.at).into(),
-            };
-            tellings.push((*id, lane, Telling { action: *action, group, note: Some(note.clone()) }));
-        }
-        let source = tellings.first().map(|(_, _, telling)| telling.group.source.clone()).unwrap_or_default();
-        let occasion = Occasion { uid, at: self.hearing.at, source: &source, note: &note, reason: &note };
-        self.rows.tell(occasion, tellings)
+        carry_out(&mut self.rows, &keys, &response, Told { uid, at: self.hearing.at, note: &note })
     }
 
     /// False when this signal was kept before.
@@ -124,26 +110,6 @@ impl Ear<'_> {
         };
         found.map_err(engine)
     }
-
-    fn standings(&self, key: &str) -> Result<Vec<Standing>, StoreError> {
-        let mut query = self
-            .rows
-            .transaction
-            .prepare_cached(
-                "SELECT id, target, seen OR waiting > 0, acked_at IS NOT NULL FROM lanes WHERE key = ?1 ORDER BY id",
-            )
-            .map_err(engine)?;
-        let standing = |row: &rusqlite::Row<'_>| {
-            Ok(Standing {
-                lane: row.get(0)?,
-                target: row.get(1)?,
-                is_open: row.get(2)?,
-                is_acknowledged: row.get(3)?,
-            })
-        };
-        let found = query.query_map([key], standing).and_then(Iterator::collect);
-        found.map_err(engine)
-    }
 }
 
 /// `Acknowledged by alice (slack-ops)`, for the text of what follows and for the record.
@@ -152,11 +118,7 @@ fn sentence(signal: &Signal, target: &str) -> String {
     match signal.event {
         Event::Missed if signal.text.is_empty() => format!("{who} was not reached ({target})"),
         Event::Missed => format!("{who} was not reached: {} ({target})", signal.text),
-        event => {
-            let word = event.as_str();
-            let (first, rest) = word.split_at(1);
-            format!("{}{rest} by {who} ({target})", first.to_uppercase())
-        }
+        event => format!("{} by {who} ({target})", capital(event.as_str())),
     }
 }
 

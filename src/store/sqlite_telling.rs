@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
@@ -12,8 +12,22 @@ use crate::domain::delivery::State;
 use crate::domain::lane::Clocks;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::store::boundary::{DeliveryId, Fresh, LaneId, LaneState, Open, StoreError};
+use crate::store::orders::{Ordered, Refused};
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
+
+/// What an order came to, with what the schedule must learn.
+pub type Outcome = Result<Result<(Ordered, Vec<Fresh>), Refused>, StoreError>;
+
+/// It cannot be done.
+pub fn refuse(why: &str) -> Outcome {
+    Ok(Err(Refused::Not(why.to_owned())))
+}
+
+/// There is no such thing.
+pub fn unknown(what: &str, id: i64) -> Refused {
+    Refused::Unknown(format!("there is no {what} {id}; it may be past its retention"))
+}
 
 /// A delivery with what belongs to it.
 pub struct Known {
@@ -216,6 +230,27 @@ impl Teller<'_> {
         let done = self.transaction.prepare_cached(sql).and_then(|mut change| change.execute(values));
         done.map(|_| ()).map_err(engine)
     }
+}
+
+/// What the lanes of a dedup key were told last of what fires; `None` when that is past its
+/// retention.
+pub fn last_told_of_key(connection: &Connection, key: &str) -> Result<Option<Arc<AlertGroup>>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, u32>(0)? as usize, row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, Vec<u8>>(2)?))
+    };
+    let found = connection
+        .prepare_cached(
+            "SELECT d.grp, d.alerts, e.groups FROM deliveries d JOIN events e ON e.id = d.event
+             WHERE d.id IN (SELECT latest FROM lanes WHERE key = ?1) AND d.action < 2 ORDER BY d.id DESC LIMIT 1",
+        )
+        .and_then(|mut query| query.query_row([key], read).optional())
+        .map_err(engine)?;
+    let Some((place, alerts, groups)) = found else { return Ok(None) };
+    let group = rows::groups(&groups)?.into_iter().nth(place).map(Arc::new);
+    Ok(group.map(|group| match &alerts {
+        Some(blob) => told(&group, &rows::alerts(blob)),
+        None => group,
+    }))
 }
 
 /// What was told last, as over. When that is past its retention, the key is all there is, and all

@@ -123,6 +123,10 @@ fn answer_each(
                 fresh.extend(made);
                 Ok(Done::Heard(heard, Vec::new()))
             }
+            Ok(Done::Escalated(made)) => {
+                fresh.extend(made);
+                Ok(Done::Escalated(Vec::new()))
+            }
             Ok(Done::Managed(ordered, made)) => {
                 fresh.extend(made);
                 Ok(Done::Managed(ordered, Vec::new()))

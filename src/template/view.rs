@@ -3,6 +3,7 @@
 //! Takes a message, the relay's address and the time; shared by all fields of a target. Alert text goes in as data and is never compiled. The full list of names stands in
 //! [`View::of`]; a name that is not in it is an error in a template (strict mode).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -15,7 +16,7 @@ use crate::domain::message::Message;
 use crate::template::severity::Severity;
 
 /// Everything that a template finds at the top level, in every message; [`View::of`] explains it.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 31] = [
     "acceptedAt",
     "action",
     "alerts",
@@ -33,6 +34,7 @@ pub const NAMES: [&str; 30] = [
     "note",
     "notification_reason",
     "now",
+    "onCall",
     "receiver",
     "relayURL",
     "resolved",
@@ -69,6 +71,7 @@ pub(super) const OF_THE_WHOLE: [&str; 2] = ["alerts", "event"];
 pub struct View {
     message: Message,
     external_url: String,
+    on_call: BTreeMap<String, String>,
     severity: Severity,
     now: Timestamp,
     /// All but [`OF_THE_WHOLE`].
@@ -85,7 +88,7 @@ impl View {
     /// `truncatedAlerts`, `notification_reason`. Added: `firing` and `resolved` (the alerts of that
     /// status), `counts.firing`, `counts.resolved`, `counts.total`, `event` (the raw body of sources
     /// that say more), `source`, `action`, `dedupKey`, `id`, `target`, `note`, `relayURL`,
-    /// `acceptedAt`, `startedAt`, `now`, `severity` (one of four words), `severityRaw`, `title`,
+    /// `acceptedAt`, `startedAt`, `now`, `onCall` (who is on call, by rota), `severity` (one of four words), `severityRaw`, `title`,
     /// `where`, `link`. What is unknown is an empty text. An alert without a start began when it
     /// was accepted, at the latest.
     pub fn of(message: &Message, external_url: &str, now: Timestamp) -> View {
@@ -93,10 +96,16 @@ impl View {
             severity: worst(&message.group).0,
             message: message.clone(),
             external_url: external_url.to_owned(),
+            on_call: BTreeMap::new(),
             now,
             lean: OnceLock::new(),
             whole: OnceLock::new(),
         }
+    }
+
+    /// With who is on call now, by the name of the rota: a template finds it as `onCall`.
+    pub fn on_call(self, on_call: BTreeMap<String, String>) -> View {
+        View { on_call, ..self }
     }
 
     /// What handlebars renders, with or without [`OF_THE_WHOLE`].
@@ -106,7 +115,7 @@ impl View {
     }
 
     fn shown(&self, whole: bool) -> Value {
-        let View { message, external_url, now, .. } = self;
+        let View { message, external_url, on_call, now, .. } = self;
         let group = &*message.group;
         let alerts = |status: Option<Status>| -> Vec<Value> {
             let wanted =
@@ -133,6 +142,7 @@ impl View {
             "acceptedAt": message.accepted_at.to_string(),
             "startedAt": started(group).unwrap_or(message.accepted_at).to_string(),
             "now": now.to_string(),
+            "onCall": on_call,
             "severity": self.severity.as_str(),
             "severityRaw": worst(group).1,
             "title": title(group),
@@ -251,7 +261,8 @@ fn started(group: &AlertGroup) -> Option<Timestamp> {
 
 /// One line that says what: the summary of the worst alert, else its name and what the group
 /// shares; with `(+2)` when two more are in the same state.
-fn title(group: &AlertGroup) -> String {
+/// One line that says what it is about.
+pub fn title(group: &AlertGroup) -> String {
     const ANNOTATIONS: [&str; 4] = ["summary", "title", "message", "description"];
     let line = |annotations: &Labels| {
         let text =

@@ -71,6 +71,7 @@ pub fn part(target: &str, place: u32, group: &AlertGroup) -> NewPart {
         reminders: Reminders::Every,
         fall_after: None,
         note: None,
+        incident: None,
     }
 }
 

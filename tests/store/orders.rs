@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::message::Action;
-use alert_relay::store::boundary::{AttemptRow, Retention, Settled, Settlement};
+use alert_relay::store::boundary::{AttemptRow, Settled, Settlement};
 use alert_relay::store::handle::Store;
 use alert_relay::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Refused, What,
 };
+use alert_relay::store::retention::Retention;
 use uuid::Uuid;
 
 use crate::ground::{at, news};

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use alert_relay::domain::delivery::State;
-use alert_relay::store::boundary::{NewEvent, Quarantined, Retention};
+use alert_relay::store::boundary::NewEvent;
 use alert_relay::store::handle::Store;
 use alert_relay::store::orders::{Order, What};
+use alert_relay::store::records::Quarantined;
+use alert_relay::store::retention::Retention;
 use uuid::Uuid;
 
 use crate::ground::{at, news};

@@ -1,8 +1,8 @@
 //! Calls that cost money are counted on disk before they are made.
 
-use alert_relay::store::boundary::Retention;
 use alert_relay::store::charge::{Charge, Charged};
 use alert_relay::store::handle::Store;
+use alert_relay::store::retention::Retention;
 
 use crate::ground::at;
 use crate::open;

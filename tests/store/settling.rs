@@ -1,8 +1,9 @@
 //! What a try came to, and forgetting.
 
 use alert_relay::domain::delivery::State;
-use alert_relay::store::boundary::{LaneState, Retention, Settlement};
+use alert_relay::store::boundary::{LaneState, Settlement};
 use alert_relay::store::handle::Store;
+use alert_relay::store::retention::Retention;
 use uuid::Uuid;
 
 use crate::ground::{at, news};

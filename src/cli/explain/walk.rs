@@ -320,7 +320,7 @@ pub fn request(
     at: Timestamp,
     faults: &mut Vec<String>,
 ) -> (Option<RequestShown>, Option<String>) {
-    let view = View::of(message, &book.external_url, at);
+    let view = View::of(message, &book.external_url, at).on_call(book.on_call(at));
     match rule.target.request(message, &view) {
         Err(Unsayable(reason)) => (None, Some(shown(&book.redactor, &reason))),
         Ok(worded) => {

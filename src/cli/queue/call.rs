@@ -50,14 +50,26 @@ impl<'a> Relay<'a> {
         let mut pairs = url::form_urlencoded::Serializer::new(String::new());
         pairs.extend_pairs(query);
         self.call(Method::Get, &format!("{path}?{}", pairs.finish()), Vec::new())
+            .and_then(|reply| understood(&reply))
+    }
+
+    /// `GET` of something that is no JSON when all is well.
+    pub fn text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, String> {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        pairs.extend_pairs(query);
+        let reply = self.call(Method::Get, &format!("{path}?{}", pairs.finish()), Vec::new())?;
+        if (200..300).contains(&reply.status) {
+            return Ok(String::from_utf8_lossy(&reply.body).into_owned());
+        }
+        understood(&reply).map(|answer| answer.to_string())
     }
 
     /// `POST`.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
-        self.call(Method::Post, path, body.to_string().into_bytes())
+        self.call(Method::Post, path, body.to_string().into_bytes()).and_then(|reply| understood(&reply))
     }
 
-    fn call(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Value, String> {
+    fn call(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Reply, String> {
         let base = self.reach.url.trim_end_matches('/');
         let mut headers = Vec::new();
         if let Some(token) = &self.reach.token {
@@ -68,7 +80,7 @@ impl<'a> Relay<'a> {
         }
         let request = HttpRequest { method, url: format!("{base}{path}").into(), headers, body };
         match self.runtime.block_on(self.client.send(&request)) {
-            Ok(reply) => understood(&reply),
+            Ok(reply) => Ok(reply),
             Err(error) if error.misconfigured => Err(format!("{}; mend --url", error.reason)),
             Err(error) => Err(format!(
                 "the relay at {base} cannot be reached: {}; is it running? say where it listens with --url",

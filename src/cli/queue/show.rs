@@ -169,11 +169,13 @@ pub fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+/// A list of an answer; empty where there is none.
+pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn text(value: &Value, name: &str) -> String {
+/// A value as text, fit for a terminal.
+pub fn text(value: &Value, name: &str) -> String {
     match &value[name] {
         Value::String(text) => plain(text),
         Value::Null => String::new(),
@@ -182,7 +184,7 @@ fn text(value: &Value, name: &str) -> String {
 }
 
 /// To the second.
-fn time(value: &Value, name: &str) -> String {
+pub fn time(value: &Value, name: &str) -> String {
     let text = text(value, name);
     match text.split_once('.') {
         Some((whole, _)) => format!("{whole}Z"),
@@ -195,7 +197,8 @@ pub fn plain(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-fn cut(text: &str, chars: usize) -> String {
+/// The beginning of a text.
+pub fn cut(text: &str, chars: usize) -> String {
     if text.chars().count() <= chars {
         text.to_owned()
     } else {

@@ -1,0 +1,88 @@
+//! What the relay answered of incidents, for people: JSON in, tables out.
+
+use serde_json::Value;
+
+use crate::cli::queue::show::{cut, list, table, text, time};
+
+/// Characters of a title in a table.
+const TITLE_CHARS: usize = 60;
+
+/// `list`
+pub fn incidents(answer: &Value) -> String {
+    let rows: Vec<_> = list(answer, "incidents")
+        .iter()
+        .map(|row| {
+            vec![
+                text(row, "id"),
+                text(row, "level"),
+                text(row, "state"),
+                time(row, "opened_at"),
+                text(row, "service"),
+                text(row, "owner"),
+                text(row, "acknowledged_by"),
+                cut(&text(row, "title"), TITLE_CHARS),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return "no incident is like that\n".to_owned();
+    }
+    let mut shown = table(&["ID", "LEVEL", "STATE", "OPENED", "SERVICE", "OWNER", "TAKEN BY", "TITLE"], rows);
+    if !answer["next"].is_null() {
+        shown.push_str("there may be more: narrow it down, or raise --limit\n");
+    }
+    shown
+}
+
+/// What one stands at, in a line.
+pub fn line(row: &Value) -> String {
+    let of = |name: &str| text(row, name);
+    let owner = if of("owner").is_empty() { String::new() } else { format!(", of {}", of("owner")) };
+    format!("incident {} ({}{owner}) is {}: {}\n", of("id"), of("level"), of("state"), of("title"))
+}
+
+/// `show`
+pub fn incident(row: &Value) -> String {
+    let mut shown = line(row);
+    let facts = [
+        ("service", text(row, "service")),
+        ("environment", text(row, "environment")),
+        ("source", text(row, "source")),
+        ("taken by", text(row, "acknowledged_by")),
+        ("began", time(row, "started_at")),
+        ("opened", time(row, "opened_at")),
+        ("told", time(row, "notified_at")),
+        ("taken", time(row, "acknowledged_at")),
+        ("mitigated", time(row, "mitigated_at")),
+        ("over", time(row, "resolved_at")),
+        ("escalates", time(row, "escalates_at")),
+        ("came back", text(row, "reopened")),
+        ("dedup key", text(row, "dedup_key")),
+    ];
+    for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty() && value != "0") {
+        shown.push_str(&format!("  {name:<12} {value}\n"));
+    }
+    let rows = list(row, "timeline").iter().map(|entry| {
+        vec![
+            time(entry, "at"),
+            text(entry, "kind"),
+            text(entry, "target"),
+            text(entry, "who"),
+            text(entry, "text"),
+        ]
+    });
+    shown.push('\n');
+    shown + &table(&["AT", "WHAT", "WHERE", "WHO", "TEXT"], rows.collect())
+}
+
+/// `on-call`
+pub fn on_call(answer: &Value) -> String {
+    let none = serde_json::Map::new();
+    let rotas = answer["on_call"].as_object().unwrap_or(&none);
+    if rotas.is_empty() {
+        return "no rota is configured\n".to_owned();
+    }
+    let person = |person: &Value| person.as_str().unwrap_or("nobody").to_owned();
+    let rows = rotas.iter().map(|(rota, name)| vec![rota.clone(), person(name)]);
+    table(&["ROTA", "ON CALL"], rows.collect())
+}

@@ -1,0 +1,14 @@
+//! The life of an incident beyond the moment: who is told when nobody acknowledges, what a report of
+//! it says, and the numbers over many. Pure cores; `escalation` has the one runner.
+//!
+//! What alerts, people and services do to an incident is decided in `domain/life` and kept by the
+//! store in the very transaction that keeps what they said.
+
+pub mod advice;
+pub mod escalation;
+pub mod forms;
+pub mod gate;
+pub mod markdown;
+pub mod numbers;
+pub mod stages;
+pub mod watch;

@@ -1,0 +1,79 @@
+//! The stages of an incident's life, and how long they take. Pure. Percentiles are of the nearest
+//! rank: a value that really occurred.
+
+use jiff::Timestamp;
+
+use crate::store::incidents::Figure;
+
+/// Lengths of time, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Spread {
+    /// How many.
+    pub count: usize,
+    /// On average.
+    pub mean: f64,
+    /// Half of them took no longer.
+    pub p50: f64,
+    /// Nine of ten.
+    pub p90: f64,
+    /// All but one of a hundred.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// A stage of an incident's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// From when the condition began to when the relay knew.
+    Detect,
+    /// Until somebody was told.
+    Notify,
+    /// Until somebody took it.
+    Respond,
+    /// Until it was over.
+    Resolve,
+}
+
+impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Stage; 4] = [Stage::Detect, Stage::Notify, Stage::Respond, Stage::Resolve];
+
+    /// One word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Detect => "detect",
+            Stage::Notify => "notify",
+            Stage::Respond => "respond",
+            Stage::Resolve => "resolve",
+        }
+    }
+
+    /// Seconds that an incident spent in it, if it passed through.
+    pub fn of(self, figure: &Figure) -> Option<f64> {
+        let life = &figure.incident.life;
+        let (from, to) = match self {
+            Stage::Detect => (figure.incident.started_at, Some(life.opened_at)),
+            Stage::Notify => (Some(life.opened_at), life.notified_at),
+            Stage::Respond => (life.notified_at, life.acknowledged_at),
+            Stage::Resolve => (life.acknowledged_at, life.resolved_at),
+        };
+        Some(seconds(from?, to?))
+    }
+}
+
+/// Seconds from one time to another; 0 where they are in another order.
+pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}
+
+/// Spreads lengths of time.
+pub fn spread(mut lengths: Vec<f64>) -> Spread {
+    lengths.sort_unstable_by(f64::total_cmp);
+    let Some(max) = lengths.last().copied() else { return Spread::default() };
+    let count = lengths.len();
+    // The smallest value that at least so many percent do not exceed.
+    let rank = |percent: usize| lengths[(count * percent).div_ceil(100).saturating_sub(1)];
+    let mean = lengths.iter().sum::<f64>() / count as f64;
+    Spread { count, mean, p50: rank(50), p90: rank(90), p99: rank(99), max }
+}
