@@ -64,7 +64,7 @@ fn made() -> (Value, Vec<String>) {
     without_kinds(&mut whole);
     let json = kinds.remove("json").unwrap();
     let words = Words::read(Path::new(env!("CARGO_MANIFEST_DIR")));
-    let mut draft = Draft { words: &words, optional: other_ways(&kinds), silent: Vec::new() };
+    let mut draft = Draft { words: &words, optional: other_ways(&whole, &kinds), silent: Vec::new() };
     let mut schema = draft.of(&whole, "", "");
     schema["properties"]["sources"]["items"]["properties"]["json"] =
         draft.of(&json, "json", "sources[].json");
@@ -105,20 +105,39 @@ fn without_kinds(whole: &mut Shape) {
 }
 
 /// Keys that were asked for and that a target in the documentation does without: there is another way.
-fn other_ways(kinds: &BTreeMap<&'static str, Shape>) -> BTreeSet<(String, String)> {
+fn other_ways(whole: &Shape, kinds: &BTreeMap<&'static str, Shape>) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for (_, block) in documented() {
+        done_without(whole, &block, "", &mut found);
         for target in block["targets"].as_array().into_iter().flatten() {
             for (kind, shape) in kinds {
-                let (Some(settings), Shape::Struct(_, required)) = (target.get(*kind), shape) else {
-                    continue;
-                };
-                let missing = required.iter().filter(|key| settings.get(key.as_str()).is_none());
-                found.extend(missing.map(|key| (format!("targets[].{kind}"), key.clone())));
+                if let Some(settings) = target.get(*kind) {
+                    done_without(shape, settings, &format!("targets[].{kind}"), &mut found);
+                }
             }
         }
     }
+    // Parts of a file lack whole sections, and are completed before they are read.
+    found.retain(|(path, _)| !path.is_empty());
     found
+}
+
+fn done_without(shape: &Shape, value: &Value, path: &str, found: &mut BTreeSet<(String, String)>) {
+    match (shape, value) {
+        (Shape::Struct(keys, required), Value::Object(given)) => {
+            let missing = required.iter().filter(|key| !given.contains_key(*key));
+            found.extend(missing.map(|key| (path.to_owned(), key.clone())));
+            for (key, shape) in keys {
+                let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                given.get(key).into_iter().for_each(|value| done_without(shape, value, &inner, found));
+            }
+        }
+        (Shape::List(shape), Value::Array(elements)) => {
+            let inner = format!("{path}[]");
+            elements.iter().for_each(|value| done_without(shape, value, &inner, found));
+        }
+        _ => {}
+    }
 }
 
 /// Every part of a relay.yaml that the documentation shows, with its place.
