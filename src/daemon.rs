@@ -9,6 +9,7 @@ mod notify;
 mod opening;
 mod reload;
 mod tls;
+mod traces;
 mod upkeep;
 mod watch;
 
@@ -50,6 +51,7 @@ use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::server::state::{Reload, State};
 use crate::server::tls::Shown;
+use crate::trace::span::Tracer;
 
 /// Time for a certificate or a confirmation of SNS, which waits 15 s for its answer.
 const NOTARY_TIME: Duration = Duration::from_secs(7);
@@ -95,6 +97,7 @@ async fn run(
     let (rulebook, base, noted) = read_first(config)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    metrics.started(clock.now());
     let certificates = Certificates::open(&base, config, &metrics)?;
     let listeners = given.or_own(&base).await?;
     let (store, closing) = tokio::select! {
@@ -105,7 +108,15 @@ async fn run(
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
     let purse = Purse::new(store.clone());
-    let courier = Courier { client, clock: Arc::clone(&clock), printer, voice: voice.clone(), purse };
+    let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
+    let courier = Courier {
+        client,
+        clock: Arc::clone(&clock),
+        printer,
+        voice: voice.clone(),
+        purse,
+        tracer: tracer.clone(),
+    };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -131,7 +142,7 @@ async fn run(
         runtime: tokio::runtime::Handle::current(),
     });
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
-    let app = App::new(state(&reloader, notary, known)?);
+    let app = App::new(state(&reloader, notary, tracer, known)?);
     let limits = limits(&base);
     let addresses =
         listeners.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.to_string()));
@@ -150,6 +161,7 @@ async fn run(
     stop.cancel();
     drop((app, store, reloader));
     drain(doors, tasks, fleet, base.drain).await;
+    exporter.finish().await;
     // Connections that were cut may hold a handle a moment longer.
     let _ended = tokio::task::spawn_blocking(move || closing.wait(CLOSE_TIME)).await;
     tracing::info!("stopped");
@@ -161,6 +173,7 @@ async fn run(
 fn state(
     reloader: &Arc<Reloader>,
     notary: Notary,
+    tracer: Tracer,
     (active, expiries): (Active, Expiries),
 ) -> Result<State, Failed> {
     let (base, on_order) = (&reloader.base, Arc::clone(reloader));
@@ -183,6 +196,7 @@ fn state(
         reload,
         shadow: reloader.shadow.clone(),
         sources: Mutex::default(),
+        tracer,
         paths: App::paths().map_err(Failed::new)?,
     })
 }

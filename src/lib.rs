@@ -14,7 +14,7 @@
 //! | 5 | `assemble`: file to rulebook, or every problem at once · `plan`: group to deliveries, and what two configurations make of one event, pure · `deliver`: one loop a target · `incident`: escalation, reports, numbers |
 //! | 4 | `rulebook`: everything checked, compiled, frozen, behind one swap pointer |
 //! | 3 | `target`: what a kind can say: a contract, a table, one file a kind |
-//! | 2 | `source`: one file a sender · `route`: matchers, tree, intervals, inhibition, enrichment · `template`: wording that cannot fail · `config`: shapes and secrets · `store`: boundary, schedule, engines · `client`: the only outward socket · `auth`: who may call · `metrics` |
+//! | 2 | `source`: one file a sender · `route`: matchers, tree, intervals, inhibition, enrichment · `template`: wording that cannot fail · `config`: shapes and secrets · `store`: boundary, schedule, engines · `client`: the only outward socket · `auth`: who may call · `metrics` · `trace`: spans for OpenTelemetry |
 //! | 1 | `document`: YAML that knows its places · `pace`: how fast and when again |
 //! | 0 | `domain`: the words that all rooms speak |
 //!
@@ -76,6 +76,7 @@ pub mod source;
 pub mod store;
 pub mod target;
 pub mod template;
+pub mod trace;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]

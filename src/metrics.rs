@@ -4,21 +4,15 @@
 //! Series of a source or target are made when its handle is, so that `rate()` sees them start at
 //! zero. Deliberately not here: label values out of alerts (their number has no bound), a clock.
 
+pub mod handles;
+mod process;
 mod series;
 pub mod table;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use self::series::{
-    OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode, SourceResult, SourceStatus,
-    TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version, call_buckets,
-    commit_buckets, incident_buckets, latency_buckets, operation_buckets, target_state,
-};
-use self::table::{METRICS, PREFIX};
-use crate::domain::delivery::State;
-use crate::domain::signal::Event;
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -27,48 +21,26 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::domain::delivery::State;
+use crate::domain::signal::Event;
+
+use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetrics};
+use self::process::Process;
+use self::series::{
+    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode,
+    SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version,
+    call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets, target_state,
+};
+use self::table::PREFIX;
+
 /// `Content-Type` of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// What became of a call to a hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intake {
-    /// Kept: its deliveries are on disk.
-    Accepted,
-    /// The same body came a moment ago; no new delivery.
-    Duplicate,
-    /// The body can never be read.
-    Unreadable,
-    /// Who sent it is not known here.
-    Refused,
-    /// The relay could not keep it just now; the sender was asked to come again.
-    Unavailable,
-}
-
-impl Intake {
-    /// All, for tables.
-    pub const ALL: [Intake; 5] =
-        [Intake::Accepted, Intake::Duplicate, Intake::Unreadable, Intake::Refused, Intake::Unavailable];
-
-    /// The label's value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Intake::Accepted => "accepted",
-            Intake::Duplicate => "duplicate",
-            Intake::Unreadable => "unreadable",
-            Intake::Refused => "refused",
-            Intake::Unavailable => "unavailable",
-        }
-    }
-}
 
 /// All metrics. A clone counts into the same series.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
 
-type Counters<L> = Family<L, Counter>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
-type GaugeF64 = Gauge<f64, AtomicU64>;
 
 #[derive(Debug)]
 struct Inner {
@@ -86,13 +58,20 @@ struct Inner {
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
+    held: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
     parked: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
+    sick: Family<OfTarget, Gauge>,
+    heartbeats: Family<OfHeartbeat, Gauge>,
+    heartbeat_names: Mutex<Vec<String>>,
     commit_duration: Histogram,
     commit_operations: Histogram,
     disk_free: Gauge,
+    disk_low: Gauge,
     store_used: Gauge,
+    process: Process,
+    spans: Counters<OfResult>,
     connections: Gauge,
     certificate_expires: Family<OfListener, GaugeF64>,
     handshakes_failed: Counter,
@@ -106,8 +85,10 @@ struct Inner {
 impl Metrics {
     /// A fresh registry; `version` is shown in `build_info`.
     pub fn new(version: &str) -> Metrics {
-        let mut registry = Registry::with_prefix(PREFIX);
-        let r = &mut registry;
+        let mut registry = Registry::default();
+        let process = Process::default();
+        registry.register_collector(Box::new(process.clone()));
+        let r = registry.sub_registry_with_prefix(PREFIX);
         let build: Family<Version, Gauge> = register(r, "build_info", Family::default());
         build.get_or_create(&Version { version: version.to_owned() }).set(1);
         let mut inner = Inner {
@@ -124,13 +105,20 @@ impl Metrics {
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
+            held: register(r, "held_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
             parked: register(r, "parked_deliveries", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
+            sick: register(r, "target_sick", Family::default()),
+            heartbeats: register(r, "heartbeat_missing", Family::default()),
+            heartbeat_names: Mutex::default(),
             commit_duration: register(r, "store_commit_seconds", commit_buckets()),
             commit_operations: register(r, "store_commit_operations", operation_buckets()),
             disk_free: register(r, "store_disk_free_bytes", Gauge::default()),
+            disk_low: register(r, "store_disk_low", Gauge::default()),
             store_used: register(r, "store_used_bytes", Gauge::default()),
+            process,
+            spans: register(r, "spans_total", Family::default()),
             certificate_expires: register(r, "tls_certificate_expires_timestamp_seconds", Family::default()),
             handshakes_failed: register(r, "tls_handshakes_failed_total", Counter::default()),
             connections: register(r, "http_connections", Gauge::default()),
@@ -186,10 +174,13 @@ impl Metrics {
             attempt_duration: all.attempt_duration.get_or_create_owned(&of),
             delivery_latency: all.delivery_latency.get_or_create_owned(&of),
             waiting: all.waiting.get_or_create_owned(&of),
+            held: all.held.get_or_create_owned(&of),
             oldest_age: all.oldest_age.get_or_create_owned(&of),
             concurrency: all.concurrency.get_or_create_owned(&of),
+            sick: all.sick.get_or_create_owned(&of),
             target,
-            all: self.clone(),
+            deferrals: all.deferrals.clone(),
+            template_faults: all.template_faults.clone(),
         }
     }
 
@@ -198,6 +189,8 @@ impl Metrics {
     pub fn target_removed(&self, name: &str) {
         let of = OfTarget { target: name.into() };
         self.0.waiting.remove(&of);
+        self.0.held.remove(&of);
+        self.0.sick.remove(&of);
         self.0.oldest_age.remove(&of);
         self.0.concurrency.remove(&of);
     }
@@ -222,11 +215,46 @@ impl Metrics {
         self.0.refusals.get_or_create(&OfReason { reason }).inc();
     }
 
-    /// Bytes that are free on the disk of the store, and that its rows take.
-    pub fn disk_seen(&self, free: u64, used: u64) {
+    /// Bytes that are free on the disk of the store, and that its rows take; and whether so few are
+    /// free that no calls are taken in.
+    pub fn disk_seen(&self, free: u64, used: u64, low: bool) {
+        self.0.disk_low.set(i64::from(low));
         let whole = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         self.0.disk_free.set(whole(free));
         self.0.store_used.set(whole(used));
+    }
+
+    /// All heartbeats that are configured, and whether each is missing.
+    pub fn heartbeats_seen<'a>(&self, beats: impl Iterator<Item = (&'a str, bool)>) {
+        let of = |name: &str| OfHeartbeat { heartbeat: name.to_owned() };
+        let mut known = self.0.heartbeat_names.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = std::mem::take(&mut *known);
+        for (name, missing) in beats {
+            self.0.heartbeats.get_or_create(&of(name)).set(i64::from(missing));
+            known.push(name.to_owned());
+        }
+        for name in gone.iter().filter(|name| !known.contains(name)) {
+            self.0.heartbeats.remove(&of(name));
+        }
+    }
+
+    /// So many spans were taken by the collector.
+    pub fn spans_sent(&self, spans: u64) {
+        self.spans("sent", spans);
+    }
+
+    /// So many were not.
+    pub fn spans_failed(&self, spans: u64) {
+        self.spans("failed", spans);
+    }
+
+    /// For so many there was no room.
+    pub fn spans_dropped(&self, spans: u64) {
+        self.spans("dropped", spans);
+    }
+
+    fn spans(&self, result: &'static str, spans: u64) {
+        self.0.spans.get_or_create(&OfResult { result }).inc_by(spans);
     }
 
     /// A connection came in; it counts until the guard is dropped.
@@ -251,6 +279,7 @@ impl Metrics {
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
     }
+
     /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
     pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
         self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
@@ -260,6 +289,11 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// The process started at `now`.
+    pub fn started(&self, now: Timestamp) {
+        self.0.process.started.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
     /// A candidate was shown an event: `same`, `different`, or `skipped` when it could not keep up.
@@ -284,112 +318,13 @@ impl Metrics {
     }
 }
 
-/// Counts for one source.
-#[derive(Debug, Clone)]
-pub struct SourceMetrics {
-    events: [Counter; Intake::ALL.len()],
-    alerts: [Counter; 2],
-    quarantined: Counter,
-}
-
-impl SourceMetrics {
-    /// A call to the hook came to this.
-    pub fn event_received(&self, result: Intake) {
-        self.events[result as usize].inc();
-    }
-
-    /// An accepted event held so many alerts.
-    pub fn alerts_received(&self, firing: u64, resolved: u64) {
-        self.alerts[0].inc_by(firing);
-        self.alerts[1].inc_by(resolved);
-    }
-
-    /// A body that cannot be read was put aside.
-    pub fn quarantined(&self) {
-        self.quarantined.inc();
-    }
-}
-
 /// Why calls are answered with 503: the store would take too long, the disk is low or full, bodies
 /// take all the memory that they may, the sender is too slow, the store has other trouble.
 pub const REFUSALS: [&str; 6] = ["busy", "disk_low", "disk_full", "memory", "slow", "store"];
 
-/// The words of `Outcome::word`.
-const OUTCOMES: [&str; 5] = ["delivered", "retry", "hold", "rejected", "unknown"];
-
-/// Counts for one target.
-#[derive(Debug, Clone)]
-pub struct TargetMetrics {
-    target: Arc<str>,
-    all: Metrics,
-    deliveries: [Counter; State::ALL.len()],
-    attempts: [Counter; OUTCOMES.len()],
-    attempt_duration: Histogram,
-    delivery_latency: Histogram,
-    waiting: Gauge,
-    oldest_age: GaugeF64,
-    concurrency: Gauge,
-}
-
-impl TargetMetrics {
-    /// An attempt ended in `outcome_word` (`Outcome::word`).
-    pub fn attempt_finished(&self, outcome_word: &str, took: Duration) {
-        self.attempt_duration.observe(took.as_secs_f64());
-        if let Some(at) = OUTCOMES.iter().position(|word| *word == outcome_word) {
-            self.attempts[at].inc();
-        }
-    }
-
-    /// A delivery came into this state (`waiting` when it is made).
-    pub fn delivery_entered(&self, state: State) {
-        self.deliveries[state as usize].inc();
-    }
-
-    /// A delivery is in; `since_accepted` is its age. Counts the state too.
-    pub fn delivered(&self, since_accepted: Duration) {
-        self.delivery_entered(State::Delivered);
-        self.delivery_latency.observe(since_accepted.as_secs_f64());
-    }
-
-    /// So many calls may be under way at once just now.
-    pub fn allowed_at_once(&self, calls: usize) {
-        self.concurrency.set(i64::try_from(calls).unwrap_or(i64::MAX));
-    }
-
-    /// A due delivery had to wait without an attempt: `rate`, `rest`, `breaker`, `quota`.
-    pub fn deferred(&self, reason: &'static str) {
-        self.all.0.deferrals.get_or_create(&TargetReason { target: self.target.clone(), reason }).inc();
-    }
-
-    /// A template failed and the built-in wording went out.
-    pub fn template_failed(&self, field: &str) {
-        let labels = TargetField { target: self.target.clone(), field: field.to_owned() };
-        self.all.0.template_faults.get_or_create(&labels).inc();
-    }
-
-    /// How much waits just now, and how old the oldest of it is.
-    pub fn backlog(&self, waiting: usize, oldest_age: Duration) {
-        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        self.oldest_age.set(oldest_age.as_secs_f64());
-    }
-}
-
-/// Counts a connection for as long as it lives.
-#[derive(Debug)]
-pub struct OpenConnection(Gauge);
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 /// Registers under the table's help. The library adds `_total` and the full stop itself.
 fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, metric: M) -> M {
-    let row = METRICS
-        .iter()
-        .find(|row| row.name.strip_prefix(PREFIX).and_then(|n| n.strip_prefix('_')) == Some(name));
-    let help = row.map_or("", |row| row.help);
+    let help = table::help(|row| row.strip_prefix(PREFIX).and_then(|n| n.strip_prefix('_')) == Some(name));
     let bare = name.strip_suffix("_total").unwrap_or(name);
     registry.register(bare, help, metric.clone());
     metric

@@ -105,6 +105,7 @@ targets:
 time_intervals: [{ name: i, zzz: 1, times: [{ start_time: "1:00", end_time: "2:00", zzz: 1 }], time_intervals: [{ zzz: 1 }] }]
 inhibit_rules: [{ zzz: 1 }]
 heartbeats: [{ name: h, matchers: [], every: 1m, receiver: r, zzz: 1 }]
+tracing: { zzz: 1, otlp: { endpoint: e, zzz: 1 } }
 "#;
 
 #[test]

@@ -16,7 +16,7 @@ use rules::problems;
 const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["pace", "document"],
-    &["source", "route", "template", "config", "store", "client", "auth", "metrics"],
+    &["source", "route", "template", "config", "store", "client", "auth", "metrics", "trace"],
     &["target"],
     &["rulebook"],
     &["assemble", "plan", "deliver", "incident"],

@@ -8,14 +8,23 @@
     reason = "a test fails by panicking and measures real time"
 )]
 
+#[path = "metrics/monitoring.rs"]
+mod monitoring;
+mod support;
+#[path = "metrics/traces.rs"]
+mod traces;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::domain::signal::Event;
-use alert_relay::metrics::table::METRICS;
-use alert_relay::metrics::{Intake, Metrics};
+use alert_relay::metrics::Metrics;
+use alert_relay::metrics::handles::Intake;
+use alert_relay::metrics::table::{METRICS, MetricDoc};
 
 /// Metrics after one of everything has happened.
 fn busy() -> Metrics {
@@ -29,7 +38,12 @@ fn busy() -> Metrics {
     target.delivered(Duration::from_millis(700));
     target.deferred("rate");
     target.template_failed("summary");
-    target.backlog(4, Duration::from_millis(1500));
+    target.backlog(4, 1, Duration::from_millis(1500));
+    target.seen_sick(true);
+    metrics.heartbeats_seen([("watchdog", true)].into_iter());
+    metrics.spans_sent(1);
+    metrics.started("2026-01-02T03:04:05.5Z".parse().unwrap());
+    metrics.disk_seen(1 << 30, 1 << 20, true);
     metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
     metrics.incident_moved("acknowledge", "P1", Duration::from_secs(90));
     metrics.parked([("gone", 2)].into_iter());
@@ -106,6 +120,10 @@ fn what_happened_is_counted_where_it_belongs() {
         ("alert_relay_deferrals_total{target=\"oncall\",reason=\"rate\"}", "1"),
         ("alert_relay_template_faults_total{target=\"oncall\",field=\"summary\"}", "1"),
         ("alert_relay_waiting_deliveries{target=\"oncall\"}", "4"),
+        ("alert_relay_held_deliveries{target=\"oncall\"}", "1"),
+        ("alert_relay_target_sick{target=\"oncall\"}", "1"),
+        ("alert_relay_heartbeat_missing{heartbeat=\"watchdog\"}", "1"),
+        ("alert_relay_store_disk_low", "1"),
         ("alert_relay_oldest_waiting_age_seconds{target=\"oncall\"}", "1.5"),
         ("alert_relay_store_commit_operations_bucket{le=\"16.0\"}", "0"),
         ("alert_relay_store_commit_operations_bucket{le=\"32.0\"}", "1"),
@@ -178,6 +196,50 @@ fn a_removed_target_leaves_no_gauge_behind() {
         value(&text, "alert_relay_attempts_total{target=\"oncall\",kind=\"pagerduty\",outcome=\"retry\"}"),
         "1"
     );
+}
+
+#[test]
+fn a_heartbeat_that_is_no_longer_configured_leaves_and_others_stay() {
+    let metrics = busy();
+    metrics.heartbeats_seen([("other", false)].into_iter());
+    let text = metrics.encode();
+    assert!(!text.contains("watchdog"), "{text}");
+    assert_eq!(value(&text, "alert_relay_heartbeat_missing{heartbeat=\"other\"}"), "0");
+}
+
+#[test]
+fn the_process_shows_true_figures() {
+    let text = busy().encode();
+    let number = |series: &str| value(&text, series).parse::<f64>().unwrap();
+    assert_eq!(value(&text, "process_start_time_seconds"), "1767323045.5");
+    assert!(number("process_resident_memory_bytes") > 1e6);
+    let (open, most) = (number("process_open_fds"), number("process_max_fds"));
+    assert!((3.0..=most).contains(&open), "{open} of {most}");
+}
+
+/// `docs/metrics.md`. `UPDATE_GOLDEN=1` writes it anew.
+#[test]
+fn the_page_of_metrics_is_that_of_the_table() {
+    let mut page = String::from(
+        "# Metrics\n\n\
+         `GET /metrics` answers in the OpenMetrics format, on each listener and without a token. This page is\n\
+         made from the code (`tests/metrics.rs`). Alerts and a dashboard over these metrics are in\n\
+         `monitoring/`; `docs/monitoring.md` says how they are set up. Labels hold names of the\n\
+         configuration only, never anything out of an alert, so that the number of series is bounded by it.\n\n\
+         | metric | type | labels | unit | meaning | what to do |\n|---|---|---|---|---|---|\n",
+    );
+    for row in METRICS {
+        let labels: Vec<String> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+        let MetricDoc { name, kind, help, advice, .. } = row;
+        page +=
+            &format!("| `{name}` | {kind} | {} | {} | {help} | {advice} |\n", labels.join(", "), row.unit());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    if std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1") {
+        fs::write(&path, page).unwrap();
+        return;
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), page, "run this test with UPDATE_GOLDEN=1");
 }
 
 #[test]

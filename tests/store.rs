@@ -50,7 +50,7 @@ async fn delivery(store: &Store, uid: u128) -> DeliveryRecord {
 }
 
 async fn waiting(store: &Store) -> u64 {
-    store.read(|reader| reader.waiting()).await.unwrap().iter().map(|(_, count, _)| count).sum()
+    store.read(|reader| reader.waiting()).await.unwrap().iter().map(|backlog| backlog.waiting).sum()
 }
 
 /// What the lane of the target that is due first owes.

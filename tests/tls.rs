@@ -22,6 +22,7 @@ use reqwest::Version;
 use reqwest::tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
+use support::alertmanager::{self, Alertmanager, firing, resolved};
 use support::wire;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -64,6 +65,33 @@ async fn alerts_come_in_by_both_versions_of_tls_and_of_http() {
     stage.pagerduty.wait_for("all alerts", |seen| seen.open() == 12, PATIENCE).await;
     let stranger = Authority::new("somewhere else").trusting().build().unwrap();
     assert!(status(&stranger, stage.url(HOOK), "stranger").await.unwrap_err().contains("UnknownIssuer"));
+}
+
+#[tokio::test]
+async fn a_real_alertmanager_tells_a_relay_over_tls_with_a_certificate_of_its_own() {
+    let (authority, senders) = (Authority::new("house"), Authority::new("senders"));
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).display().to_string();
+    for (name, text) in [("house.pem", authority.pem()), ("senders.pem", senders.pem())] {
+        std::fs::write(path(name), text).unwrap();
+    }
+    senders.client("am-1").write(files.path(), "am-1");
+    let source = "  - { name: named, kind: alertmanager, auth: { client_cert: [am-1.example.com] } }";
+    let tls = format!(", client_ca: {}", path("senders.pem"));
+    let stage = Stage::open(&authority.host("relay"), &tls, source).await;
+    let by_tls = format!(
+        "send_resolved: true\n        http_config: {{ tls_config: {{ ca_file: {}, cert_file: {}, key_file: {} }} }}",
+        path("house.pem"),
+        path("am-1.pem"),
+        path("am-1.key")
+    );
+    let config = alertmanager::config(&stage.url("/hooks/named")).replace("send_resolved: true", &by_tls);
+    let am = Alertmanager::start(&config, &[]).await;
+    let since = jiff::Timestamp::now();
+    am.post(&[firing("DiskFull", "db1", since)]).await;
+    stage.pagerduty.wait_for("the trigger", |seen| seen.open() == 1, PATIENCE).await;
+    am.post(&[resolved("DiskFull", "db1", since, jiff::Timestamp::now())]).await;
+    stage.pagerduty.wait_for("the resolve", |seen| seen.open() == 0, PATIENCE).await;
 }
 
 #[tokio::test]

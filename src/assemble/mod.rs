@@ -10,6 +10,7 @@ pub mod reading;
 mod routing;
 mod senders;
 mod targets;
+pub mod traces;
 pub mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -61,6 +62,8 @@ pub struct Base {
     pub header_timeout: Duration,
     /// Time a sender has for the body.
     pub body_timeout: Duration,
+    /// Who is told of spans.
+    pub collector: Option<traces::Collector>,
 }
 
 /// What came of assembling.
@@ -127,8 +130,10 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
     let of_proxy = wire::proxy_password(&base.outbound);
     let of_admin = admin.tokens.iter().map(|token| &token.secret).chain(&of_proxy);
     let of_sources = sources.values().flat_map(|source| source.auth.secrets());
+    let of_traces =
+        file.tracing.otlp.iter().flat_map(|otlp| otlp.headers.values().map(|header| &header.value));
     let of_targets = targets.values().flat_map(|target| target.target.secrets());
-    let redactor = Redactor::new(of_admin.chain(of_sources).chain(of_targets));
+    let redactor = Redactor::new(of_admin.chain(of_sources).chain(of_traces).chain(of_targets));
     let rulebook = Rulebook {
         redactor,
         admin,
@@ -222,6 +227,7 @@ fn base(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Base {
         drain: server.drain.0,
         header_timeout: server.header_timeout.0,
         body_timeout: server.body_timeout.0,
+        collector: traces::collector(&file.tracing, problems),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile,
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
 use crate::config::sources::{EnrichFile, SourceFile};
 use crate::config::targets::TargetFile;
+use crate::config::traces::TracingFile;
 use crate::document::node::{At, Node};
 
 /// The file. Names and references keep their places, for the checks of meaning that follow.
@@ -69,4 +70,7 @@ pub struct File {
     /// How long what is over is kept.
     #[serde(default)]
     pub retention: RetentionFile,
+    /// Who is told what became of each event, as spans.
+    #[serde(default)]
+    pub tracing: TracingFile,
 }

@@ -18,4 +18,5 @@ pub mod show;
 pub mod sources;
 mod star;
 pub mod targets;
+pub mod traces;
 pub mod units;

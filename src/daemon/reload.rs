@@ -231,6 +231,7 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
         drain,
         header_timeout,
         body_timeout,
+        collector,
     } = old;
     let compared = [
         ("server.listen", *listen == new.listen),
@@ -247,6 +248,7 @@ fn kept_until_restart(old: &Base, new: &Base) -> Vec<Problem> {
         ("server.drain", *drain == new.drain),
         ("server.header_timeout", *header_timeout == new.header_timeout),
         ("server.body_timeout", *body_timeout == new.body_timeout),
+        ("tracing", *collector == new.collector),
     ];
     let what = "is not what the relay was started with, and a reload does not change it";
     let changed = compared.into_iter().filter(|(_, same)| !same);

@@ -54,7 +54,7 @@ pub async fn watch_disk(
                     tight.notify_one();
                     pause = LOOK_CLOSELY;
                 }
-                metrics.disk_seen(room.free, extent.used);
+                metrics.disk_seen(room.free, extent.used, room.low);
                 voice.say(if low { Own::DiskLow { reason: reason(&room) } } else { Own::DiskFine });
             }
             Err(error) => tracing::warn!(%error, "the room on the disk is not known"),

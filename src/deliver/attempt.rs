@@ -16,7 +16,7 @@ use crate::domain::mail::REFUSED;
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::own_alerts::Own;
-use crate::metrics::TargetMetrics;
+use crate::metrics::handles::TargetMetrics;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, TargetRule};
 use crate::target::contract::{Step, Turn, Unsayable};
@@ -24,6 +24,7 @@ use crate::target::verdict;
 use crate::template::library::Fault;
 use crate::template::text::cut;
 use crate::template::view::View;
+use crate::trace::span::Tracer;
 
 /// Characters of a reply that the record keeps.
 const EXCERPT_CHARS: usize = 300;
@@ -64,6 +65,8 @@ pub struct Courier {
     pub voice: Voice,
     /// Pays for what costs money.
     pub purse: Purse,
+    /// Where spans are handed in.
+    pub tracer: Tracer,
 }
 
 impl Courier {

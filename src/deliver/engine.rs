@@ -99,6 +99,11 @@ impl Engine {
         self.concurrency.allowed(terms.concurrency)
     }
 
+    /// Whether the target was last seen refusing the relay, or not answering.
+    pub fn is_sick(&self) -> bool {
+        self.vitals.is_sick()
+    }
+
     /// Decides the next step.
     pub fn step(
         &mut self,

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
 use crate::deliver::target_loop::TargetLoop;
-use crate::metrics::{Metrics, TargetMetrics};
+use crate::metrics::Metrics;
+use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Rulebook, Rulebooks};
 use crate::store::handle::Store;
+use crate::store::records::Backlog;
 
 /// How long somebody who asks for metrics waits for the count of a large backlog.
 const COUNT_TIME: Duration = Duration::from_millis(500);
@@ -87,21 +88,22 @@ impl Fleet {
         let _late = tokio::time::timeout(COUNT_TIME, counting).await;
     }
 
-    fn show_backlog(&self, waiting: &[(String, u64, Option<Timestamp>)]) {
+    fn show_backlog(&self, waiting: &[Backlog]) {
         let (now, book) = (self.courier.clock.now(), self.books.current());
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
-        let parked = waiting.iter().filter(|(target, _, _)| book.target(target).is_none());
-        self.metrics.parked(parked.map(|(target, count, _)| (target.as_str(), *count)));
+        let parked = waiting.iter().filter(|backlog| book.target(&backlog.target).is_none());
+        self.metrics.parked(parked.map(|backlog| (backlog.target.as_str(), backlog.waiting)));
         for (name, (metrics, _)) in loops.iter() {
             if book.target(name).is_none() {
                 // It may come back: its series stay, and `parked` counts meanwhile.
-                metrics.backlog(0, Duration::ZERO);
+                metrics.backlog(0, 0, Duration::ZERO);
                 continue;
             }
-            let of_target = waiting.iter().find(|(target, _, _)| **target == **name);
-            let (count, oldest) = of_target.map_or((0, None), |(_, count, oldest)| (*count, *oldest));
+            let of_target = waiting.iter().find(|backlog| *backlog.target == **name);
+            let (count, held) = of_target.map_or((0, 0), |backlog| (backlog.waiting, backlog.held));
+            let oldest = of_target.and_then(|backlog| backlog.oldest);
             let age = oldest.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
-            metrics.backlog(usize::try_from(count).unwrap_or(usize::MAX), age);
+            metrics.backlog(count, held, age);
         }
     }
 

@@ -16,4 +16,5 @@ mod report;
 pub mod rescue;
 pub mod resolution;
 pub mod target_loop;
+mod traced;
 pub mod vitals;

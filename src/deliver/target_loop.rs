@@ -19,15 +19,17 @@ use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
 use crate::deliver::report;
 use crate::deliver::rescue::Rescue;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
+use crate::deliver::traced;
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
-use crate::metrics::TargetMetrics;
+use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
 use crate::store::boundary::{Settled, StoreError};
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
+use crate::trace::span::Tracer;
 
 /// Deliveries of one lane read at a time; what lies behind is read when these are done.
 const EACH_LANE_MAX: usize = 64;
@@ -100,6 +102,7 @@ impl TargetLoop {
         while !stop.is_cancelled() {
             let book = self.books.current();
             let Some(rule) = book.target(&self.name) else {
+                self.metrics.seen_sick(false);
                 self.stand_by(&stop).await;
                 continue;
             };
@@ -179,6 +182,7 @@ impl TargetLoop {
         stop: &CancellationToken,
     ) {
         self.metrics.allowed_at_once(self.engine.allowed(terms));
+        self.metrics.seen_sick(self.engine.is_sick());
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.something_happens(until, now, terms) => {}
@@ -211,7 +215,10 @@ impl TargetLoop {
                 report::unpaid(&self.name, unpaid, &self.courier.voice);
                 self.metrics.deferred("quota");
             }
-            None => report::tried(&self.name, &errand, &tried),
+            None => {
+                report::tried(&self.name, &errand, &tried);
+                self.trace(|tracer, rule| traced::tried(tracer, rule, &errand, &tried));
+            }
         }
         if matches!(tried.outcome, Outcome::Delivered { .. }) {
             let ages = errand.heads().map(|head| now.duration_since(head.accepted_at).unsigned_abs());
@@ -235,6 +242,10 @@ impl TargetLoop {
             if !matches!(settled.state, State::Waiting | State::Delivered) {
                 self.metrics.delivery_entered(settled.state);
             }
+            if let Some(head) = &claimed.head {
+                let now = resolution.settlement.now;
+                self.trace(|tracer, rule| traced::settled(tracer, rule, head, settled, now));
+            }
             if settled.state == State::Dead {
                 let (head, voice) = (claimed.head.as_ref(), &self.courier.voice);
                 report::dead_letter(&self.name, settled.id, head, &settled.reason, voice);
@@ -243,6 +254,15 @@ impl TargetLoop {
         match self.owes_fallback(claimed, &resolution) {
             Some(fallback) => self.write_after_telling(resolution, claimed, fallback),
             None => self.write(resolution),
+        }
+    }
+
+    fn trace(&self, tell: impl FnOnce(&Tracer, &TargetRule)) {
+        let tracer = &self.courier.tracer;
+        if tracer.is_on()
+            && let Some(rule) = self.books.current().targets.get(&self.name)
+        {
+            tell(tracer, rule);
         }
     }
 

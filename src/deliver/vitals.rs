@@ -23,6 +23,11 @@ impl Vitals {
         self.breaker.verdict(now)
     }
 
+    /// Whether its breaker is open, or a person must act.
+    pub fn is_sick(&self) -> bool {
+        self.sick == Some(true)
+    }
+
     /// A call begins.
     pub fn call_begun(&mut self, now: Timestamp) {
         if self.breaker.verdict(now) == Verdict::Probe {

@@ -14,7 +14,7 @@ use crate::server::paths::{Access, Door, ENDPOINTS, Endpoint, Found, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, changes, incidents, intake};
+use crate::server::{admin, callbacks, changes, incidents, intake, openapi};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -116,6 +116,7 @@ impl App {
                 self.0.fleet.count_backlog().await;
                 probes::metrics(&self.0.metrics)
             }
+            Endpoint::OpenApi => openapi::answer(),
             Endpoint::Reload => admin::reload(&self.0).await,
             Endpoint::Event => admin::event(&self.0, found.param("id")).await,
             Endpoint::Shadow => admin::shadow(&self.0),

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::document::nearest;
 use crate::domain::alert::{AlertGroup, Status};
-use crate::metrics::{Intake, SourceMetrics};
+use crate::metrics::handles::{Intake, SourceMetrics};
 use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
@@ -23,6 +23,7 @@ use crate::server::budget::{Held, Turn};
 use crate::server::shadow::Prepared;
 use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
+use crate::server::traced;
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
 use crate::store::boundary::{NewEvent, StoreError};
 use crate::store::orders::Recording;
@@ -232,6 +233,7 @@ impl Call<'_> {
         let mut all_notes = plan.notes();
         all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
         let groups = plan.groups;
+        let (uid, caller) = traced::id(self.app, self.head);
         let event = NewEvent {
             uid,
             source: self.name.to_owned(),
@@ -248,6 +250,7 @@ impl Call<'_> {
                 self.hear_beats(&groups);
                 self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
                 let alerts = self.count(&groups, &accepted);
+                traced::kept(self.app, self.head, self.name, caller, &accepted, alerts);
                 Ok(Kept { accepted, alerts, notes, invalid })
             }
             Err(error) => Err(self.turned_away(&error)),

@@ -57,6 +57,10 @@ pub async fn run(app: App, mut ear: mpsc::Receiver<Own>, stop: CancellationToken
                     let mut beats = state.beats.lock().unwrap_or_else(PoisonError::into_inner);
                     beats.look(&book.heartbeats, now)
                 };
+                state.metrics.heartbeats_seen(book.heartbeats.iter().map(|beat| {
+                    let is_it = |own: &Own| matches!(own, Own::HeartbeatMissing { name, .. } if *name == beat.name);
+                    (beat.name.as_str(), beats.iter().any(|(own, _)| is_it(own)))
+                }));
                 for (own, receiver) in beats {
                     if let Some(group) = teller.hear(&own, now) {
                         tell(&state, &mut owed, group, Some(receiver), now).await;

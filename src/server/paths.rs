@@ -58,6 +58,8 @@ pub enum Endpoint {
     Reload,
     /// For Prometheus.
     Metrics,
+    /// The description of all endpoints.
+    OpenApi,
     /// What became of one accepted event.
     Event,
     /// Recorded events with their bodies.
@@ -132,6 +134,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     get("/-/ready", Endpoint::Ready, Access::Anyone),
     post("/-/reload", Endpoint::Reload, OPERATE),
     get("/metrics", Endpoint::Metrics, Access::Anyone),
+    get("/api/v1/openapi.json", Endpoint::OpenApi, Access::Anyone),
     get("/api/v1/events/{id}", Endpoint::Event, READ),
     get("/api/v1/events", Endpoint::Events, READ),
     get("/api/v1/shadow", Endpoint::Shadow, READ),
@@ -330,7 +333,9 @@ mod tests {
             let of_senders =
                 ["/hooks/", "/callbacks/", "/api/v2/"].iter().any(|p| row.pattern.starts_with(p));
             let expected = match (row.pattern, &row.method) {
-                ("/-/healthy" | "/-/ready" | "/metrics", &Method::GET) => Access::Anyone,
+                ("/-/healthy" | "/-/ready" | "/metrics" | "/api/v1/openapi.json", &Method::GET) => {
+                    Access::Anyone
+                }
                 _ if of_senders => Access::Senders,
                 (_, &Method::GET) => READ,
                 _ => OPERATE,

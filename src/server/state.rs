@@ -14,7 +14,8 @@ use crate::auth::admin::Pass;
 use crate::auth::check::Caller;
 use crate::deliver::fleet::Fleet;
 use crate::domain::problem::Problem;
-use crate::metrics::{Metrics, SourceMetrics};
+use crate::metrics::Metrics;
+use crate::metrics::handles::SourceMetrics;
 use crate::pace::clock::Clock;
 use crate::route::inhibit::Active;
 use crate::rulebook::Rulebooks;
@@ -28,6 +29,7 @@ use crate::server::paths::{Endpoint, Paths};
 use crate::server::shadow::Shadow;
 use crate::server::sns::Notary;
 use crate::store::handle::Store;
+use crate::trace::span::Tracer;
 
 /// Reads the configuration again and gives what surprises; on any error the old one stays.
 pub type Reload = Arc<dyn Fn() -> Result<Vec<Problem>, Vec<Problem>> + Send + Sync>;
@@ -68,6 +70,8 @@ pub struct State {
     pub shadow: Option<Shadow>,
     /// Series by source, made when first counted.
     pub sources: Mutex<HashMap<String, SourceMetrics>>,
+    /// Where spans are handed in.
+    pub tracer: Tracer,
     /// Where things are.
     pub paths: Paths<Endpoint>,
 }

@@ -22,7 +22,7 @@ use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, Inciden
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
-use crate::store::records::{Accepted, DeliveryRecord, EventRecord, Owed, Page, Quarantined};
+use crate::store::records::{Accepted, Backlog, DeliveryRecord, EventRecord, Owed, Page, Quarantined};
 use crate::store::retention::Retention;
 
 /// Row id of a lane.
@@ -346,8 +346,8 @@ pub trait Reader: Send {
 
     /// What the rows take.
     fn extent(&mut self) -> Result<Extent, StoreError>;
-    /// Deliveries by state, for metrics.
-    fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError>;
+    /// What each target is owed, for metrics.
+    fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError>;
 
     /// By target: deliveries that wait, and incidents that are open there, as far as known. Of targets
     /// that are owed or have open anything at all.

@@ -7,6 +7,19 @@ use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::store::orders::AttemptRecord;
 
+/// What one target is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// Its name.
+    pub target: String,
+    /// Deliveries still owed.
+    pub waiting: u64,
+    /// Those among them that wait for a person, because credentials or address are wrong.
+    pub held: u64,
+    /// When the oldest of them was accepted.
+    pub oldest: Option<Timestamp>,
+}
+
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventRecord {

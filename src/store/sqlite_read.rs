@@ -19,8 +19,7 @@ use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
-use crate::store::records::Page;
-use crate::store::records::{DeliveryRecord, EventRecord, Owed};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
@@ -254,19 +253,30 @@ impl Reader for SqliteReader {
         extent(&self.connection).map_err(engine)
     }
 
-    fn waiting(&mut self) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError> {
+    fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError> {
+        // Only the head of a lane can be held; its time and its state come in one number, so that it
+        // is looked up once (LIMIT keeps the two queries apart).
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT target, sum(waiting), min((SELECT d.accepted_at FROM deliveries d
-                        WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1))
-                 FROM lanes WHERE waiting > 0 GROUP BY target",
+                "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
+                    SELECT target, waiting, (SELECT d.accepted_at * 2 + d.state FROM deliveries d
+                        WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) AS head
+                    FROM lanes WHERE waiting > 0 LIMIT -1)
+                 GROUP BY target",
             )
             .map_err(engine)?;
         query
             .query_map([], |row| {
-                let oldest: Option<i64> = row.get(2)?;
-                Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), oldest.map(rows::time)))
+                let count = |column: usize| {
+                    row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs())
+                };
+                Ok(Backlog {
+                    target: row.get(0)?,
+                    waiting: count(1)?,
+                    held: count(2)?,
+                    oldest: row.get::<_, Option<i64>>(3)?.map(rows::time),
+                })
             })
             .and_then(Iterator::collect)
             .map_err(engine)
@@ -322,7 +332,7 @@ impl Reader for SqliteReader {
     }
 
     fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
-        search::range(&self.connection, id, id + 1).map(|mut found| found.pop())
+        search::range(&self.connection, id, id.saturating_add(1)).map(|mut found| found.pop())
     }
 
     fn orphans(&mut self, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError> {

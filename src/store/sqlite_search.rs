@@ -147,7 +147,7 @@ fn attempts(connection: &Connection, delivery: DeliveryId) -> Result<Vec<Attempt
 pub fn orphans(connection: &Connection, filter: &OrphanFilter) -> Result<Vec<Orphan>, StoreError> {
     let silent_since = filter.now.saturating_sub(filter.silent_for).map_or(0, millis);
     let mut found = Vec::new();
-    let mut after = filter.lane.map_or(0, |lane| lane - 1);
+    let mut after = filter.lane.map_or(0, |lane| lane.saturating_sub(1));
     loop {
         let last: Option<i64> = connection
             .prepare_cached("SELECT max(id) FROM (SELECT id FROM lanes WHERE id > ?1 ORDER BY id LIMIT ?2)")

@@ -1,7 +1,7 @@
 //! Requests that are too many, too large or framed in two ways, and connections by the thousand:
 //! each is ended or refused, and honest senders do not notice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,7 +42,7 @@ async fn ten_thousand_idle_connections_stop_nobody_and_cost_little() {
     let idle = IDLE.min(files().saturating_sub(1000).max(100));
     let pagerduty = PagerDuty::start().await;
     let config =
-        relay::config(&pagerduty, "").replace("listen: LISTEN", "listen: LISTEN, header_timeout: 60s");
+        relay::config(&pagerduty, "").replace("listen: LISTEN", "listen: LISTEN, header_timeout: 300s");
     let relay = Relay::start(&config).await;
     // The relay keeps two hundred for itself, and some places are for the honest.
     let idle = idle.saturating_sub(300);
@@ -59,11 +59,19 @@ async fn ten_thousand_idle_connections_stop_nobody_and_cost_little() {
         }
     }
     let open = idle.div_ceil(500) as usize;
-    pagerduty.wait_for("all honest alerts", |seen| seen.open() == open, PATIENCE).await;
-    let text = relay.metrics().await;
-    let counted = text.lines().find_map(|line| line.strip_prefix("alert_relay_http_connections "));
-    let counted: u64 = counted.unwrap().parse().unwrap();
-    assert!(counted >= idle, "{counted} of {idle} were taken");
+    pagerduty.wait_for("all honest alerts", |seen| seen.open() == open, PATIENCE * 3).await;
+    // Some may still be on their way out of the kernel's queue.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = relay.metrics().await;
+        let counted = text.lines().find_map(|line| line.strip_prefix("alert_relay_http_connections "));
+        let counted: u64 = counted.unwrap().parse().unwrap();
+        if counted >= idle {
+            break;
+        }
+        assert!(Instant::now() < until, "{counted} of {idle} were taken");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let grown = memory(&relay).saturating_sub(before);
     assert!(grown <= idle.div_ceil(1000) * MEMORY_OF_A_THOUSAND, "{grown} MiB for {idle} connections");
 }

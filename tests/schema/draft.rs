@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alert_relay::config::{pacing, server, targets};
+use alert_relay::config::{network, pacing, server, targets};
 use serde_json::{Map, Value, json};
 
 use crate::probe::Shape;
@@ -45,7 +45,7 @@ const FORMS: &[(&str, &str, &str, &str)] = &[
 fn defaults() -> BTreeMap<&'static str, Value> {
     let text = |value: &dyn ToString| Value::from(value.to_string());
     BTreeMap::from([
-        ("server.listen", text(&server::LISTEN)),
+        ("server.listen", text(&network::LISTEN)),
         ("server.body_limit", text(&server::BODY_LIMIT)),
         ("server.body_budget", text(&server::BODY_BUDGET)),
         ("server.store_wait", text(&server::STORE_WAIT)),

@@ -47,7 +47,7 @@ async fn every_schema_that_ever_was_is_brought_up_to_date() {
         let (store, closing, _) = open(folder.path()).unwrap();
         let waiting = store.read(|reader| reader.waiting()).await.unwrap();
         assert_eq!(
-            waiting.iter().map(|(target, count, _)| (target.as_str(), *count)).collect::<Vec<_>>(),
+            waiting.iter().map(|backlog| (backlog.target.as_str(), backlog.waiting)).collect::<Vec<_>>(),
             [("pager", 1)]
         );
         store.manage(order(What::Drop(1, String::new()))).await.unwrap().unwrap();

@@ -28,6 +28,7 @@ use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, TargetRule};
 use crate::store::boundary::{LaneState, Open};
 use crate::store::schedule::Claimed;
+use crate::trace::span::Tracer;
 
 /// What a reader of the alert is told.
 const SUMMARY: &str = "Test of alert-relay: nothing is wrong, nobody has to act";
@@ -195,6 +196,7 @@ impl<'a> Talk<'a> {
             }),
             voice: Voice::new().0,
             purse: Purse::uncounted(),
+            tracer: Tracer::default(),
         };
         let state = LaneState { seen: true, ..LaneState::default() };
         Talk { courier, book, rule, state, printed, number: 0 }
