@@ -279,6 +279,7 @@ impl Metrics {
     pub fn request_answered(&self, path: &'static str, code: u16) {
         self.0.requests.get_or_create(&PathCode { path, code }).inc();
     }
+
     /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
     pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
         self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());

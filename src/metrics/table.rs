@@ -121,7 +121,7 @@ pub const METRICS: &[MetricDoc] = &[
         "histogram",
         &["stage", "level"],
         "From when an incident was opened to when it was taken (acknowledge) or over (resolve)",
-        "`alert-relay report` says where the time is lost",
+        "Nobody takes what is told, or what is taken goes on: `alert-relay report` says where the time goes",
     ),
     row(
         "alert_relay_delivery_latency_seconds",

@@ -346,7 +346,6 @@ pub trait Reader: Send {
 
     /// What the rows take.
     fn extent(&mut self) -> Result<Extent, StoreError>;
-
     /// What each target is owed, for metrics.
     fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError>;
 
