@@ -161,6 +161,7 @@ async fn nobody_acknowledges_so_the_phone_is_called_once_and_hears_of_the_end_wh
     assert_eq!(stage.pager.incidents()[0].state, State::Resolved);
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told from its beginning to its end")]
 #[tokio::test]
 async fn an_acknowledgement_at_pagerduty_is_one_everywhere_and_nobody_else_is_called() {
     let freeze = "gate: { freeze: [{ name: for good, time_intervals: [always], environments: [prod] }] }

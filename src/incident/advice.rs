@@ -31,12 +31,23 @@ const BACK: f64 = 0.2;
 /// Of all incidents, so many may be called the same.
 const SAME: f64 = 0.3;
 
+type Say<'a> = &'a mut dyn FnMut(&'static str, &'static str, String, &'static str);
+
 /// Judges. What runs by itself is judged where anything does.
 pub fn advise(numbers: &Numbers) -> Vec<Advice> {
     let mut found = Vec::new();
     let mut say = |issue, severity, what: String, advice| {
         found.push(Advice { issue, severity, found: what, advice });
     };
+    of_automation(numbers, &mut say);
+    if numbers.total.incidents >= FEW {
+        of_people(numbers, &mut say);
+        of_alerts(numbers, &mut say);
+    }
+    found
+}
+
+fn of_automation(numbers: &Numbers, say: Say<'_>) {
     let automation = &numbers.automation;
     if automation.automated > 0 && automation.rate < AUTOMATED {
         let what = format!(
@@ -67,10 +78,10 @@ pub fn advise(numbers: &Numbers) -> Vec<Advice> {
         );
         say("slow_response", "medium", what, "look at the job platform: its queue, its workers, its limits");
     }
-    let all = numbers.total.incidents;
-    if all < FEW {
-        return found;
-    }
+}
+
+fn of_people(numbers: &Numbers, say: Say<'_>) {
+    let share = |count: usize| count as f64 / numbers.total.incidents as f64;
     let taken = &numbers.total.acknowledge;
     if taken.count > 0 && taken.p90 > TAKEN {
         let what = format!("one in ten is taken only after {:.0} min", taken.p90 / 60.0);
@@ -81,7 +92,6 @@ pub fn advise(numbers: &Numbers) -> Vec<Advice> {
             "let others be told sooner (receivers[].escalate), by a call rather than by chat",
         );
     }
-    let share = |count: usize| count as f64 / all as f64;
     if share(taken.count) < 0.5 {
         let what =
             format!("only {} of the incidents were ever taken by somebody", percent(share(taken.count)));
@@ -92,6 +102,10 @@ pub fn advise(numbers: &Numbers) -> Vec<Advice> {
             "route what nobody needs to act on to a receiver without pager, or drop its alert",
         );
     }
+}
+
+fn of_alerts(numbers: &Numbers, say: Say<'_>) {
+    let share = |count: usize| count as f64 / numbers.total.incidents as f64;
     if share(numbers.reopened) > BACK {
         let what = format!("{} of the incidents came back", percent(share(numbers.reopened)));
         say(
@@ -119,7 +133,6 @@ pub fn advise(numbers: &Numbers) -> Vec<Advice> {
             "shorten `for`, `group_wait` and the scrape interval of the alerts that matter",
         );
     }
-    found
 }
 
 fn percent(share: f64) -> String {
