@@ -153,6 +153,7 @@ fn the_dashboard_is_of_the_form_that_grafana_reads() {
     let panels = board["panels"].as_array().unwrap();
     let mut ids = BTreeSet::new();
     let mut taken = BTreeSet::new();
+    let used = Regex::new(r"\$([a-z]+)").unwrap();
     for panel in panels {
         let title = panel["title"].as_str().unwrap();
         assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}: its id stands twice");
@@ -168,7 +169,6 @@ fn the_dashboard_is_of_the_form_that_grafana_reads() {
         assert!(!panel["description"].as_str().unwrap().is_empty(), "{title}");
         for target in panel["targets"].as_array().unwrap() {
             assert_eq!(target["datasource"]["uid"], "${datasource}", "{title}");
-            let used = Regex::new(r"\$([a-z]+)").unwrap();
             for name in used.captures_iter(target["expr"].as_str().unwrap()) {
                 assert!(variables.contains(&&name[1]), "{title}: ${} is no variable", &name[1]);
             }
