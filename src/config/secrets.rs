@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(filled("${SLACK_URL}", &world), Ok("https://slackurl.invalid/placeholder".to_owned()));
         assert_eq!(
             filled("${file:a/b.key} ${EMPTY}", &world),
-            Ok("placeholder-for-abkey placeholder-for-empty".to_owned())
+            Ok("https://abkeyurl.invalid/placeholder placeholder-for-empty".to_owned())
         );
     }
 }

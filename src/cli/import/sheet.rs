@@ -134,8 +134,23 @@ fn scalar(text: &str) -> String {
     let is_printable = text.chars().all(|c| (' '..='~').contains(&c) || c.is_alphanumeric());
     match (text.contains(['"', '\\']), is_printable && !has_quote) {
         (true, true) => format!("'{text}'"),
-        _ => serde_json::Value::from(text).to_string(),
+        _ => quoted(text),
     }
+}
+
+/// In double quotes, as JSON has it; what YAML wants escaped besides is escaped in JSON's way.
+fn quoted(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
