@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::config::secrets::is_placeholder;
 use crate::document::node::{At, path_to_key};
 use crate::domain::secret::Secret;
 use crate::target::bench::Bench;
@@ -88,11 +89,15 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     bench.finish(target)
 }
 
+fn is_key(text: &str) -> bool {
+    text.len() == KEY_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 fn key(bench: &mut Bench<'_>, field: &str, at: &At<Secret>) -> Key {
     let text = at.value.expose().trim();
     if text.is_empty() {
         bench.wrong(field, at, "the routing key is empty", "copy it from the integration in PagerDuty");
-    } else if text.len() != KEY_CHARS || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    } else if !is_key(text) && !is_placeholder(text) {
         let what = "routing keys of PagerDuty have 32 letters and digits, this one has not";
         let cure = "copy the Integration Key of an Events API v2 integration";
         bench.doubtful(field, at, what, cure);
