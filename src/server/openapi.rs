@@ -1,6 +1,6 @@
 //! The OpenAPI document of all endpoints: put together of one YAML file for each group of them, in
 //! `openapi/`. An endpoint that is added to `paths::ENDPOINTS` is described in one of these (or in a
-//! new one, listed in [`GROUPS`]); a test compares the two.
+//! new one, listed in `GROUPS`); a test compares the two.
 //!
 //! Source: <https://spec.openapis.org/oas/v3.1.0>.
 
