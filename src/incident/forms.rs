@@ -168,12 +168,13 @@ fn length(of: &Spread, seconds: f64) -> String {
         return "-".to_owned();
     }
     let whole = std::time::Duration::try_from_secs_f64(seconds.round()).unwrap_or_default();
-    humantime::format_duration(whole).to_string().replace(' ', "")
+    // The two largest units say enough: a year and some months need no seconds.
+    humantime::format_duration(whole).to_string().split(' ').take(2).collect()
 }
 
 fn headline(numbers: &Numbers) -> String {
     format!(
-        "{} incidents from {} to {}: {} open, {} came back",
+        "{} incidents from {:.0} to {:.0}: {} open, {} came back",
         numbers.total.incidents, numbers.since, numbers.until, numbers.open, numbers.reopened
     )
 }
