@@ -140,7 +140,8 @@ async fn what_was_given_up_is_told_again_if_it_goes_on_and_not_if_it_is_over() {
     let of_first = "retry: { base: 50ms, cap: 100ms, give_up_after: 1s }\n    \
                     breaker: { failures: 1000, open_for: 1s }";
     let (first, second, relay) = stage(of_first).await;
-    first.always(Fault::status(500));
+    // Looked at by nobody; after a 500 the end would be told.
+    first.always(Fault::status(503));
     relay.accepts(HOOK, firing("goes-on")).await;
     relay.accepts(HOOK, firing("is-over")).await;
     let dead = |seen: &support::vendor::ledger::Ledger| {

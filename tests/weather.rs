@@ -74,6 +74,20 @@ async fn through_errors_resets_and_half_answers_everything_arrives_in_order() {
     assert!(repeats <= spoiled, "{repeats} repeats for {spoiled} spoiled answers of {accepted} accepted");
 }
 
+#[tokio::test]
+async fn what_a_500_may_have_opened_is_closed_although_it_was_over_before_the_next_try() {
+    let pd = PagerDuty::start().await;
+    let patient = relay::config(&pd, "").replace("base: 50ms, cap: 500ms", "base: 20s");
+    let relay = Relay::start(&patient).await;
+    pd.next(Fault::ReplyAfter { status: 500 });
+    relay.accepts("/hooks/alertmanager", alert("short")).await;
+    pd.wait_for("the first try", |seen| seen.calls.len() == 1, Duration::from_secs(5)).await;
+    let over = load::webhook("short", load::Word { round: 1, firing: false });
+    relay.accepts("/hooks/alertmanager", over).await;
+    let closed = |seen: &Ledger| seen.calls.len() > 1 && seen.open() == 0;
+    pd.wait_for("the end of it", closed, Duration::from_secs(40)).await;
+}
+
 /// A firing alert of its own group.
 fn alert(name: &str) -> String {
     load::webhook(name, load::Word { round: 1, firing: true })

@@ -273,10 +273,17 @@ fn lane_after(before: &LaneState, head: &Open, tried: &Tried, repeat: Repeat) ->
             LaneState { seen: before.seen, remote: Some(remote.clone()), begun }
         }
         (Action::Trigger, Outcome::Unknown { .. }) => opened(None),
+        (Action::Trigger, Outcome::Retry { .. }) if broke_inside(tried.status) => opened(None),
         (Action::Resolve, Outcome::Delivered { .. }) => LaneState::default(),
         _ if tried.kept.is_some() => opened(None),
         _ => before.clone(),
     }
+}
+
+/// Whether the service had the message and failed over it (RFC 9110, 15.6): an incident may be open
+/// there all the same. 501, 503 and 505 say that it was not looked at.
+fn broke_inside(status: u16) -> bool {
+    matches!(status, 500..=599) && !matches!(status, 501 | 503 | 505)
 }
 
 fn record_text(reason: &str, excerpt: &str) -> String {
