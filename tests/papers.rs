@@ -16,8 +16,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use alert_relay::cli::args::Cli;
 use alert_relay::source::SOURCES;
 use alert_relay::target::KINDS;
+use clap::Parser as _;
 use support::ports::free_port;
 
 struct Block {
@@ -159,4 +161,49 @@ fn the_chinese_guide_has_the_same_commands_and_files() {
     let kinds = KINDS.iter().map(|kind| kind.name).chain(SOURCES.iter().map(|source| source.name));
     let missing: Vec<&str> = kinds.filter(|kind| !chinese.contains(&format!("`{kind}`"))).collect();
     assert_eq!(missing, Vec::<&str>::new(), "kinds that README.zh-CN.md does not name");
+}
+
+/// The commands of our own in the shell blocks of a page, with example values where it has `<…>`.
+fn own_commands(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("```") {
+            inside = !inside && line.starts_with("```sh");
+        } else if inside && line.starts_with("alert-relay ") {
+            let end = [" #", " |", " >", " &&", " 2>"].iter().filter_map(|stop| line.find(stop)).min();
+            let line = line[..end.unwrap_or(line.len())].trim_end_matches(['&', '\\', ' ']);
+            // What stands in quotes is one word.
+            let quoted = |(part, text): (usize, &str)| match part % 2 {
+                0 => text.to_owned(),
+                _ => text.replace(' ', "_"),
+            };
+            let line: String = line.split('\'').enumerate().map(quoted).collect();
+            let words: Vec<&str> =
+                line.split_whitespace().map(|word| if word.starts_with('<') { "1" } else { word }).collect();
+            commands.push(words.join(" "));
+        }
+    }
+    commands
+}
+
+#[test]
+fn every_command_that_a_page_shows_is_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages =
+        ["README.md", "docs/operations.md", "docs/incidents.md", "docs/reload.md", "docs/callbacks.md"];
+    let more = ["docs/guide.md", "docs/install.md", "docs/systemd.md", "docs/import.md", "docs/security.md"];
+    let mut tried = 0;
+    for page in pages.iter().chain(&more) {
+        for command in own_commands(&root.join(page)) {
+            tried += 1;
+            if let Err(wrong) = Cli::try_parse_from(command.split(' '))
+                && wrong.use_stderr()
+            {
+                panic!("{page}: {command}\n{wrong}");
+            }
+        }
+    }
+    assert!(tried > 25, "only {tried} commands were found");
 }
