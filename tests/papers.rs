@@ -163,6 +163,27 @@ fn the_chinese_guide_has_the_same_commands_and_files() {
     assert_eq!(missing, Vec::<&str>::new(), "kinds that README.zh-CN.md does not name");
 }
 
+#[test]
+fn the_alert_that_the_readme_posts_is_taken_by_the_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let (readme, folder) = (read("README.md"), tempfile::tempdir().unwrap());
+    let post = readme.lines().find(|line| line.starts_with("curl -sS --data-binary")).unwrap();
+    let config = folder.path().join("relay.yaml");
+    let example =
+        read("relay.example.yaml").replace("path: ./data", &format!("path: {}", folder.path().display()));
+    let (config, port) = (config.display().to_string(), free_port().to_string());
+    std::fs::write(&config, example.replace("127.0.0.1:9095", &format!("127.0.0.1:{port}"))).unwrap();
+    let binary = env!("CARGO_BIN_EXE_alert-relay");
+    let script = format!(
+        "trap 'kill $(jobs -p)' EXIT\n{binary} serve --config {config} > /dev/null 2>&1 &\n{READY}{post}"
+    );
+    let said =
+        Command::new("bash").arg("-c").arg(script.replace("9095", &port)).current_dir(root).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.starts_with("{\"accepted\":3,"), "{said}");
+}
+
 /// The commands of our own in the shell blocks of a page, with example values where it has `<…>`.
 fn own_commands(page: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(page).unwrap();
