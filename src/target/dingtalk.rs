@@ -18,12 +18,12 @@ use crate::document::node::At;
 use crate::domain::exchange::Reply;
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
-use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
-use crate::target::contract::{Built, Defaults, Kind, Repeat, Target, Unsayable, Worded, Workshop};
+use crate::target::contract::{Built, Kind, Target, Unsayable, Worded, Workshop};
 use crate::target::robot::{
-    Address, Class, Tongue, calls, fitted, is_id, is_phone, people, post, sayable, with_keyword, with_query,
+    Address, Class, Tongue, calls, defaults, fitted, is_id, is_phone, people, post, sayable, with_keyword,
+    with_query,
 };
 use crate::target::verdict::cleaned;
 use crate::template::escape::Escape;
@@ -52,14 +52,7 @@ pub static KIND: Kind = Kind {
     name: "dingtalk",
     about: "DingTalk (钉钉) group robots",
     wordings: &WORDINGS,
-    defaults: Defaults {
-        repeat: Repeat::Tolerated,
-        rate: Some((15, 5)),
-        digest: Some(true),
-        reminders: Reminders::Every,
-        retry_cap: Duration::from_secs(60),
-        give_up_after: Duration::from_secs(24 * 3600),
-    },
+    defaults: defaults((15, 5)),
     build,
 };
 

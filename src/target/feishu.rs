@@ -18,12 +18,11 @@ use crate::document::node::At;
 use crate::domain::exchange::Reply;
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
-use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
-use crate::target::contract::{Built, Defaults, Kind, Repeat, Target, Turn, Unsayable, Worded, Workshop};
+use crate::target::contract::{Built, Kind, Target, Turn, Unsayable, Worded, Workshop};
 use crate::target::robot::{
-    Address, Class, Tongue, calls, fitted, is_id, people, post, sayable, with_keyword,
+    Address, Class, Tongue, calls, defaults, fitted, is_id, people, post, sayable, with_keyword,
 };
 use crate::target::verdict::{WAIT_MAX, cleaned};
 use crate::template::escape::Escape;
@@ -76,14 +75,7 @@ pub static KIND: Kind = Kind {
     name: "feishu",
     about: "Feishu (飞书) and Lark group bots",
     wordings: &WORDINGS,
-    defaults: Defaults {
-        repeat: Repeat::Tolerated,
-        rate: Some((90, 3)),
-        digest: Some(true),
-        reminders: Reminders::Every,
-        retry_cap: Duration::from_secs(60),
-        give_up_after: Duration::from_secs(24 * 3600),
-    },
+    defaults: defaults((90, 3)),
     build,
 };
 

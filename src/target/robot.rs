@@ -14,15 +14,29 @@ use crate::document::node::{At, path_to_element};
 use crate::domain::exchange::{HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
+use crate::domain::reminders::Reminders;
 use crate::domain::secret::Secret;
 use crate::target::bench::Bench;
-use crate::target::contract::{Unsayable, Worded};
+use crate::target::contract::{Defaults, Repeat, Unsayable, Worded};
 use crate::target::verdict::{by_status, retry_after, sentence};
 use crate::template::escape::Escape;
 use crate::template::library::Fault;
 use crate::template::severity::Severity;
 use crate::template::text::{cut, cut_bytes};
 use crate::template::view::View;
+
+/// How the relay treats a robot when relay.yaml says nothing: it forgets, so all is told again; a
+/// message told twice is bearable, and what waits is told as one. `rate`: calls a minute, and at once.
+pub const fn defaults(rate: (u32, u32)) -> Defaults {
+    Defaults {
+        repeat: Repeat::Tolerated,
+        rate: Some(rate),
+        digest: Some(true),
+        reminders: Reminders::Every,
+        retry_cap: Duration::from_secs(60),
+        give_up_after: Duration::from_secs(24 * 3600),
+    }
+}
 
 /// What a code asks for.
 #[derive(Debug, Clone, Copy)]

@@ -13,13 +13,10 @@ use crate::document::node::At;
 use crate::domain::exchange::Reply;
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
-use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
-use crate::target::contract::{
-    Built, Defaults, Kind, Repeat, Step, Target, Turn, Unsayable, Worded, Workshop,
-};
-use crate::target::robot::{Address, Class, Tongue, calls, is_id, is_phone, people, post, sayable};
+use crate::target::contract::{Built, Kind, Step, Target, Turn, Unsayable, Worded, Workshop};
+use crate::target::robot::{Address, Class, Tongue, calls, defaults, is_id, is_phone, people, post, sayable};
 use crate::target::verdict::cleaned;
 use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Wording, builtin};
@@ -48,14 +45,7 @@ pub static KIND: Kind = Kind {
     name: "wecom",
     about: "WeCom (企业微信) group robots",
     wordings: &WORDINGS,
-    defaults: Defaults {
-        repeat: Repeat::Tolerated,
-        rate: Some((15, 5)),
-        digest: Some(true),
-        reminders: Reminders::Every,
-        retry_cap: Duration::from_secs(60),
-        give_up_after: Duration::from_secs(24 * 3600),
-    },
+    defaults: defaults((15, 5)),
     build,
 };
 
