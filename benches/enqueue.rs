@@ -16,7 +16,8 @@ use alert_relay::pace::clock::StoppedClock;
 use alert_relay::plan::plan;
 use alert_relay::route::inhibit::Active;
 use alert_relay::rulebook::Rulebook;
-use alert_relay::store::boundary::{AttemptRow, NewEvent, Settled, Settlement};
+use alert_relay::store::boundary::{AttemptRow, Settled, Settlement};
+use alert_relay::store::event::NewEvent;
 use alert_relay::store::handle::{Closing, Store, open_embedded};
 use alert_relay::store::schedule::{Caps, Claim};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -136,6 +137,7 @@ async fn settle(store: &Store) {
         now,
         fall_now: false,
         given_up: None,
+        tells: None,
     };
     store.settle(settlement).await.unwrap();
     store.queues().of("pagerduty-core").schedule().release(claimed.lane, &[id], None, now, claimed.state);

@@ -24,7 +24,7 @@ use crate::route::enrich;
 use crate::route::inhibit::{Active, AlertKey, is_candidate};
 use crate::route::tree::RouteId;
 use crate::rulebook::{Former, Per, Rulebook, TargetRule};
-use crate::store::boundary::NewPart;
+use crate::store::event::NewPart;
 use crate::template::library::{Fault, Template};
 use crate::template::view::View;
 

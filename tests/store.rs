@@ -80,5 +80,6 @@ fn settlement(id: i64, state: State, seen: bool, remote: Option<&str>) -> Settle
         now: at(12),
         fall_now: false,
         given_up: None,
+        tells: None,
     }
 }

@@ -1,8 +1,9 @@
 //! When a target does not take what it is owed: its fallback targets are told, with the reason in
 //! the text; and when it is back, what was given up meanwhile is told again, if it still goes on.
 //!
-//! Both are kept as events of their own, so they have the same promises as everything else. The
-//! resolve needs no care here: it goes wherever its trigger went.
+//! Both are kept as events of their own, so they have the same promises as everything else, and in
+//! one commit with the mark that they were told, so that a crash never tells them twice. The resolve
+//! needs no care here: it goes wherever its trigger went.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use crate::domain::lane::{AlertClock, Told};
 use crate::domain::message::Action;
 use crate::domain::reminders::Reminders;
 use crate::rulebook::Fallback;
-use crate::store::boundary::{LaneId, NewEvent, NewPart, Open, StoreError};
+use crate::store::boundary::{LaneId, Open, Rescue, StoreError, Why};
+use crate::store::event::{NewEvent, NewPart};
 use crate::store::handle::Store;
 
 /// Lanes looked at in one go.
@@ -24,16 +26,16 @@ const EACH_LANE_MAX: usize = 64;
 
 /// What it works with.
 #[derive(Debug)]
-pub struct Rescue {
+pub struct Rescuer {
     name: Arc<str>,
     store: Store,
     dice: fastrand::Rng,
 }
 
-impl Rescue {
+impl Rescuer {
     /// For the target of this name.
-    pub fn new(name: Arc<str>, store: Store, seed: u64) -> Rescue {
-        Rescue { name, store, dice: fastrand::Rng::with_seed(seed) }
+    pub fn new(name: Arc<str>, store: Store, seed: u64) -> Rescuer {
+        Rescuer { name, store, dice: fastrand::Rng::with_seed(seed) }
     }
 
     /// Tells the fallback targets of every lane whose time has come. `trouble` is what the target
@@ -47,22 +49,26 @@ impl Rescue {
         let name = Arc::clone(&self.name);
         let lanes = self.store.read(move |reader| reader.falling(&name, now, LANES_MAX)).await?;
         for lane in &lanes {
-            if let Some(open) = self.last_trigger(*lane).await? {
-                self.tell_instead(fallback, &open, trouble, now).await?;
-            }
-            self.store.fallen(*lane).await?;
+            let event = match self.last_trigger(*lane).await? {
+                Some(open) => {
+                    let trouble = self.trouble_of(&open, trouble).await?;
+                    Some(Box::new(self.told_instead(fallback, &open, &trouble, now)))
+                }
+                None => None,
+            };
+            self.store.rescue(Rescue { lane: *lane, why: Why::Fallen, event }).await?;
         }
         Ok(lanes.len() == LANES_MAX)
     }
 
-    /// Tells the fallback targets of one delivery.
-    pub async fn tell_instead(
+    /// What the fallback targets are told of one delivery.
+    pub fn told_instead(
         &mut self,
         fallback: &Fallback,
         open: &Open,
         trouble: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> NewEvent {
         let waited = now.duration_since(open.accepted_at).unsigned_abs();
         let note = format!(
             "Sent by fallback: {} has not taken this for {}{}",
@@ -72,7 +78,17 @@ impl Rescue {
         );
         let parts = fallback.targets.iter().map(|target| part(target, open, &note)).collect();
         tracing::warn!(target_name = %self.name, delivery = %open.uid, %note, "the fallback is told");
-        self.keep(open, parts, now).await
+        self.event(open, parts, now)
+    }
+
+    /// What the target said last; after a start, what is on record of this delivery.
+    async fn trouble_of(&self, open: &Open, trouble: &str) -> Result<String, StoreError> {
+        if !trouble.is_empty() {
+            return Ok(trouble.to_owned());
+        }
+        let id = open.id;
+        let record = self.store.read(move |reader| reader.delivery(id)).await?;
+        Ok(record.map(|record| record.reason).unwrap_or_default())
     }
 
     /// Tells again what was given up and still goes on; what is over is left in peace.
@@ -82,13 +98,13 @@ impl Rescue {
             let found = self.store.read(move |reader| reader.given_up(&name, LANES_MAX)).await?;
             let more = found.len() == LANES_MAX;
             for one in found {
-                if one.still_firing {
+                let event = one.still_firing.then(|| {
                     let note = format!("Late: {} could not be reached when this began", self.name);
                     let parts = vec![part(&self.name, &one.open, &note)];
                     tracing::info!(target_name = %self.name, delivery = %one.open.uid, "a dead letter is told again");
-                    self.keep(&one.open, parts, now).await?;
-                }
-                self.store.redriven(one.lane).await?;
+                    Box::new(self.event(&one.open, parts, now))
+                });
+                self.store.rescue(Rescue { lane: one.lane, why: Why::Redriven, event }).await?;
             }
             if !more {
                 return Ok(());
@@ -103,11 +119,11 @@ impl Rescue {
         Ok(work?.open.pop().filter(|last| last.action == Action::Trigger))
     }
 
-    async fn keep(&mut self, open: &Open, parts: Vec<NewPart>, now: Timestamp) -> Result<(), StoreError> {
+    fn event(&mut self, open: &Open, parts: Vec<NewPart>, now: Timestamp) -> NewEvent {
         let mut random = [0; 10];
         self.dice.fill(&mut random);
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let event = NewEvent {
+        NewEvent {
             uid: uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
             source: open.group.source.clone(),
             received_at: now,
@@ -116,8 +132,7 @@ impl Rescue {
             groups: vec![Arc::clone(&open.group)],
             notes: vec![format!("told again of delivery {}", open.uid)],
             parts,
-        };
-        self.store.accept(event).await.map(|_| ())
+        }
     }
 }
 

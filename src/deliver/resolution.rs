@@ -146,6 +146,7 @@ pub(super) fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
             now,
             fall_now: false,
             given_up: None,
+            tells: None,
         },
         done,
         tried: None,
@@ -220,6 +221,7 @@ pub(super) fn after_try(
         now,
         fall_now: is_trigger && (enough || is_held) && open.is_some(),
         given_up: (is_trigger && given_up).then_some(head.id),
+        tells: None,
     };
     Resolution { settlement, done, tried: open }
 }
@@ -243,6 +245,7 @@ pub(super) fn put_off(claimed: &Claimed, unpaid: &Unpaid, terms: &Terms, now: Ti
         now,
         fall_now: is_trigger && *spent && lives,
         given_up: (is_trigger && !lives && !terms.repeat.is_announced()).then_some(head.id),
+        tells: None,
     };
     let done = if lives { Vec::new() } else { vec![head.id] };
     Resolution { settlement, done, tried: None }

@@ -17,7 +17,7 @@ use crate::deliver::errand::{Errand, key_of};
 use crate::deliver::gate::later;
 use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
 use crate::deliver::report;
-use crate::deliver::rescue::Rescue;
+use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
 use crate::deliver::traced;
 use crate::domain::delivery::State;
@@ -25,7 +25,7 @@ use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::{Settled, StoreError};
+use crate::store::boundary::Settled;
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
@@ -53,7 +53,7 @@ pub struct TargetLoop {
     /// What is being tried, by the task that tries it.
     under_way: HashMap<Id, Arc<Errand>>,
     writes: JoinSet<Resolution>,
-    rescue: Rescue,
+    rescuer: Rescuer,
     /// The target's terms, as they were last.
     terms: Option<Terms>,
     /// The target is well again: what was given up is to be told again.
@@ -75,9 +75,9 @@ impl TargetLoop {
         seed: u64,
     ) -> TargetLoop {
         let queue = store.queues().of(&name);
-        let rescue = Rescue::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
+        let rescuer = Rescuer::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
         TargetLoop {
-            rescue,
+            rescuer,
             terms: None,
             redrive: false,
             trouble: String::new(),
@@ -113,7 +113,7 @@ impl TargetLoop {
                 self.look_at = self.tell_fallbacks(fallback, now).await;
             }
             if std::mem::take(&mut self.redrive)
-                && let Err(error) = self.rescue.redrive(now).await
+                && let Err(error) = self.rescuer.redrive(now).await
             {
                 tracing::error!(target_name = %self.name, %error, "what was given up could not be told again");
             }
@@ -237,7 +237,7 @@ impl TargetLoop {
         }
     }
 
-    fn settle(&mut self, claimed: &Claimed, resolution: Resolution) {
+    fn settle(&mut self, claimed: &Claimed, mut resolution: Resolution) {
         for settled in &resolution.settlement.settled {
             if !matches!(settled.state, State::Waiting | State::Delivered) {
                 self.metrics.delivery_entered(settled.state);
@@ -251,10 +251,12 @@ impl TargetLoop {
                 report::dead_letter(&self.name, settled.id, head, &settled.reason, voice);
             }
         }
-        match self.owes_fallback(claimed, &resolution) {
-            Some(fallback) => self.write_after_telling(resolution, claimed, fallback),
-            None => self.write(resolution),
+        if let (Some(fallback), Some(head)) = (self.owes_fallback(claimed, &resolution), &claimed.head) {
+            let now = resolution.settlement.now;
+            let event = self.rescuer.told_instead(&fallback, head, &self.trouble, now);
+            resolution.settlement.tells = Some(Box::new(event));
         }
+        self.write(resolution);
     }
 
     fn trace(&self, tell: impl FnOnce(&Tracer, &TargetRule)) {
@@ -274,32 +276,8 @@ impl TargetLoop {
         rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))
     }
 
-    /// The fallback is told before the death is written down: a crash in between tells it twice
-    /// rather than never.
-    fn write_after_telling(&mut self, resolution: Resolution, claimed: &Claimed, fallback: Fallback) {
-        let store = self.store.clone();
-        let mut rescue =
-            Rescue::new(Arc::clone(&self.name), store.clone(), resolution.settlement.lane.unsigned_abs());
-        let (head, trouble) = (claimed.head.clone(), self.trouble.clone());
-        self.writes.spawn(async move {
-            if let Some(head) = head {
-                while let Err(error) =
-                    rescue.tell_instead(&fallback, &head, &trouble, resolution.settlement.now).await
-                {
-                    if matches!(error, StoreError::Closed) {
-                        break;
-                    }
-                    tracing::error!(%error, "the fallback could not be told; trying again");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                }
-            }
-            keep(&store, &resolution.settlement).await;
-            resolution
-        });
-    }
-
     async fn tell_fallbacks(&mut self, fallback: &Fallback, now: Timestamp) -> Timestamp {
-        let wait = match self.rescue.tell_fallbacks(fallback, &self.trouble, now).await {
+        let wait = match self.rescuer.tell_fallbacks(fallback, &self.trouble, now).await {
             Ok(true) => Duration::ZERO,
             Ok(false) => FALLBACK_EVERY,
             Err(error) => {

@@ -18,7 +18,8 @@ use crate::domain::message::DedupKey;
 use crate::domain::reminders::Reminders;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, Rulebooks};
-use crate::store::boundary::{Escalating, NewEvent, NewPart, StoreError};
+use crate::store::boundary::{Escalating, StoreError};
+use crate::store::event::{NewEvent, NewPart};
 use crate::store::handle::Store;
 use crate::store::incidents::Due;
 

@@ -25,7 +25,8 @@ use crate::server::sns::Denied;
 use crate::server::state::{Head, State, unavailable, unavailable_for};
 use crate::server::traced;
 use crate::source::contract::{Arrival, Confirm, Reading, Unreadable};
-use crate::store::boundary::{NewEvent, StoreError};
+use crate::store::boundary::StoreError;
+use crate::store::event::NewEvent;
 use crate::store::orders::Recording;
 use crate::store::records::{Accepted, Quarantined};
 

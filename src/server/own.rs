@@ -17,7 +17,8 @@ use crate::plan::{plan, plan_for};
 use crate::rulebook::Rulebook;
 use crate::server::app::App;
 use crate::server::state::State;
-use crate::store::boundary::{NewEvent, StoreError};
+use crate::store::boundary::StoreError;
+use crate::store::event::NewEvent;
 
 /// How often heartbeats and what ends by itself are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

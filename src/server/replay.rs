@@ -23,7 +23,7 @@ use crate::server::ordering::{actor, carry_out, stumbled};
 use crate::server::query::{Refusal, time, unknown_word, wrong};
 use crate::server::state::{Head, State};
 use crate::source::contract::Reading;
-use crate::store::boundary::{NewEvent, NewPart};
+use crate::store::event::{NewEvent, NewPart};
 use crate::store::orders::{REPLAY_NOTE, Recorded, Recording, What};
 
 /// Events a second, unless asked otherwise.

@@ -11,12 +11,11 @@ use uuid::Uuid;
 use crate::domain::alert::AlertGroup;
 use crate::domain::change::Change;
 use crate::domain::delivery::State;
-use crate::domain::incident::{Draft, Level};
-use crate::domain::lane::Told;
+use crate::domain::incident::Level;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
-use crate::domain::reminders::Reminders;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
+use crate::store::event::NewEvent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{
@@ -66,53 +65,6 @@ pub enum StoreError {
     Engine(String),
 }
 
-/// An accepted call of a source with all that was planned for it.
-#[derive(Debug, Clone)]
-pub struct NewEvent {
-    /// The id shown outside.
-    pub uid: Uuid,
-    /// Configured source.
-    pub source: String,
-    /// When it arrived.
-    pub received_at: Timestamp,
-    /// The body as received.
-    pub body: Vec<u8>,
-    /// The same body again within this time is accepted and makes nothing new.
-    pub window: Duration,
-    /// What it says, enriched.
-    pub groups: Vec<Arc<AlertGroup>>,
-    /// What is to be told to whom.
-    pub parts: Vec<NewPart>,
-    /// What became of alerts that go nowhere: unrouted, muted, inhibited, each with its reason.
-    pub notes: Vec<String>,
-}
-
-/// The part of a group that goes to one lane.
-#[derive(Debug, Clone)]
-pub struct NewPart {
-    /// Configured target.
-    pub target: Arc<str>,
-    /// Which problem.
-    pub key: DedupKey,
-    /// Index into [`NewEvent::groups`].
-    pub group: u32,
-    /// The alerts of this part.
-    pub alerts: Vec<Told>,
-    /// Hash over labels, annotations and status of these alerts; 0: the same story told again, which
-    /// is always told.
-    pub content: i64,
-    /// The sender left alerts out.
-    pub truncated: bool,
-    /// What this target hears of what goes on unchanged.
-    pub reminders: Reminders,
-    /// How long this may wait before the fallback targets are told, if there are any.
-    pub fall_after: Option<Duration>,
-    /// A sentence for its text.
-    pub note: Option<String>,
-    /// What is known of the incident, should it open one; `None`: it opens none.
-    pub incident: Option<Arc<Draft>>,
-}
-
 /// A step of an escalation, to be made unless somebody has acknowledged meanwhile.
 #[derive(Debug, Clone)]
 pub struct Escalating {
@@ -126,6 +78,26 @@ pub struct Escalating {
     pub said: String,
     /// What is told; `None` when nobody can be told anything.
     pub event: Option<Box<NewEvent>>,
+}
+
+/// What a target did not take is told elsewhere or later, unless that has been done already.
+#[derive(Debug, Clone)]
+pub struct Rescue {
+    /// Of which lane.
+    pub lane: LaneId,
+    /// Why.
+    pub why: Why,
+    /// What is told; `None` when it is over and nobody need hear of it.
+    pub event: Option<Box<NewEvent>>,
+}
+
+/// Why something is told elsewhere or later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It has waited too long: the fallback targets are told.
+    Fallen,
+    /// It was given up, and the target is back: it is told again.
+    Redriven,
 }
 
 /// A delivery that is owed, with all that is needed to send it.
@@ -215,6 +187,9 @@ pub struct Settlement {
     pub fall_now: bool,
     /// A trigger that was given up, to be told when the target is back.
     pub given_up: Option<DeliveryId>,
+    /// What the fallback targets are told of a trigger that ends here; once, however often this is
+    /// written.
+    pub tells: Option<Box<NewEvent>>,
 }
 
 /// Something for the writer to do.
@@ -242,10 +217,8 @@ pub enum Op {
     Escalate(Box<Escalating>),
     /// Keep a change that this source told of.
     Change(String, Box<Change>),
-    /// The fallback targets of this lane have been told.
-    Fallen(LaneId),
-    /// What was given up in this lane has been told again, or is over.
-    Redriven(LaneId),
+    /// Tell others of a lane that a target does not take, or the target once more.
+    Rescue(Box<Rescue>),
     /// Nothing: whoever asks wants to know that the writer answers.
     Nothing,
 }
@@ -255,7 +228,7 @@ pub enum Op {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Settle`, `Quarantine`, `Begin`, `Fallen`, `Redriven` and `Nothing`.
+    /// Answer to `Quarantine`, `Begin`, `Change` and `Nothing`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
@@ -264,8 +237,8 @@ pub enum Done {
     Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
-    /// Answer to `Escalate`, and what the schedule must learn.
-    Escalated(Vec<Fresh>),
+    /// Answer to `Settle`, `Escalate` and `Rescue`, and what the schedule must learn.
+    Told(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
 }

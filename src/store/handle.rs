@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::change::Change;
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Done, Escalating, LaneId, NewEvent, Op, Reader, Settlement, StoreError};
+use crate::store::boundary::{Done, Escalating, LaneId, Op, Reader, Rescue, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
+use crate::store::event::NewEvent;
 use crate::store::hearing::{Heard, Hearing};
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
@@ -222,14 +223,10 @@ impl Store {
         self.ask(Op::Escalate(Box::new(step))).await.map(|_| ())
     }
 
-    /// Notes that the fallback targets of a lane have been told.
-    pub async fn fallen(&self, lane: LaneId) -> Result<(), StoreError> {
-        self.ask(Op::Fallen(lane)).await.map(|_| ())
-    }
-
-    /// Notes that what was given up in a lane has been told again, or is over.
-    pub async fn redriven(&self, lane: LaneId) -> Result<(), StoreError> {
-        self.ask(Op::Redriven(lane)).await.map(|_| ())
+    /// Tells of a lane elsewhere or later, unless that was done already. Returns only when it is on
+    /// disk.
+    pub async fn rescue(&self, rescue: Rescue) -> Result<(), StoreError> {
+        self.ask(Op::Rescue(Box::new(rescue))).await.map(|_| ())
     }
 
     /// Returns once the writer has come to it: it works.

@@ -8,6 +8,7 @@
 pub mod boundary;
 pub mod charge;
 pub mod disk;
+pub mod event;
 pub mod handle;
 pub mod hearing;
 pub mod incidents;

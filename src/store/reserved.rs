@@ -57,7 +57,7 @@ pub fn brings_a_body(op: &Op) -> bool {
     match op {
         Op::Accept(event) => !event.body.is_empty(),
         Op::Quarantine(_) => true,
-        Op::Settle(_) | Op::Prune(_) | Op::Fallen(_) | Op::Redriven(_) => false,
+        Op::Settle(_) | Op::Prune(_) | Op::Rescue(_) => false,
         Op::Manage(_)
         | Op::Hear(_)
         | Op::Change(..)

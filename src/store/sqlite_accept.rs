@@ -11,15 +11,16 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, NewEvent, NewPart, Open, StoreError,
+    DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
 };
+use crate::store::event::{NewEvent, NewPart};
 use crate::store::incidents::IncidentId;
 use crate::store::records::Accepted;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Casebook, Line};
 use crate::store::sqlite_docket::Docket;
-use crate::store::sqlite_settle::redriven;
+use crate::store::sqlite_settle::{rescued, settle};
 
 /// Accepting events within one transaction.
 pub struct Accept<'a> {
@@ -73,7 +74,7 @@ impl Accept<'_> {
     pub fn escalate(&mut self, step: &Escalating) -> Result<Done, StoreError> {
         let book = Casebook(self.transaction);
         let Some(mut case) = book.case(step.id)?.filter(|case| case.escalate_at == Some(step.due)) else {
-            return Ok(Done::Escalated(Vec::new()));
+            return Ok(Done::Told(Vec::new()));
         };
         if let Some(escalation) = &mut case.escalation {
             let at = escalation.made;
@@ -86,9 +87,25 @@ impl Accept<'_> {
         }
         book.save(&case, step.at)?;
         book.write(case.id, step.at, Line { kind: "escalated", text: &step.said, ..Line::default() })?;
-        match step.event.as_deref().map(|event| self.event(event)).transpose()? {
-            Some(Done::Accepted(_, fresh)) => Ok(Done::Escalated(fresh)),
-            _ => Ok(Done::Escalated(Vec::new())),
+        self.told(step.event.as_deref())
+    }
+
+    /// Tells of a lane elsewhere or later, unless that was done already.
+    pub fn rescue(&mut self, rescue: &Rescue) -> Result<Done, StoreError> {
+        let owed = rescued(self.transaction, rescue.lane, rescue.why).map_err(engine)?;
+        self.told(rescue.event.as_deref().filter(|_| owed))
+    }
+
+    /// Writes what a try came to, with what is told of it elsewhere.
+    pub fn settle(&mut self, settlement: &Settlement) -> Result<Done, StoreError> {
+        let ended = settle(self.transaction, settlement).map_err(engine)?;
+        self.told(settlement.tells.as_deref().filter(|_| ended))
+    }
+
+    fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
+        match event.map(|event| self.event(event)).transpose()? {
+            Some(Done::Accepted(_, fresh)) => Ok(Done::Told(fresh)),
+            _ => Ok(Done::Told(Vec::new())),
         }
     }
 
@@ -277,7 +294,7 @@ impl Accept<'_> {
         now: i64,
     ) -> Result<(), StoreError> {
         if known.dead {
-            redriven(self.transaction, lane).map_err(engine)?;
+            rescued(self.transaction, lane, Why::Redriven).map_err(engine)?;
         }
         let Some(after) = part.fall_after.filter(|_| triggers && known.facts.waiting == 0) else {
             return Ok(());

@@ -5,13 +5,13 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
-use crate::store::boundary::{Done, LaneId, Settled, Settlement};
+use crate::store::boundary::{Done, LaneId, Settled, Settlement, Why};
 use crate::store::records::Quarantined;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite_casebook::{Casebook, Line};
 
-/// Writes what a try came to.
-pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<Done> {
+/// Writes what a try came to; returns whether a delivery ended by it that had not ended before.
+pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
     let mut closed: i64 = 0;
     let mut ended: Vec<(Action, State, &str)> = Vec::new();
     for Settled { id, state, reason, by, attempt } in &settlement.settled {
@@ -74,7 +74,7 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
     if let Some((Some(incident), target)) = lane {
         tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
     }
-    Ok(Done::Kept)
+    Ok(closed > 0)
 }
 
 /// What came of deliveries, on the time line of their incident; what was folded away is no news.
@@ -104,16 +104,13 @@ pub fn begin(transaction: &Transaction<'_>, lane: LaneId, uid: &str) -> rusqlite
     Ok(Done::Kept)
 }
 
-/// The fallback targets of a lane have been told.
-pub fn fallen(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<Done> {
-    transaction.prepare_cached("UPDATE lanes SET fall_at = NULL WHERE id = ?1")?.execute([lane])?;
-    Ok(Done::Kept)
-}
-
-/// What was given up in a lane is told again, or over.
-pub fn redriven(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<Done> {
-    transaction.prepare_cached("UPDATE lanes SET dead = NULL WHERE id = ?1")?.execute([lane])?;
-    Ok(Done::Kept)
+/// Marks that a lane has been rescued; returns whether that was still to be done.
+pub fn rescued(transaction: &Transaction<'_>, lane: LaneId, why: Why) -> rusqlite::Result<bool> {
+    let mark = match why {
+        Why::Fallen => "UPDATE lanes SET fall_at = NULL WHERE id = ?1 AND fall_at IS NOT NULL",
+        Why::Redriven => "UPDATE lanes SET dead = NULL WHERE id = ?1 AND dead IS NOT NULL",
+    };
+    Ok(transaction.prepare_cached(mark)?.execute([lane])? > 0)
 }
 
 /// Keeps unreadable bytes.

@@ -10,7 +10,7 @@ use crate::store::sqlite_changes::keep;
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
-use crate::store::sqlite_settle::{begin, fallen, quarantine, redriven, settle};
+use crate::store::sqlite_settle::{begin, quarantine};
 use crate::store::sqlite_signals::hear;
 
 /// The engine.
@@ -51,7 +51,7 @@ impl SqliteEngine {
         for op in batch {
             done.push(match op {
                 Op::Accept(event) => accept.event(event)?,
-                Op::Settle(settlement) => settle(&transaction, settlement).map_err(engine)?,
+                Op::Settle(settlement) => accept.settle(settlement)?,
                 Op::Quarantine(bytes) => quarantine(&transaction, bytes).map_err(engine)?,
                 Op::Prune(retention) => prune(&transaction, retention, &mut pruning).map_err(engine)?,
                 Op::Manage(order) => {
@@ -62,8 +62,7 @@ impl SqliteEngine {
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Change(source, change) => keep(&transaction, source, change).map_err(engine)?,
                 Op::Escalate(step) => accept.escalate(step)?,
-                Op::Fallen(lane) => fallen(&transaction, *lane).map_err(engine)?,
-                Op::Redriven(lane) => redriven(&transaction, *lane).map_err(engine)?,
+                Op::Rescue(rescue) => accept.rescue(rescue)?,
                 Op::Nothing => Done::Kept,
             });
         }

@@ -123,9 +123,9 @@ fn answer_each(
                 fresh.extend(made);
                 Ok(Done::Heard(heard, Vec::new()))
             }
-            Ok(Done::Escalated(made)) => {
+            Ok(Done::Told(made)) => {
                 fresh.extend(made);
-                Ok(Done::Escalated(Vec::new()))
+                Ok(Done::Told(Vec::new()))
             }
             Ok(Done::Managed(ordered, made)) => {
                 fresh.extend(made);

@@ -14,7 +14,7 @@ use alert_relay::domain::message::Action;
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::{Pace, Rate};
-use alert_relay::store::boundary::{Done, Engine as _, Op, Reader};
+use alert_relay::store::boundary::{Done, Engine as _, Op, Reader, Rescue, Why};
 use alert_relay::store::retention::Retention;
 use alert_relay::store::schedule::{Caps, Schedule};
 use alert_relay::store::sqlite::Place;
@@ -223,7 +223,8 @@ impl World {
                     let waited = at(self.now).duration_since(open.accepted_at).as_millis();
                     self.fallbacks.push(i64::try_from(waited).unwrap());
                 }
-                self.engine.apply(&[Op::Fallen(*lane)]).unwrap();
+                let told = Rescue { lane: *lane, why: Why::Fallen, event: None };
+                self.engine.apply(&[Op::Rescue(Box::new(told))]).unwrap();
             }
             if lanes.len() < EACH {
                 return;

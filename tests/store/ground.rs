@@ -8,7 +8,7 @@ use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status}
 use alert_relay::domain::lane::{AlertClock, Told};
 use alert_relay::domain::message::DedupKey;
 use alert_relay::domain::reminders::Reminders;
-use alert_relay::store::boundary::{NewEvent, NewPart};
+use alert_relay::store::event::{NewEvent, NewPart};
 use jiff::Timestamp;
 use uuid::Uuid;
 

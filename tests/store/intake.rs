@@ -3,7 +3,7 @@
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::lane::Told;
 use alert_relay::domain::message::Action;
-use alert_relay::store::boundary::NewEvent;
+use alert_relay::store::event::NewEvent;
 
 use crate::ground::{alert, at, event, group, news, part};
 use crate::{delivery, open, settlement, waiting, work};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alert_relay::domain::delivery::State;
-use alert_relay::store::boundary::NewEvent;
+use alert_relay::store::event::NewEvent;
 use alert_relay::store::handle::Store;
 use alert_relay::store::orders::{Order, What};
 use alert_relay::store::records::Quarantined;

@@ -1,7 +1,7 @@
 //! What a try came to, and forgetting.
 
 use alert_relay::domain::delivery::State;
-use alert_relay::store::boundary::{LaneState, Settlement};
+use alert_relay::store::boundary::{LaneState, Rescue, Settlement, Why};
 use alert_relay::store::handle::Store;
 use alert_relay::store::retention::Retention;
 use uuid::Uuid;
@@ -46,6 +46,38 @@ async fn what_was_announced_and_never_settled_is_in_doubt_and_nothing_else() {
     assert_eq!(begun(&store).await.as_deref(), Some("third"), "what is in doubt stays so for later news");
     drop(store);
     closing.wait(std::time::Duration::from_secs(30));
+}
+
+/// What waits for this target.
+async fn owed(store: &Store, target: &'static str) -> usize {
+    work(store, target).await.map_or(0, |work| work.open.len())
+}
+
+#[tokio::test]
+async fn whatever_a_crash_makes_the_relay_do_again_the_fallback_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    let mut told = news(1, 0, "pager", "disk", 0, None);
+    told.parts[0].fall_after = Some(std::time::Duration::from_secs(1));
+    store.accept(told).await.unwrap();
+    for uid in [2, 3] {
+        let event = Some(Box::new(news(uid, 5, "spare", "disk", 0, None)));
+        store.rescue(Rescue { lane: 1, why: Why::Fallen, event }).await.unwrap();
+        assert_eq!(owed(&store, "spare").await, 1);
+    }
+    let mut news_of_death = news(4, 6, "third", "disk", 0, None);
+    for uid in [4, 5] {
+        news_of_death.uid = Uuid::from_u128(uid);
+        let tells = Some(Box::new(news_of_death.clone()));
+        let dead = Settlement { tells, given_up: Some(1), ..settlement(1, State::Dead, false, None) };
+        store.settle(dead).await.unwrap();
+        assert_eq!(owed(&store, "third").await, 1);
+    }
+    for uid in [6, 7] {
+        let event = Some(Box::new(news(uid, 7, "pager", "disk", 3, None)));
+        store.rescue(Rescue { lane: 1, why: Why::Redriven, event }).await.unwrap();
+        assert_eq!(owed(&store, "pager").await, 1);
+    }
 }
 
 #[tokio::test]

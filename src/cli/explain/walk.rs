@@ -21,7 +21,7 @@ use crate::route::explain::Verdict;
 use crate::route::inhibit::Active;
 use crate::rulebook::{Rulebook, TargetRule};
 use crate::source::contract::Reading;
-use crate::store::boundary::NewPart;
+use crate::store::event::NewPart;
 use crate::target::contract::Unsayable;
 use crate::template::library::Fault;
 use crate::template::view::View;
