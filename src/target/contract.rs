@@ -17,7 +17,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::problem::Problem;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Secret;
-use crate::domain::signal::Signal;
+use crate::domain::signal::{Event, Signal};
 use crate::template::library::{Builtin, Fault, Library};
 use crate::template::view::View;
 
@@ -67,6 +67,19 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// [`Refusal`]; by default that this kind listens to nothing.
     fn callback(&self, _call: &Callback<'_>) -> Result<Heard, Refusal> {
         Err(Refusal::NotSpoken)
+    }
+
+    /// Asks how that stands which this target opened (a ticket, a run of a job): given the replies so
+    /// far, the latest last, what to ask next or what is known now. Reads only; changes nothing there.
+    fn inquire(&self, _remote: &RemoteRef, _replies: &[Reply]) -> Inquiry {
+        Inquiry::Untold
+    }
+
+    /// Ends early what this target started (a run of a job): the call that does it, then, with the
+    /// replies so far, what comes next. `None` where there is nothing that could be ended. Harmless
+    /// when repeated, and when it is over already.
+    fn cancel(&self, _remote: &RemoteRef, _replies: &[Reply]) -> Option<Turn> {
+        None
     }
 
     /// What may follow an unknown outcome, where the settings change what is `usual` for the kind.
@@ -125,6 +138,32 @@ pub struct Step {
 impl Step {
     /// Calls of one try after the first.
     pub const MAX: usize = 24;
+}
+
+/// What an inquiry comes to.
+#[derive(Debug)]
+pub enum Inquiry {
+    /// This kind, or this target as it is set up, has nothing that could be asked.
+    Untold,
+    /// Ask this.
+    Call(Box<Request>),
+    /// So it stands.
+    Known(Found),
+    /// No telling this time, and why; a [`Outcome::Retry`] with a time is obeyed.
+    Failed(Outcome),
+}
+
+/// How a ticket or a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// `TicketMoved`, `TicketClosed`, `JobMoved`, `JobSucceeded` or `JobFailed`.
+    pub event: Event,
+    /// The service's word for its state.
+    pub state: String,
+    /// Who has it, or ended it, as the service names them; may be empty.
+    pub who: String,
+    /// What a run has written so far, secrets starred; may be empty.
+    pub output: String,
 }
 
 /// What a service posted to `/callbacks/{target}`.
