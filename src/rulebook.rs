@@ -17,6 +17,7 @@ use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::incident::{Level, Policy, Step};
+use crate::domain::rails::{Limits, Rule};
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
@@ -78,6 +79,8 @@ pub struct Rulebook {
     pub incidents: Option<IncidentRules>,
     /// When a pipeline may not deploy.
     pub gate: GateRules,
+    /// Which jobs may help.
+    pub jobs: JobRules,
     /// Where people are reached: names of targets.
     pub people: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Who is on call when.
@@ -170,6 +173,31 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Who is told.
     pub receiver: String,
+}
+
+/// Which jobs may help, and what goes for all of them.
+#[derive(Debug, Clone)]
+pub struct JobRules {
+    /// In the order of the file.
+    pub rules: Vec<JobRule>,
+    /// Of all of them together.
+    pub limits: Limits,
+}
+
+impl JobRules {
+    /// A rule by its name.
+    pub fn named(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().map(|rule| &rule.rule).find(|rule| *rule.name == *name)
+    }
+}
+
+/// A rule, and for which alerts it is.
+#[derive(Debug, Clone)]
+pub struct JobRule {
+    /// All must match.
+    pub matchers: Vec<Matcher>,
+    /// The rest.
+    pub rule: Rule,
 }
 
 /// When a pipeline may not deploy.

@@ -117,8 +117,11 @@ fn cleaned(signal: Signal, redactor: &Redactor) -> Signal {
 /// What each target can be told.
 pub(super) fn cast(book: &Rulebook) -> Cast {
     let part = |rule: &Arc<TargetRule>| {
-        let part =
-            Part { acknowledges: rule.target.says(Action::Acknowledge), mirrors: rule.target.mirrors() };
+        let part = Part {
+            acknowledges: rule.target.says(Action::Acknowledge),
+            mirrors: rule.target.mirrors(),
+            talks: rule.target.talks(),
+        };
         (rule.name.to_string(), part)
     };
     Cast(book.spoken_to().iter().map(part).collect())

@@ -12,12 +12,14 @@ use crate::domain::alert::AlertGroup;
 use crate::domain::change::Change;
 use crate::domain::delivery::State;
 use crate::domain::incident::Level;
-use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::domain::message::{Action, DedupKey, Proposal, RemoteRef};
+use crate::domain::rails::Record;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
 use crate::store::event::NewEvent;
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::jobs::{DuePlan, JobFilter, JobRecord, JobStep, OpenRun};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
@@ -121,6 +123,8 @@ pub struct Open {
     pub attempts: u32,
     /// A sentence for its text.
     pub note: Option<String>,
+    /// What its text says about a job.
+    pub proposal: Option<Proposal>,
 }
 
 /// What a lane knows beyond its deliveries.
@@ -217,6 +221,8 @@ pub enum Op {
     Escalate(Box<Escalating>),
     /// Keep a change that this source told of.
     Change(String, Box<Change>),
+    /// Move a job of an incident.
+    Job(Box<JobStep>),
     /// Tell others of a lane that a target does not take, or the target once more.
     Rescue(Box<Rescue>),
     /// Nothing: whoever asks wants to know that the writer answers.
@@ -237,7 +243,7 @@ pub enum Done {
     Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
-    /// Answer to `Settle`, `Escalate` and `Rescue`, and what the schedule must learn.
+    /// Answer to `Settle`, `Escalate`, `Job` and `Rescue`, and what the schedule must learn.
     Told(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
@@ -364,6 +370,14 @@ pub trait Reader: Send {
     /// Escalations of incidents of these levels whose time has come, the earliest first.
     fn escalations(&mut self, now: Timestamp, levels: &[Level], limit: usize)
     -> Result<Vec<Due>, StoreError>;
+    /// Runs of jobs whose conclusions have not been drawn, the oldest first.
+    fn open_runs(&mut self, limit: usize) -> Result<Vec<OpenRun>, StoreError>;
+    /// Incidents for which it is to be looked which job comes next, with changes of so long before.
+    fn due_plans(&mut self, within: Duration, limit: usize) -> Result<Vec<DuePlan>, StoreError>;
+    /// Runs of jobs, newest first.
+    fn jobs(&mut self, filter: &JobFilter) -> Result<Vec<JobRecord>, StoreError>;
+    /// What each rule came to.
+    fn job_records(&mut self) -> Result<BTreeMap<String, Record>, StoreError>;
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

@@ -16,6 +16,7 @@ use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
 use crate::store::event::NewEvent;
 use crate::store::hearing::{Heard, Hearing};
+use crate::store::jobs::JobStep;
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
@@ -221,6 +222,11 @@ impl Store {
     /// it is on disk.
     pub async fn escalate(&self, step: Escalating) -> Result<(), StoreError> {
         self.ask(Op::Escalate(Box::new(step))).await.map(|_| ())
+    }
+
+    /// Moves a job of an incident, unless that was done already. Returns only when it is on disk.
+    pub async fn move_job(&self, step: JobStep) -> Result<(), StoreError> {
+        self.ask(Op::Job(Box::new(step))).await.map(|_| ())
     }
 
     /// Tells of a lane elsewhere or later, unless that was done already. Returns only when it is on

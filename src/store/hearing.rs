@@ -34,6 +34,8 @@ pub struct Part {
     pub acknowledges: bool,
     /// It shows what was said right there.
     pub mirrors: bool,
+    /// People talk there: it hears of jobs.
+    pub talks: bool,
 }
 
 impl Listeners for Cast {

@@ -180,6 +180,7 @@ impl Accept<'_> {
                 accepted_at: event.received_at,
                 attempts: 0,
                 note: part.note.clone(),
+                proposal: None,
             },
             lane: LaneState { seen, ..known.state },
         })))

@@ -144,7 +144,8 @@ pub fn carry_out(
             // Past its retention: the key is all there is.
             (_, told_last) => over(told_last.as_deref(), &lane.key, told.at).into(),
         };
-        tellings.push((*id, lane, Telling { action: *action, group, note: Some(told.note.to_owned()) }));
+        let note = Some(told.note.to_owned());
+        tellings.push((*id, lane, Telling { action: *action, group, note, proposal: None }));
     }
     let source = tellings.first().map(|(_, _, telling)| telling.group.source.clone()).unwrap_or_default();
     let occasion =

@@ -104,7 +104,7 @@ impl Desk<'_> {
         let who = &self.order.who;
         let event_note = format!("{REDRIVE_NOTE}{who}: delivery {id}");
         let reason = format!("{REDRIVE_NOTE}{who}");
-        let told = Telling { action, group, note: known.note };
+        let told = Telling { action, group, note: known.note, proposal: None };
         let why = occasion(self.order, &known.source, &event_note, &reason);
         // Whoever orders it has seen to what was in doubt.
         lane.state.begun = None;
@@ -151,7 +151,7 @@ impl Desk<'_> {
         let group = Arc::new(over(told_last.as_deref(), &lane.key, self.order.at));
         let reason = format!("resolved by {}", self.order.who);
         let source = group.source.clone();
-        let told = Telling { action: Action::Resolve, group, note: None };
+        let told = Telling { action: Action::Resolve, group, note: None, proposal: None };
         let fresh =
             self.rows.tell(occasion(self.order, &source, &reason, &reason), vec![(id, lane, told)])?;
         // What is told of it from now on is a new story.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -11,19 +12,22 @@ use uuid::Uuid;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::change::Change;
 use crate::domain::incident::Level;
-use crate::domain::message::{DedupKey, RemoteRef};
+use crate::domain::message::{DedupKey, Proposal, RemoteRef};
+use crate::domain::rails::Record;
 use crate::store::boundary::{
     DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
 };
 use crate::store::disk::Extent;
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::jobs::{DuePlan, JobFilter, JobRecord, OpenRun};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
 use crate::store::sqlite_incidents;
+use crate::store::sqlite_job_list;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
 
@@ -72,7 +76,8 @@ impl SqliteReader {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery, d.note
+                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery, d.note,
+                        d.job
                  FROM deliveries d JOIN events e ON e.id = d.event
                  WHERE d.lane = ?1 AND d.id > ?2 AND d.state < 2 ORDER BY d.id LIMIT ?3",
             )
@@ -114,6 +119,7 @@ impl SqliteReader {
             accepted_at: rows::time(row.accepted_at),
             attempts: row.attempts,
             note: row.note,
+            proposal: row.proposal.map(Proposal::of),
         })
     }
 }
@@ -133,6 +139,7 @@ struct OpenRow {
     uid: Uuid,
     first_delivery: DeliveryId,
     note: Option<String>,
+    proposal: Option<i64>,
 }
 
 fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
@@ -147,6 +154,7 @@ fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
         uid: uid(row, 7)?,
         first_delivery: row.get(8)?,
         note: row.get(9)?,
+        proposal: row.get(10)?,
     })
 }
 
@@ -226,14 +234,14 @@ impl Reader for SqliteReader {
             .connection
             .prepare_cached(
                 "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery,
-                        d.note, l.id, l.key, l.clocks
+                        d.note, d.job, l.id, l.key, l.clocks
                  FROM lanes l JOIN deliveries d ON d.id = l.dead JOIN events e ON e.id = d.event
                  WHERE l.target = ?1 AND l.dead IS NOT NULL LIMIT ?2",
             )
             .map_err(engine)?;
         let found: Vec<(OpenRow, LaneId, String, Vec<u8>)> = query
             .query_map(params![target, limit], |row| {
-                Ok((open_row(row)?, row.get(10)?, row.get(11)?, row.get(12)?))
+                Ok((open_row(row)?, row.get(11)?, row.get(12)?, row.get(13)?))
             })
             .and_then(Iterator::collect)
             .map_err(engine)?;
@@ -375,6 +383,22 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         sqlite_incidents::escalations(&self.connection, now, levels, limit)
+    }
+
+    fn open_runs(&mut self, limit: usize) -> Result<Vec<OpenRun>, StoreError> {
+        sqlite_job_list::open_runs(&self.connection, limit)
+    }
+
+    fn due_plans(&mut self, within: Duration, limit: usize) -> Result<Vec<DuePlan>, StoreError> {
+        sqlite_job_list::due_plans(&self.connection, within, limit)
+    }
+
+    fn jobs(&mut self, filter: &JobFilter) -> Result<Vec<JobRecord>, StoreError> {
+        sqlite_job_list::jobs(&self.connection, filter).map_err(engine)
+    }
+
+    fn job_records(&mut self) -> Result<BTreeMap<String, Record>, StoreError> {
+        sqlite_job_list::records(&self.connection).map_err(engine)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

@@ -62,6 +62,7 @@ impl SqliteEngine {
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Change(source, change) => keep(&transaction, source, change).map_err(engine)?,
                 Op::Escalate(step) => accept.escalate(step)?,
+                Op::Job(step) => accept.job(step)?,
                 Op::Rescue(rescue) => accept.rescue(rescue)?,
                 Op::Nothing => Done::Kept,
             });

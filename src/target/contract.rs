@@ -60,6 +60,11 @@ pub trait Target: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether people talk there, so that it hears of the jobs of its incident: proposed, started, over.
+    fn talks(&self) -> bool {
+        false
+    }
+
     /// Reads what the service posts to `/callbacks/{target}`, after checking that it is the service
     /// that speaks.
     ///

@@ -150,6 +150,7 @@ fn worded(
         may_exist: action != Action::Trigger,
         begun: None,
         note: None,
+        proposal: None,
         accepted_at: now,
     };
     let mut faults = Vec::new();
@@ -214,6 +215,7 @@ impl<'a> Talk<'a> {
             group,
             accepted_at: now,
             attempts: 0,
+            proposal: None,
             note: None,
         };
         // A first trigger has not been seen by anybody, as far as is known here.
