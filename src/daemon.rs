@@ -36,6 +36,7 @@ use crate::daemon::reload::{Reloader, left_behind};
 use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
+use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
 use crate::incident::{escalation, watch as histograms};
 use crate::metrics::Metrics;
@@ -115,6 +116,7 @@ async fn run(
         printer,
         voice: voice.clone(),
         purse,
+        inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));

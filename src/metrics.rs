@@ -28,8 +28,9 @@ use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetri
 use self::process::Process;
 use self::series::{
     Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode,
-    SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version,
-    call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets, target_state,
+    SourceResult, SourceStatus, TargetAsked, TargetEvent, TargetField, TargetOutcome, TargetReason,
+    TargetState, Version, call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets,
+    target_state,
 };
 use self::table::PREFIX;
 
@@ -54,6 +55,7 @@ struct Inner {
     deferrals: Counters<TargetReason>,
     template_faults: Counters<TargetField>,
     signals: Counters<TargetEvent>,
+    inquiries: Counters<TargetAsked>,
     incident_duration: Histograms<OfStage>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
@@ -101,6 +103,7 @@ impl Metrics {
             deferrals: register(r, "deferrals_total", Family::default()),
             template_faults: register(r, "template_faults_total", Family::default()),
             signals: register(r, "signals_total", Family::default()),
+            inquiries: register(r, "inquiries_total", Family::default()),
             incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
@@ -289,6 +292,12 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// A service was asked how something stands, or left alone; `outcome` is one word.
+    pub fn inquired(&self, target: &Arc<str>, outcome: &'static str) {
+        let labels = TargetAsked { target: Arc::clone(target), outcome };
+        self.0.inquiries.get_or_create(&labels).inc();
     }
 
     /// The process started at `now`.

@@ -21,7 +21,7 @@ use crate::domain::rails::{Limits, Rule};
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
-use crate::pace::bucket::Rate;
+use crate::pace::bucket::{Pace, Rate};
 use crate::pace::quota::Quota;
 use crate::route::enrich::Enrichment;
 use crate::route::inhibit::InhibitRule;
@@ -323,6 +323,8 @@ pub struct TargetRule {
     pub digest: bool,
     /// What it hears of what goes on unchanged.
     pub reminders: Reminders,
+    /// How often it may be asked how things stand, beside `rate`.
+    pub inquiries: Pace,
     /// How many calls may be paid for; `None`: they cost nothing.
     pub quota: Option<Quota>,
     /// Who is told instead.

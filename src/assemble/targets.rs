@@ -105,6 +105,7 @@ fn rule(
         send_resolved: common.send_resolved,
         digest,
         reminders: pacing::reminders(common.reminders, &kind.defaults),
+        inquiries: pacing::inquiries(common.inquiries),
         quota,
         dry_run: common.dry_run,
     })

@@ -16,6 +16,7 @@ use crate::deliver::engine::{Engine, Step};
 use crate::deliver::errand::{Errand, key_of};
 use crate::deliver::gate::later;
 use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
+use crate::deliver::patience::Peace;
 use crate::deliver::report;
 use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
@@ -49,6 +50,8 @@ pub struct TargetLoop {
     courier: Courier,
     metrics: TargetMetrics,
     engine: Engine,
+    /// Shared with those who ask the target how things stand.
+    peace: Arc<Peace>,
     tries: JoinSet<Tried>,
     /// What is being tried, by the task that tries it.
     under_way: HashMap<Id, Arc<Errand>>,
@@ -75,6 +78,7 @@ impl TargetLoop {
         seed: u64,
     ) -> TargetLoop {
         let queue = store.queues().of(&name);
+        let peace = courier.inquiries.peace(&name);
         let rescuer = Rescuer::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
         TargetLoop {
             rescuer,
@@ -89,6 +93,7 @@ impl TargetLoop {
             courier,
             metrics,
             engine: Engine::new(seed),
+            peace,
             tries: JoinSet::new(),
             under_way: HashMap::new(),
             writes: JoinSet::new(),
@@ -109,6 +114,9 @@ impl TargetLoop {
             let terms = terms_of(&rule);
             self.terms = Some(terms);
             let now = self.courier.clock.now();
+            if let Some(until) = self.peace.wished() {
+                self.engine.rest(until, now);
+            }
             if let Some(fallback) = rule.fallback.as_ref().filter(|_| now >= self.look_at) {
                 self.look_at = self.tell_fallbacks(fallback, now).await;
             }
@@ -183,6 +191,7 @@ impl TargetLoop {
     ) {
         self.metrics.allowed_at_once(self.engine.allowed(terms));
         self.metrics.seen_sick(self.engine.is_sick());
+        self.peace.deliveries_wait(self.engine.rests_until(now));
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.something_happens(until, now, terms) => {}

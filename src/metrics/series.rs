@@ -105,6 +105,12 @@ pub(super) struct TargetEvent {
     pub event: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct TargetAsked {
+    pub target: Arc<str>,
+    pub outcome: &'static str,
+}
+
 pub(super) fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {
     TargetState { target: target.clone(), kind, state: state.as_str() }
 }

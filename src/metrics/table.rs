@@ -110,6 +110,13 @@ pub const METRICS: &[MetricDoc] = &[
         "None from a service that should speak: its webhook does not reach `server.external_url`",
     ),
     row(
+        "alert_relay_inquiries_total",
+        "counter",
+        &["target", "outcome"],
+        "Questions how a ticket or a run stands: known, put_off (by the budget or a rest), or why it was asked in vain (retry, hold, rejected, unknown)",
+        "`hold`: the account may not read; much `put_off`: raise `inquiries` of the target if the service allows more",
+    ),
+    row(
         "alert_relay_attempt_duration_seconds",
         "histogram",
         &["target"],

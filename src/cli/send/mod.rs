@@ -17,6 +17,7 @@ use crate::client::{Client, ClientSettings};
 use crate::config::show::show;
 use crate::deliver::attempt::{Courier, Voice};
 use crate::deliver::errand::Errand;
+use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
 use crate::deliver::resolution::Tried;
 use crate::document::nearest;
@@ -197,6 +198,7 @@ impl<'a> Talk<'a> {
             }),
             voice: Voice::new().0,
             purse: Purse::uncounted(),
+            inquiries: Inquiries::default(),
             tracer: Tracer::default(),
         };
         let state = LaneState { seen: true, ..LaneState::default() };
