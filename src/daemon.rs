@@ -7,6 +7,7 @@ pub mod failed;
 mod listeners;
 mod notify;
 mod opening;
+mod platforms;
 mod reload;
 mod tls;
 mod traces;
@@ -32,12 +33,14 @@ use crate::daemon::failed::Failed;
 use crate::daemon::listeners::Given;
 use crate::daemon::notify::Supervisor;
 use crate::daemon::opening::{open_store, read_first, remembered};
+use crate::daemon::platforms::ByCourier;
 use crate::daemon::reload::{Reloader, left_behind};
 use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
+use crate::incident::jobs::Runner;
 use crate::incident::{escalation, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
@@ -119,6 +122,7 @@ async fn run(
         inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
+    let platforms = ByCourier(courier.clone());
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -151,6 +155,7 @@ async fn run(
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
+    tasks.spawn(runner(&app.state(), platforms).run(seed(), stop.clone()));
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -215,6 +220,17 @@ async fn drain(doors: Vec<JoinHandle<()>>, tasks: TaskTracker, fleet: Fleet, lim
     tasks.close();
     tasks.wait().await;
     fleet.drain(limit).await;
+}
+
+/// What moves the jobs of incidents.
+fn runner(state: &State, platforms: ByCourier) -> Runner<ByCourier> {
+    Runner {
+        store: state.store.clone(),
+        books: state.books.clone(),
+        clock: Arc::clone(&state.clock),
+        metrics: state.metrics.clone(),
+        platforms,
+    }
 }
 
 /// Starts what goes on beside calls and deliveries, until `stop`.

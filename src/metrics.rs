@@ -28,7 +28,7 @@ use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetri
 use self::process::Process;
 use self::series::{
     Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode,
-    SourceResult, SourceStatus, TargetAsked, TargetEvent, TargetField, TargetOutcome, TargetReason,
+    RuleEnd, SourceResult, SourceStatus, TargetAsked, TargetEvent, TargetField, TargetOutcome, TargetReason,
     TargetState, Version, call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets,
     target_state,
 };
@@ -57,6 +57,7 @@ struct Inner {
     signals: Counters<TargetEvent>,
     inquiries: Counters<TargetAsked>,
     incident_duration: Histograms<OfStage>,
+    jobs: Counters<RuleEnd>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -105,6 +106,7 @@ impl Metrics {
             signals: register(r, "signals_total", Family::default()),
             inquiries: register(r, "inquiries_total", Family::default()),
             incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
+            jobs: register(r, "jobs_total", Family::default()),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -286,6 +288,11 @@ impl Metrics {
     /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
     pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
         self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
+    }
+
+    /// A job of an incident came to its end, or to none.
+    pub fn job_ended(&self, rule: &str, end: &'static str) {
+        self.0.jobs.get_or_create_owned(&RuleEnd { rule: rule.to_owned(), end }).inc();
     }
 
     /// A service told us something.

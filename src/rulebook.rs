@@ -17,6 +17,7 @@ use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::incident::{Level, Policy, Step};
+use crate::domain::message::Action;
 use crate::domain::rails::{Limits, Rule};
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
@@ -30,6 +31,7 @@ use crate::route::matcher::Matcher;
 use crate::route::rota::Rota;
 use crate::route::tree::Tree;
 use crate::source::contract::Source;
+use crate::store::hearing::{Cast, Part};
 use crate::target::contract::{Repeat, Target};
 use crate::template::library::Template;
 
@@ -116,6 +118,19 @@ impl Rulebook {
     pub fn target(&self, name: &str) -> Option<Arc<TargetRule>> {
         let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
         self.targets.get(name).cloned().or_else(former)
+    }
+
+    /// What each target can be told.
+    pub fn cast(&self) -> Cast {
+        let part = |rule: &Arc<TargetRule>| {
+            let part = Part {
+                acknowledges: rule.target.says(Action::Acknowledge),
+                mirrors: rule.target.mirrors(),
+                talks: rule.target.talks(),
+            };
+            (rule.name.to_string(), part)
+        };
+        Cast(self.spoken_to().iter().map(part).collect())
     }
 
     /// All that are spoken to: as configured, and those that are being drained.

@@ -100,7 +100,7 @@ pub(super) fn gate(file: &File, problems: &mut Vec<Problem>) -> GateRules {
     GateRules { levels, freezes }
 }
 
-fn level(word: &At<String>, path: &str, problems: &mut Vec<Problem>) -> Option<Level> {
+pub(super) fn level(word: &At<String>, path: &str, problems: &mut Vec<Problem>) -> Option<Level> {
     let level = Level::parse(&word.value);
     if level.is_none() {
         let what = format!("there is no level `{}`", word.value);

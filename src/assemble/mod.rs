@@ -5,6 +5,7 @@
 //! and the checks go on, so that one run of `check` tells all.
 
 mod incidents;
+mod jobs;
 mod pacing;
 pub mod reading;
 mod routing;
@@ -148,6 +149,7 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         escalations,
         incidents: incidents::rules(file, problems),
         gate: incidents::gate(file, problems),
+        jobs: jobs::rules(file, problems),
         people,
         rotas,
         targets,

@@ -177,6 +177,9 @@ pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
         );
     }
     named.extend(file.people.iter().flat_map(|person| &person.targets).map(|target| target.value.as_str()));
+    for rule in &file.jobs.rules {
+        named.extend([&rule.target].into_iter().chain(&rule.on_failure).map(|target| target.value.as_str()));
+    }
     for target in &file.targets {
         named.extend(
             target.common.fallback.iter().flat_map(|f| &f.targets).map(|target| target.value.as_str()),

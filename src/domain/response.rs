@@ -74,6 +74,8 @@ pub fn respond(event: Event, origin: &str, lanes: &[Standing], listeners: &dyn L
         | Event::JobMoved
         | Event::JobSucceeded
         | Event::JobFailed
+        | Event::Approved
+        | Event::Declined
         | Event::Reached => Response::default(),
     }
 }

@@ -41,6 +41,12 @@ pub(super) struct OfStage {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RuleEnd {
+    pub rule: String,
+    pub end: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfListener {
     pub listener: &'static str,
 }

@@ -117,6 +117,13 @@ pub const METRICS: &[MetricDoc] = &[
         "`hold`: the account may not read; much `put_off`: raise `inquiries` of the target if the service allows more",
     ),
     row(
+        "alert_relay_jobs_total",
+        "counter",
+        &["rule", "end"],
+        "Jobs of incidents by rule and end: succeeded, failed, cancelled, declined, expired, refused, rehearsed, unknown",
+        "Many `failed`: the script does not help any more; `expired`: nobody is asked who could say yes; `unknown`: look at the platform",
+    ),
+    row(
         "alert_relay_attempt_duration_seconds",
         "histogram",
         &["target"],

@@ -139,6 +139,7 @@ impl App {
             | Endpoint::IncidentAct
             | Endpoint::OnCall
             | Endpoint::Report
+            | Endpoint::Jobs
             | Endpoint::Gate
             | Endpoint::Changes => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };

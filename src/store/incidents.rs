@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::alert::AlertGroup;
 use crate::domain::incident::{Escalation, Incident, Level, State};
-use crate::domain::message::DedupKey;
+use crate::domain::message::{DedupKey, JobId};
 use crate::store::hearing::Cast;
 
 /// Row id of an incident, and its name outside; ascending in order of opening.
@@ -136,6 +136,10 @@ pub enum Act {
     Rate(Level),
     /// Write on its time line.
     Note,
+    /// Say yes to a job: to this one, or to the one that is proposed.
+    Approve(Option<JobId>),
+    /// Say no to it.
+    Decline(Option<JobId>),
 }
 
 impl Act {
@@ -151,6 +155,8 @@ impl Act {
             Act::Assign(_) => "assign",
             Act::Rate(_) => "rate",
             Act::Note => "note",
+            Act::Approve(_) => "approve",
+            Act::Decline(_) => "decline",
         }
     }
 }

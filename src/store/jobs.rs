@@ -83,7 +83,7 @@ pub struct Proposal {
 }
 
 /// What an inquiry gave.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Asked {
     /// It runs on (`None`), or ended well or badly.
     pub ended_well: Option<bool>,
@@ -93,6 +93,8 @@ pub struct Asked {
     pub output: String,
     /// Why there is no answer; empty when there is one.
     pub trouble: String,
+    /// It was not asked, and is not to be before then.
+    pub not_before: Option<Timestamp>,
 }
 
 /// The conclusions of an end.

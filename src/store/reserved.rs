@@ -62,6 +62,7 @@ pub fn brings_a_body(op: &Op) -> bool {
         | Op::Hear(_)
         | Op::Change(..)
         | Op::Escalate(_)
+        | Op::Job(_)
         | Op::Charge(_)
         | Op::Begin(..)
         | Op::Nothing => false,

@@ -25,6 +25,7 @@ pub fn act(rows: &mut Teller<'_>, order: &Order, acting: &Acting) -> Outcome {
     let Some(mut case) = book.case(acting.id)? else { return Ok(Err(unknown("incident", acting.id))) };
     let who = order.who.as_str();
     let (what, kind) = match &acting.act {
+        Act::Approve(_) | Act::Decline(_) => return refuse("this is said about a job"),
         Act::Acknowledge => (Happening::Acknowledged(who), "acknowledged"),
         Act::Unacknowledge => (Happening::Unacknowledged(who), "unacknowledged"),
         Act::Mitigate => (Happening::Mitigated(who), "mitigated"),

@@ -27,7 +27,7 @@ const CHANGES_MAX: usize = 100;
 
 /// What is known of an incident, and whether it goes on.
 fn about(connection: &Connection, id: i64) -> Result<Option<(About, bool)>, StoreError> {
-    let read = |row: &Row<'_>| -> rusqlite::Result<(String, usize, String, String, String, i64, i64)> {
+    let read = |row: &Row<'_>| -> rusqlite::Result<(String, u8, String, String, String, i64, i64)> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
     };
     let mut query = connection
@@ -43,7 +43,7 @@ fn about(connection: &Connection, id: i64) -> Result<Option<(About, bool)>, Stor
         incident: id,
         group: last_told_of_key(connection, &key)?,
         key: dedup,
-        level: Level::ALL.get(level).copied().unwrap_or_default(),
+        level: Level::ALL.get(usize::from(level)).copied().unwrap_or_default(),
         title,
         service,
         environment,
@@ -106,17 +106,17 @@ pub fn due_plans(
     for (incident, rules, since) in found {
         let Some((about, is_open)) = about(connection, incident)? else { continue };
         let mut tried = connection
-            .prepare_cached("SELECT rule, state FROM jobs WHERE incident = ?1 AND proposed_at >= ?2")
+            .prepare_cached("SELECT rule, state, proposed_at >= ?2 FROM jobs WHERE incident = ?1")
             .map_err(engine)?;
-        let tried: Vec<(String, usize)> = tried
-            .query_map([incident, since], |row| Ok((row.get(0)?, row.get(1)?)))
+        let tried: Vec<(String, u8, bool)> = tried
+            .query_map([incident, since], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .and_then(Iterator::collect)
             .map_err(engine)?;
         due.push(DuePlan {
             is_open,
             rules: serde_json::from_str(&rules).unwrap_or_default(),
-            is_busy: tried.iter().any(|(_, number)| state(*number).is_active()),
-            tried: tried.into_iter().map(|(rule, _)| rule).collect(),
+            is_busy: tried.iter().any(|(_, number, _)| state(*number).is_active()),
+            tried: tried.into_iter().filter(|(.., lately)| *lately).map(|(rule, ..)| rule).collect(),
             records: records(connection).map_err(engine)?,
             changes: changes(connection, &about, within)?,
             about,

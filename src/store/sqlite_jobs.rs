@@ -259,7 +259,7 @@ impl Accept<'_> {
             let ended = End { state, word, reason: &reason, output: &asked.output };
             return end(self.transaction, &run, ended, millis(step.at)).map_err(engine);
         }
-        let due = next_question(step.at, run.asked + 1);
+        let due = asked.not_before.unwrap_or_else(|| next_question(step.at, run.asked + 1));
         self.transaction
             .prepare_cached(
                 "UPDATE jobs SET asked = asked + 1, due = ?2, word = CASE WHEN ?3 = '' THEN word ELSE ?3 END,
@@ -307,13 +307,23 @@ impl Accept<'_> {
         let colon = if reason.is_empty() { "" } else { ": " };
         let note = format!("{} has {}{colon}{reason}", named(&run), ended(run.state));
         fresh.extend(self.tell(step, run.incident, &note, Shown::Settled)?);
-        if closing.goes_on {
-            self.rest(run.incident, true)?;
-        }
+        self.go_on(&run, closing.goes_on)?;
         if closing.resolves {
             fresh.extend(self.resolve(step, &run)?);
         }
         Ok(fresh)
+    }
+
+    /// The next job may be proposed: after this one, or because the incident came back meanwhile.
+    fn go_on(&self, run: &Run, goes_on: bool) -> Result<(), StoreError> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE job_plans SET due = 1 WHERE incident = ?1
+                   AND (?2 OR since > (SELECT proposed_at FROM jobs WHERE id = ?3))",
+            )
+            .and_then(|mut update| update.execute(params![run.incident, goes_on, run.id]))
+            .map(|_| ())
+            .map_err(engine)
     }
 
     /// What a person would do who sees that it helped.
@@ -359,7 +369,8 @@ impl Accept<'_> {
         proposal: Shown,
     ) -> Result<Vec<Fresh>, StoreError> {
         let told = Told { uid: step.uid, at: step.at, note };
-        tell_chats(self.transaction, &mut self.next, incident, &step.cast, told, proposal)
+        let mut rows = Teller { transaction: self.transaction, next: &mut self.next };
+        tell_chats(&mut rows, incident, &step.cast, told, proposal)
     }
 }
 

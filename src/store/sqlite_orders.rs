@@ -10,10 +10,12 @@ use crate::domain::delivery::State;
 use crate::domain::lane::Clocks;
 use crate::domain::message::Action;
 use crate::store::boundary::{DeliveryId, Done, Fresh, LaneId, StoreError};
+use crate::store::incidents::Act;
 use crate::store::orders::{Order, Ordered, REDRIVE_NOTE, Refused, What};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_acts;
+use crate::store::sqlite_chat::word_about;
 use crate::store::sqlite_telling::{Occasion, Outcome, Teller, Telling, over, refuse, unknown};
 
 /// Carries out one order. Deliveries up to `perhaps_sent` may have arrived.
@@ -29,7 +31,11 @@ pub fn carry_out(
         What::Drop(id, why) => (format!("delivery {id}"), why.as_str(), desk.drop(*id, why)?),
         What::Resolve(lane) => (format!("lane {lane}"), "", desk.resolve(*lane)?),
         What::Incident(acting) => {
-            let outcome = sqlite_acts::act(&mut desk.rows, order, acting)?;
+            let outcome = match acting.act {
+                Act::Approve(job) => word_about(&mut desk.rows, order, acting, job, true)?,
+                Act::Decline(job) => word_about(&mut desk.rows, order, acting, job, false)?,
+                _ => sqlite_acts::act(&mut desk.rows, order, acting)?,
+            };
             (format!("incident {}", acting.id), acting.note.as_str(), outcome)
         }
         What::Note(detail) => {

@@ -262,32 +262,7 @@ impl Reader for SqliteReader {
     }
 
     fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError> {
-        // Only the head of a lane can be held; its time and its state come in one number, so that it
-        // is looked up once (LIMIT keeps the two queries apart).
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
-                    SELECT target, waiting, (SELECT d.accepted_at * 2 + d.state FROM deliveries d
-                        WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) AS head
-                    FROM lanes WHERE waiting > 0 LIMIT -1)
-                 GROUP BY target",
-            )
-            .map_err(engine)?;
-        query
-            .query_map([], |row| {
-                let count = |column: usize| {
-                    row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs())
-                };
-                Ok(Backlog {
-                    target: row.get(0)?,
-                    waiting: count(1)?,
-                    held: count(2)?,
-                    oldest: row.get::<_, Option<i64>>(3)?.map(rows::time),
-                })
-            })
-            .and_then(Iterator::collect)
-            .map_err(engine)
+        search::waiting(&self.connection).map_err(engine)
     }
 
     fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError> {

@@ -25,8 +25,8 @@ pub fn number(state: State) -> i64 {
 }
 
 /// State of a number; nonsense is a state that nobody goes on from.
-pub fn state(number: usize) -> State {
-    State::ALL.get(number).copied().unwrap_or(State::Unknown)
+pub fn state(number: u8) -> State {
+    State::ALL.get(usize::from(number)).copied().unwrap_or(State::Unknown)
 }
 
 /// Number of a reason to call back.

@@ -7,10 +7,13 @@ use crate::domain::response::respond;
 use crate::domain::signal::{Event, Signal, Subject};
 use crate::store::boundary::{Done, Fresh, StoreError};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
+use crate::store::incidents::IncidentId;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_acts::{Told, capital, carry_out, heard, standings};
 use crate::store::sqlite_casebook::Casebook;
+use crate::store::sqlite_chat::{Word, heed};
+use crate::store::sqlite_runs;
 use crate::store::sqlite_telling::Teller;
 
 /// Keeps the signals of one callback.
@@ -60,10 +63,33 @@ impl Ear<'_> {
             return Ok(Vec::new());
         }
         if let Some(case) = &mut case {
+            if matches!(signal.event, Event::Approved | Event::Declined) {
+                return self.word(case.id, uid, signal);
+            }
             heard(book, case, &self.hearing.target, signal, self.hearing.at)?;
+            if let Some(key) = &key {
+                let place = (key.as_str(), &*self.hearing.target);
+                sqlite_runs::heard(book.0, place, signal.event, &signal.text, self.hearing.at)?;
+            }
         }
         let note = sentence(signal, &self.hearing.target);
         carry_out(&mut self.rows, &keys, &response, Told { uid, at: self.hearing.at, note: &note })
+    }
+
+    /// What comes late, or was said before, is kept with the signals and moves nothing.
+    fn word(
+        &mut self,
+        incident: IncidentId,
+        uid: uuid::Uuid,
+        signal: &Signal,
+    ) -> Result<Vec<Fresh>, StoreError> {
+        let Ok(job) = signal.text.parse() else { return Ok(Vec::new()) };
+        let who = if signal.who.is_empty() { "somebody" } else { signal.who.as_str() };
+        let yes = signal.event == Event::Approved;
+        let word = Word { incident, job: Some(job), yes, who, note: "", place: &self.hearing.target };
+        let heeded = heed(&mut self.rows, &word, &self.hearing.cast, (uid, self.hearing.at))?;
+        self.heard.echoes += u32::from(heeded.is_err());
+        Ok(heeded.unwrap_or_default())
     }
 
     /// False when this signal was kept before.

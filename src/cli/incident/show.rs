@@ -62,6 +62,7 @@ pub fn incident(row: &Value) -> String {
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty() && value != "0") {
         shown.push_str(&format!("  {name:<12} {value}\n"));
     }
+    shown.push_str(&jobs(row));
     let rows = list(row, "timeline").iter().map(|entry| {
         vec![
             time(entry, "at"),
@@ -73,6 +74,34 @@ pub fn incident(row: &Value) -> String {
     });
     shown.push('\n');
     shown + &table(&["AT", "WHAT", "WHERE", "WHO", "TEXT"], rows.collect())
+}
+
+/// What was run against it; nothing where nothing was.
+pub fn jobs(row: &Value) -> String {
+    let jobs = list(row, "jobs");
+    if jobs.is_empty() {
+        return String::new();
+    }
+    let rows = jobs.iter().map(|job| {
+        vec![
+            text(job, "id"),
+            text(job, "rule"),
+            text(job, "target"),
+            text(job, "state"),
+            text(job, "run"),
+            text(job, "decided_by"),
+            time(job, "started_at"),
+            time(job, "ended_at"),
+        ]
+    });
+    let head = ["JOB", "RULE", "TARGET", "STATE", "RUN", "WORD OF", "STARTED", "ENDED"];
+    let mut shown = format!("\n{}", table(&head, rows.collect()));
+    // What a person has to do about it must not be cut.
+    let reasons = jobs.iter().filter(|job| !text(job, "reason").is_empty());
+    for job in reasons {
+        shown.push_str(&format!("  job {}: {}\n", text(job, "id"), text(job, "reason")));
+    }
+    shown
 }
 
 /// `on-call`

@@ -3,15 +3,31 @@
 //!
 //! Known of are lanes in memory; what lies on disk only is folded when it is read.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 
 use super::{Claim, Claimed, Lane, Schedule};
 use crate::domain::fold::{self, Unsent};
-use crate::store::boundary::{LaneId, LaneState};
+use crate::domain::message::Action;
+use crate::store::boundary::{LaneId, LaneState, Open};
 
 /// A story that is folded as far as can be, unless somebody has acknowledged it: a resolve that is
 /// still owed, and a trigger.
 const STORY_MAX: usize = 2;
+
+/// A job that was to be proposed by a message which is folded away is proposed by the one in its place.
+fn keep_proposal(head: &mut Open, queue: &VecDeque<Open>, gone: &[fold::Superseded]) {
+    if head.action != Action::Trigger || head.proposal.is_some() {
+        return;
+    }
+    let is_gone = |open: &&Open| gone.iter().any(|gone| gone.id == open.id);
+    let mut before = queue.iter().rev().filter(|open| open.id < head.id && open.proposal.is_some());
+    if let Some(open) = before.find(is_gone) {
+        head.proposal = open.proposal;
+        head.note = head.note.take().or_else(|| open.note.clone());
+    }
+}
 
 impl Schedule {
     /// Claims a lane that may owe more than is left of it when it is folded, whether it is due or
@@ -52,7 +68,10 @@ impl Schedule {
         let folded = fold::fold(&unsent, lane.state.seen);
         let head = folded.keep.first().and_then(|first| lane.queue.iter().find(|open| open.id == *first));
         let due = Timestamp::from_millisecond(lane.due).unwrap_or(Timestamp::UNIX_EPOCH);
-        let (head, state) = (head.cloned(), lane.state.clone());
+        let (mut head, state) = (head.cloned(), lane.state.clone());
+        if let Some(head) = &mut head {
+            keep_proposal(head, &lane.queue, &folded.superseded);
+        }
         Claimed { lane: id, due, head, superseded: folded.superseded, state }
     }
 }
