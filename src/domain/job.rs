@@ -262,8 +262,7 @@ mod tests {
 
     #[test]
     fn questions_become_rarer_up_to_a_limit() {
-        let pauses: Vec<i64> =
-            (0..9).map(|asked| next_question(at(0), asked).as_millisecond()).collect();
+        let pauses: Vec<i64> = (0..9).map(|asked| next_question(at(0), asked).as_millisecond()).collect();
         assert_eq!(pauses[..4], [2_000, 3_000, 4_500, 6_750]);
         assert!(pauses.is_sorted() && pauses[8] == 30_000, "{pauses:?}");
         assert_eq!(next_question(at(0), u32::MAX), at(30));

@@ -97,7 +97,8 @@ pub fn candidates<'r, 'c>(
     records: &BTreeMap<String, Record>,
 ) -> Vec<(&'r Rule, Option<&'c Change>)> {
     let is_meant = |rule: &&Rule| {
-        let here = rule.environments.is_empty() || rule.environments.iter().any(|one| one == facts.environment);
+        let here =
+            rule.environments.is_empty() || rule.environments.iter().any(|one| one == facts.environment);
         here && (rule.levels.is_empty() || rule.levels.contains(&facts.level))
     };
     let near = |rule: &'r Rule| -> Option<(&'r Rule, Option<&'c Change>)> {

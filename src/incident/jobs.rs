@@ -237,7 +237,13 @@ impl<P: Platforms> Runner<P> {
         self.make(book, uid, open, step).await
     }
 
-    async fn make(&self, book: &Rulebook, uid: Uuid, open: &OpenRun, what: JobMove) -> Result<(), StoreError> {
+    async fn make(
+        &self,
+        book: &Rulebook,
+        uid: Uuid,
+        open: &OpenRun,
+        what: JobMove,
+    ) -> Result<(), StoreError> {
         let (run, is_end) = (&open.run, matches!(what, JobMove::Close(_)));
         tracing::info!(job = run.id, incident = run.incident, rule = run.rule, state = %run.state, "a job moves");
         self.move_job(book, uid, what).await?;

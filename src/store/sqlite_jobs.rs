@@ -74,8 +74,13 @@ impl Accept<'_> {
         self.rest(incident, false)?;
         let usage = self.usage(&run, &proposal.rails, step.at)?;
         if let Verdict::Rests(why) = decide(&proposal.rails, &usage, step.at) {
-            end(self.transaction, &run, End { state: State::Refused, word: "", reason: &why, output: "" }, now)
-                .map_err(engine)?;
+            end(
+                self.transaction,
+                &run,
+                End { state: State::Refused, word: "", reason: &why, output: "" },
+                now,
+            )
+            .map_err(engine)?;
             return Ok(Vec::new());
         }
         let known = if proposal.known.is_empty() { String::new() } else { format!(", {}", proposal.known) };

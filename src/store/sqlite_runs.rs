@@ -17,7 +17,8 @@ use crate::store::sqlite::engine;
 use crate::store::sqlite_casebook::{Casebook, Line};
 
 /// Columns of [`run`].
-pub const COLUMNS: &str = "id, incident, rule, target, state, due, deadline, stop, stops, remote, asked, output <> ''";
+pub const COLUMNS: &str =
+    "id, incident, rule, target, state, due, deadline, stop, stops, remote, asked, output <> ''";
 
 /// Number of a state.
 pub fn number(state: State) -> i64 {
@@ -68,8 +69,7 @@ pub fn plan(
         .prepare_cached("SELECT rules FROM job_plans WHERE incident = ?1")
         .and_then(|mut query| query.query_row([incident], |row| row.get(0)).optional())
         .map_err(engine)?;
-    let mut names: Vec<String> =
-        known.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut names: Vec<String> = known.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     for rule in rules {
         if !names.iter().any(|name| **name == **rule) {
             names.push(rule.to_string());
@@ -152,9 +152,12 @@ pub fn settled(
     let is = |state, reason| End { state, word: "", reason, output: "" };
     match (came_to, &after.remote) {
         (delivery::State::Delivered, Some(remote)) => runs(transaction, &run, remote, now),
-        (delivery::State::Delivered, None) => {
-            end(transaction, &run, is(State::Rehearsed, "the target says what it would do, and does nothing"), now)
-        }
+        (delivery::State::Delivered, None) => end(
+            transaction,
+            &run,
+            is(State::Rehearsed, "the target says what it would do, and does nothing"),
+            now,
+        ),
         (delivery::State::Dead, _) if after.begun.is_some() => {
             end(transaction, &run, is(State::Unknown, &unknown(&run, reason)), now)
         }

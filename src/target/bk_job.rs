@@ -259,9 +259,11 @@ impl Platform for BkJob {
     /// What is finished is left as it is.
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {
         match replies {
-            [] => {
-                call(self.question("get_job_instance_status", &[("job_instance_id", run)]), None, Duration::ZERO)
-            }
+            [] => call(
+                self.question("get_job_instance_status", &[("job_instance_id", run)]),
+                None,
+                Duration::ZERO,
+            ),
             [status] => match said(status) {
                 Ok(data) if data["finished"] == true => Turn::Over(Outcome::delivered()),
                 Ok(_) => {

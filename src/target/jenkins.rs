@@ -300,7 +300,9 @@ impl Platform for Jenkins {
             return reply::stands(event, state, String::new());
         }
         // The end is asked for once it is known how long the whole is.
-        let from = |start: u64| asks(self.call(Method::Get, &format!("{place}/logText/progressiveText?start={start}")));
+        let from = |start: u64| {
+            asks(self.call(Method::Get, &format!("{place}/logText/progressiveText?start={start}")))
+        };
         match rest {
             [] => from(0),
             [log] => match log.header("x-text-size").and_then(|size| size.parse::<u64>().ok()) {

@@ -59,7 +59,8 @@ pub static KINDS: &[&Kind] = &[
 ];
 
 /// Kinds that start jobs.
-pub const JOB_KINDS: [&str; 5] = [job::KIND.name, bk_job::KIND.name, rundeck::KIND.name, awx::KIND.name, jenkins::KIND.name];
+pub const JOB_KINDS: [&str; 5] =
+    [job::KIND.name, bk_job::KIND.name, rundeck::KIND.name, awx::KIND.name, jenkins::KIND.name];
 
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {

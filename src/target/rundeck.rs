@@ -147,7 +147,9 @@ impl Rundeck {
     fn asked(&self, run: &str, state: &str, output: Option<&Reply>) -> Inquiry {
         let event = match state {
             "succeeded" => Event::JobSucceeded,
-            "running" | "scheduled" | "queued" => return reply::stands(Event::JobMoved, state, String::new()),
+            "running" | "scheduled" | "queued" => {
+                return reply::stands(Event::JobMoved, state, String::new());
+            }
             // One that is not known is no success.
             _ => Event::JobFailed,
         };
@@ -258,7 +260,11 @@ impl Platform for Rundeck {
         for (nth, told) in replies.iter().enumerate() {
             let answer = reply::json(told);
             let (200, Some(state)) = (told.status, answer["status"].as_str()) else {
-                return if told.status == 200 { Inquiry::Failed(no_api(told)) } else { reply::no_telling(told) };
+                return if told.status == 200 {
+                    Inquiry::Failed(no_api(told))
+                } else {
+                    reply::no_telling(told)
+                };
             };
             match (state, reply::id(&answer["retriedExecution"]["id"])) {
                 ("failed-with-retry", Some(next)) => run = next,

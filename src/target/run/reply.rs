@@ -58,7 +58,9 @@ pub fn stands(event: Event, state: &str, output: String) -> Inquiry {
 /// A question about a run that was not answered with what was asked.
 pub fn no_telling(reply: &Reply) -> Inquiry {
     Inquiry::Failed(match reply.status {
-        404 | 410 => Outcome::Hold { reason: sentence(reply, "the platform does not know this run (any more)") },
+        404 | 410 => {
+            Outcome::Hold { reason: sentence(reply, "the platform does not know this run (any more)") }
+        }
         _ => unanswered(reply),
     })
 }
