@@ -1,6 +1,6 @@
 //! One story over real HTTP, from a deploy to the review of what it broke; and the same story with
 //! the relay killed at every turn, which must end the same.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
+#![expect(clippy::unwrap_used, reason = "a test may fall over")]
 
 mod support;
 #[path = "story/town.rs"]

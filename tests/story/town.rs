@@ -96,11 +96,10 @@ impl Slack {
             let blocks = lists.filter_map(Value::as_array).flatten();
             blocks.filter_map(|block| block["elements"].as_array()).flatten().cloned().collect()
         };
-        let found = self.messages.iter().enumerate().find_map(|(n, message)| {
+        self.messages.iter().enumerate().find_map(|(n, message)| {
             let named = |one: &Value| one["action_id"].as_str().is_some_and(|id| id.starts_with(name));
             elements(message).into_iter().find(named).map(|button| (n, button))
-        });
-        found
+        })
     }
 }
 
