@@ -11,6 +11,8 @@ mod full_disk;
 mod ground;
 #[path = "store/intake.rs"]
 mod intake;
+#[path = "store/jobs.rs"]
+mod jobs;
 #[path = "store/orders.rs"]
 mod orders;
 #[path = "store/pruning.rs"]
