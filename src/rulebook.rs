@@ -17,6 +17,7 @@ use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::incident::{Level, Policy, Step};
+use crate::domain::message::Action;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
@@ -29,6 +30,7 @@ use crate::route::matcher::Matcher;
 use crate::route::rota::Rota;
 use crate::route::tree::Tree;
 use crate::source::contract::Source;
+use crate::store::hearing::{Cast, Part};
 use crate::target::contract::{Repeat, Target};
 use crate::template::library::Template;
 
@@ -113,6 +115,20 @@ impl Rulebook {
     pub fn target(&self, name: &str) -> Option<Arc<TargetRule>> {
         let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
         self.targets.get(name).cloned().or_else(former)
+    }
+
+    /// What each target can be told.
+    pub fn cast(&self) -> Cast {
+        let ends = self.incidents.as_ref().is_some_and(|rules| rules.tickets.ends);
+        let part = |rule: &Arc<TargetRule>| {
+            let part = Part {
+                acknowledges: rule.target.says(Action::Acknowledge),
+                mirrors: rule.target.mirrors(),
+                ends: ends && rule.target.keeps_tickets(),
+            };
+            (rule.name.to_string(), part)
+        };
+        Cast(self.spoken_to().iter().map(part).collect())
     }
 
     /// All that are spoken to: as configured, and those that are being drained.
@@ -211,8 +227,23 @@ pub struct IncidentRules {
     pub quiet: Vec<Quiet>,
     /// How long before an incident a change may lie that is shown with it.
     pub changes_within: Duration,
+    /// How tickets are followed.
+    pub tickets: TicketRules,
     /// The rest.
     pub policy: Policy,
+}
+
+/// How tickets are followed.
+#[derive(Debug, Clone)]
+pub struct TicketRules {
+    /// How often they are asked after while they are young; zero: never.
+    pub every: Duration,
+    /// The incident is over when a ticket of it is closed.
+    pub ends: bool,
+    /// When somebody is reminded of one that nobody has taken; zero: never.
+    pub remind_after: Duration,
+    /// Who is reminded besides: names of targets.
+    pub remind: Vec<Arc<str>>,
 }
 
 /// What belongs to the same root.

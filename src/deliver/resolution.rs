@@ -147,6 +147,7 @@ pub(super) fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
             fall_now: false,
             given_up: None,
             tells: None,
+            follows: None,
         },
         done,
         tried: None,
@@ -222,6 +223,7 @@ pub(super) fn after_try(
         fall_now: is_trigger && (enough || is_held) && open.is_some(),
         given_up: (is_trigger && given_up).then_some(head.id),
         tells: None,
+        follows: None,
     };
     Resolution { settlement, done, tried: open }
 }
@@ -246,6 +248,7 @@ pub(super) fn put_off(claimed: &Claimed, unpaid: &Unpaid, terms: &Terms, now: Ti
         fall_now: is_trigger && *spent && lives,
         given_up: (is_trigger && !lives && !terms.repeat.is_announced()).then_some(head.id),
         tells: None,
+        follows: None,
     };
     let done = if lives { Vec::new() } else { vec![head.id] };
     Resolution { settlement, done, tried: None }

@@ -20,6 +20,7 @@ use crate::deliver::patience::Peace;
 use crate::deliver::report;
 use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
+use crate::deliver::tickets::Follow;
 use crate::deliver::traced;
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
@@ -52,6 +53,9 @@ pub struct TargetLoop {
     engine: Engine,
     /// Shared with those who ask the target how things stand.
     peace: Arc<Peace>,
+    /// How its tickets are followed, if it opens any.
+    follow: Option<Follow>,
+    dice: fastrand::Rng,
     tries: JoinSet<Tried>,
     /// What is being tried, by the task that tries it.
     under_way: HashMap<Id, Arc<Errand>>,
@@ -94,6 +98,8 @@ impl TargetLoop {
             metrics,
             engine: Engine::new(seed),
             peace,
+            follow: None,
+            dice: fastrand::Rng::with_seed(seed.rotate_left(16)),
             tries: JoinSet::new(),
             under_way: HashMap::new(),
             writes: JoinSet::new(),
@@ -113,6 +119,7 @@ impl TargetLoop {
             };
             let terms = terms_of(&rule);
             self.terms = Some(terms);
+            self.follow = Follow::of(&book, &rule);
             let now = self.courier.clock.now();
             if let Some(until) = self.peace.wished() {
                 self.engine.rest(until, now);
@@ -264,6 +271,10 @@ impl TargetLoop {
             let now = resolution.settlement.now;
             let event = self.rescuer.told_instead(&fallback, head, &self.trouble, now);
             resolution.settlement.tells = Some(Box::new(event));
+        }
+        if let Some(follow) = self.follow {
+            let following = follow.settled(claimed, &resolution.settlement, self.dice.f64());
+            resolution.settlement.follows = following.map(Box::new);
         }
         self.write(resolution);
     }

@@ -22,3 +22,4 @@ pub mod reminders;
 pub mod response;
 pub mod secret;
 pub mod signal;
+pub mod ticket;

@@ -10,7 +10,6 @@ use crate::domain::incident::{Level, State as Standing};
 use crate::incident::gate::{Plan, reasons};
 use crate::incident::markdown;
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::callbacks::cast;
 use crate::server::changes;
 use crate::server::numbers;
 use crate::server::ordering::{actor, not_found, plain, read_json, stumbled};
@@ -18,6 +17,7 @@ use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
 use crate::server::queue::Asked;
 use crate::server::state::{Head, State};
+use crate::store::follows::TicketRecord;
 use crate::store::incidents::{Act, Acting, Entry, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{Order, Refused, What};
 use crate::template::library::Language;
@@ -98,7 +98,14 @@ async fn list(app: &State, head: &Head<'_>, query: &str) -> Result<Answer, Refus
 async fn story(app: &State, id: &str) -> Result<Story, Refusal> {
     let id = id_of(id)?;
     let found = app.store.read(move |reader| reader.story(id)).await.map_err(stumbled)?;
-    found.ok_or_else(|| not_found(&format!("there is no incident {id}; it may be past its retention")))
+    let mut story = found
+        .ok_or_else(|| not_found(&format!("there is no incident {id}; it may be past its retention")))?;
+    let book = app.books.current();
+    for ticket in &mut story.tickets {
+        let page = book.target(&ticket.target).and_then(|rule| rule.target.page(&ticket.remote));
+        ticket.url = page.map(|url| book.redactor.clean(&url)).unwrap_or_default();
+    }
+    Ok(story)
 }
 
 async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
@@ -107,6 +114,7 @@ async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
     let mut shown = incident_json(&story.incident);
     shown["changes"] = suspects.into();
     shown["dedup_keys"] = json!(story.keys);
+    shown["tickets"] = story.tickets.iter().map(ticket_json).collect();
     shown["timeline"] = story.timeline.iter().map(entry_json).collect();
     Ok(answer::json(StatusCode::OK, &shown))
 }
@@ -162,7 +170,7 @@ async fn act(app: &State, head: &Head<'_>, id: &str, word: &str, body: Incoming)
     };
     let who = actor(app, head);
     tracing::info!(%who, incident = id, order = word, "ordered");
-    let acting = Acting { id, act, note, cast: std::sync::Arc::new(cast(&book)) };
+    let acting = Acting { id, act, note, cast: std::sync::Arc::new(book.cast()) };
     let what = What::Incident(acting);
     let order = Order { who, at: head.now, uid: app.fresh_id(head.now), what, still: None };
     match app.store.manage(order).await.map_err(stumbled)? {
@@ -235,6 +243,21 @@ fn incident_json(incident: &IncidentRecord) -> Value {
         "escalates_at": time(incident.escalate_at),
         "news": incident.news,
         "reopened": life.reopened,
+    })
+}
+
+fn ticket_json(ticket: &TicketRecord) -> Value {
+    json!({
+        "target": ticket.target,
+        "id": ticket.id(),
+        "name": ticket.name(),
+        "url": ticket.url,
+        "phase": ticket.phase.as_str(),
+        "state": ticket.state,
+        "assignee": ticket.who,
+        "since": ticket.since.to_string(),
+        "changed_at": ticket.changed_at.to_string(),
+        "reminded": ticket.reminded,
     })
 }
 

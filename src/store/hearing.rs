@@ -34,6 +34,8 @@ pub struct Part {
     pub acknowledges: bool,
     /// It shows what was said right there.
     pub mirrors: bool,
+    /// The incident is over when a ticket of it is closed.
+    pub ends: bool,
 }
 
 impl Listeners for Cast {
@@ -43,6 +45,10 @@ impl Listeners for Cast {
 
     fn mirrors(&self, target: &str) -> bool {
         self.0.get(target).is_some_and(|part| part.mirrors)
+    }
+
+    fn ends(&self, target: &str) -> bool {
+        self.0.get(target).is_some_and(|part| part.ends)
     }
 }
 

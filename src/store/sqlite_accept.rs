@@ -11,10 +11,10 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
+    DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
 };
 use crate::store::event::{NewEvent, NewPart};
-use crate::store::incidents::IncidentId;
+use crate::store::incidents::{Escalating, IncidentId};
 use crate::store::records::Accepted;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
@@ -102,7 +102,8 @@ impl Accept<'_> {
         self.told(settlement.tells.as_deref().filter(|_| ended))
     }
 
-    fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
+    /// What is told besides.
+    pub fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
         match event.map(|event| self.event(event)).transpose()? {
             Some(Done::Accepted(_, fresh)) => Ok(Done::Told(fresh)),
             _ => Ok(Done::Told(Vec::new())),

@@ -16,6 +16,7 @@ use crate::store::boundary::{
     DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
 };
 use crate::store::disk::Extent;
+use crate::store::follows::{Asking, Pending};
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
@@ -23,6 +24,7 @@ use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
+use crate::store::sqlite_follows;
 use crate::store::sqlite_incidents;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
@@ -254,32 +256,7 @@ impl Reader for SqliteReader {
     }
 
     fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError> {
-        // Only the head of a lane can be held; its time and its state come in one number, so that it
-        // is looked up once (LIMIT keeps the two queries apart).
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
-                    SELECT target, waiting, (SELECT d.accepted_at * 2 + d.state FROM deliveries d
-                        WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) AS head
-                    FROM lanes WHERE waiting > 0 LIMIT -1)
-                 GROUP BY target",
-            )
-            .map_err(engine)?;
-        query
-            .query_map([], |row| {
-                let count = |column: usize| {
-                    row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs())
-                };
-                Ok(Backlog {
-                    target: row.get(0)?,
-                    waiting: count(1)?,
-                    held: count(2)?,
-                    oldest: row.get::<_, Option<i64>>(3)?.map(rows::time),
-                })
-            })
-            .and_then(Iterator::collect)
-            .map_err(engine)
+        search::waiting(&self.connection).map_err(engine)
     }
 
     fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError> {
@@ -375,6 +352,23 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         sqlite_incidents::escalations(&self.connection, now, levels, limit)
+    }
+
+    fn asking(&mut self, target: &str, now: Timestamp, limit: usize) -> Result<Vec<Asking>, StoreError> {
+        sqlite_follows::due(&self.connection, target, now, limit).map_err(engine)
+    }
+
+    fn pending(
+        &mut self,
+        now: Timestamp,
+        levels: &[Level],
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        sqlite_follows::pending(&self.connection, now, levels, limit)
+    }
+
+    fn followed(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
+        sqlite_follows::count(&self.connection).map_err(engine)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

@@ -9,6 +9,7 @@ use crate::store::boundary::{Done, LaneId, Settled, Settlement, Why};
 use crate::store::records::Quarantined;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite_casebook::{Casebook, Line};
+use crate::store::sqlite_follows;
 
 /// Writes what a try came to; returns whether a delivery ended by it that had not ended before.
 pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
@@ -71,6 +72,9 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             settlement.after.begun,
         ], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?)))
         .optional()?;
+    if let Some(following) = &settlement.follows {
+        sqlite_follows::settle(transaction, settlement.lane, following, millis(settlement.now))?;
+    }
     if let Some((Some(incident), target)) = lane {
         tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
     }
