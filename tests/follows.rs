@@ -239,17 +239,18 @@ async fn of_a_ticket_that_nobody_takes_somebody_is_reminded_three_times_and_not_
 
 #[tokio::test]
 async fn nobody_is_reminded_of_what_somebody_has() {
-    let rules = "every: 1s, remind_after: 3s, remind: [chat]";
+    let rules = "every: 1s, remind_after: 4s, remind: [chat]";
     let (taken, moved) = tokio::join!(Stage::set(rules, ""), Stage::set(rules, ""));
     for stage in [&taken, &moved] {
         tell(&stage.relay, "DiskFull", true).await;
         until("there is a ticket", || !stage.desk.tickets().is_empty()).await;
     }
     taken.relay.accepts("/api/v1/incidents/1/acknowledge", "{}").await;
-    moved.stands("new").await;
+    moved.until("followed", |story| story["tickets"][0]["name"] == "DESK-1").await;
     moved.desk.set(0, "pending", "ann");
+    moved.desk_says("pending", "ann").await;
     moved.stands("pending").await;
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
     for stage in [taken, moved] {
         let story = stage.story().await;
         assert_eq!((count(&story, "reminded"), stage.chat.heard().len()), (0, 0), "{story:#}");
@@ -290,4 +291,44 @@ async fn a_desk_that_wants_to_be_left_alone_is_and_so_by_deliveries() {
     assert_eq!(stage.desk.tickets().len(), 1);
     stage.pager.wait_for("two pages", |ledger| ledger.open() == 2, Duration::from_secs(20)).await;
     assert_eq!(stage.relay.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn where_the_first_desk_is_closed_the_second_has_the_one_ticket_until_the_end() {
+    let (first, second) = (Desk::open(), Desk::open());
+    first.goes_down(true);
+    let target =
+        format!("  - name: backup\n    {}\n    rate: {{ limit: 1000/s, burst: 1000 }}\n", second.settings());
+    let more =
+        "fallback: { targets: [backup], attempts: 2 }\n    breaker: { failures: 1000, open_for: 100ms }";
+    let mut stage = Stage::with(first, "every: 1s", more, &target).await;
+    tell(&stage.relay, "DiskFull", true).await;
+    let story = stage.until("followed", |story| story["tickets"][0]["state"] == "new").await;
+    assert_eq!((&story["tickets"][0]["target"], &story["tickets"][1]), (&json!("backup"), &Value::Null));
+    let description = second.tickets()[0]["description"].as_str().unwrap().to_owned();
+    assert!(description.contains("Sent by fallback: desk has not taken this for"), "{description}");
+    assert!(description.contains("the desk is closed"), "{description}");
+    stage.until("left to the second", |story| count(story, "expired") == 1).await;
+    stage.desk.goes_down(false);
+    stage.relay.kill9();
+    stage.relay.start_again().await;
+    let mut body = support::kinds::webhook("DiskFull", true);
+    let mut another = body["alerts"][0].clone();
+    another["fingerprint"] = "b0d1c2e3f4a59688".into();
+    another["labels"]["instance"] = "db-2:9100".into();
+    body["alerts"].as_array_mut().unwrap().push(another);
+    stage.relay.accepts("/hooks/alertmanager", body.to_string()).await;
+    until("the second hears what is new", || !second.comments().is_empty()).await;
+    assert!(stage.desk.tickets().is_empty(), "no second ticket");
+    second.set(0, "solved", "ann");
+    stage.pager_is(State::Resolved).await;
+    let story = stage.until("resolved", |story| story["state"] == "resolved").await;
+    some_time().await;
+    assert_eq!((count(&story, "ticket_closed"), second.tickets().len()), (1, 1), "{story:#}");
+    assert_eq!(second.comments().len(), 1, "{:#?}", second.comments());
+    assert!(stage.desk.tickets().is_empty(), "nobody is told of history");
+    let again = support::kinds::webhook("Another", true).to_string();
+    stage.relay.accepts("/hooks/alertmanager", again).await;
+    until("the first is back at work", || stage.desk.tickets().len() == 1).await;
+    assert_eq!(second.tickets().len(), 1);
 }

@@ -81,7 +81,8 @@ pub(super) fn rules(file: &File, problems: &mut Vec<Problem>) -> Option<Incident
 /// How tickets are followed.
 fn tickets(file: &File, problems: &mut Vec<Problem>) -> TicketRules {
     let rules = &file.incidents.tickets;
-    let short = [("every", &rules.every, TICKETS_EVERY_MIN), ("remind_after", &rules.remind_after, REMIND_MIN)];
+    let short =
+        [("every", &rules.every, TICKETS_EVERY_MIN), ("remind_after", &rules.remind_after, REMIND_MIN)];
     for (name, time, least) in short {
         if !time.value.0.is_zero() && time.value.0 < least {
             let what = format!("is less than {} s: services would be asked without end", least.as_secs());

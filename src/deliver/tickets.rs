@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::deliver::attempt::Courier;
+use crate::deliver::errand::Errand;
 use crate::deliver::gate::later;
 use crate::deliver::inquiry::Told;
 use crate::domain::delivery::State;
@@ -56,8 +57,7 @@ impl Follow {
         match &settlement.after.remote {
             Some(remote) if triggered(claimed.head.as_ref()?, settlement) => Some(Following::Begins {
                 remote: remote.clone(),
-                ask_at: (!self.every.is_zero())
-                    .then(|| later(settlement.now, first_pause(self.every, dice))),
+                ask_at: (!self.every.is_zero()).then(|| later(settlement.now, first_pause(self.every, dice))),
                 remind_at: (!self.remind_after.is_zero()).then(|| later(settlement.now, self.remind_after)),
             }),
             None if claimed.state.remote.is_some() => Some(Following::Ends),
@@ -70,6 +70,21 @@ fn triggered(head: &Open, settlement: &Settlement) -> bool {
     let mut settled = settlement.settled.iter();
     head.action == Action::Trigger
         && settled.any(|settled| settled.id == head.id && settled.state == State::Delivered)
+}
+
+/// The fallback target that has the ticket which this errand would open: a second one would serve
+/// nobody. Asked only of ticket systems with a fallback, before they open anything.
+pub async fn elsewhere(store: &Store, rule: &TargetRule, errand: &Errand) -> Option<String> {
+    let fallback = rule.fallback.as_ref().filter(|_| rule.target.keeps_tickets() && !rule.dry_run)?;
+    let claimed = &errand.first;
+    let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
+    if claimed.state.seen || claimed.state.remote.is_some() {
+        return None;
+    }
+    let (key, targets) = (head.key.clone(), fallback.targets.clone());
+    let found = store.read(move |reader| reader.ticket_elsewhere(key.as_str(), &targets)).await;
+    // Better two tickets than none.
+    found.unwrap_or_default()
 }
 
 /// Asks after tickets as they come due, until `stop`.

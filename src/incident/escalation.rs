@@ -95,7 +95,13 @@ fn whom(book: &Rulebook, step: &Step, now: Timestamp) -> (Vec<Arc<str>>, Vec<Str
 }
 
 /// What one target is told of an incident besides what routes say.
-pub(super) fn part(book: &Rulebook, target: &Arc<str>, key: &DedupKey, group: &AlertGroup, note: &str) -> NewPart {
+pub(super) fn part(
+    book: &Rulebook,
+    target: &Arc<str>,
+    key: &DedupKey,
+    group: &AlertGroup,
+    note: &str,
+) -> NewPart {
     let told = |(place, alert): (u32, &Alert)| Told {
         place,
         print: alert.fingerprint,

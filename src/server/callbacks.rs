@@ -90,7 +90,8 @@ async fn keep(
             );
         }
         let events: Vec<Event> = signals.iter().map(|(_, signal)| signal.event).collect();
-        let hearing = Hearing { target: Arc::clone(name), signals, at: head.now, cast: Arc::new(book.cast()) };
+        let hearing =
+            Hearing { target: Arc::clone(name), signals, at: head.now, cast: Arc::new(book.cast()) };
         match app.store.hear(hearing).await {
             Ok(kept) => {
                 tracing::debug!(target_name = %name, ?kept, "signals were kept");

@@ -366,6 +366,9 @@ pub trait Reader: Send {
     fn pending(&mut self, now: Timestamp, levels: &[Level], limit: usize)
     -> Result<Vec<Pending>, StoreError>;
 
+    /// Which of these targets has an open ticket of this dedup key.
+    fn ticket_elsewhere(&mut self, key: &str, targets: &[Arc<str>]) -> Result<Option<String>, StoreError>;
+
     /// How many tickets are followed, by target.
     fn followed(&mut self) -> Result<Vec<(String, u64)>, StoreError>;
 

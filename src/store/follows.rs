@@ -31,6 +31,8 @@ pub enum Following {
     },
     /// What the lane is about is over.
     Ends,
+    /// Another target has the ticket: it is told instead, unless it was as the fallback.
+    Elsewhere,
 }
 
 /// A ticket whose service is to be asked.

@@ -1,6 +1,8 @@
 //! Followed tickets as rows: begun and ended with the settlements of their lanes, moved by what is
 //! heard and asked, and read for those who ask and remind.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -65,6 +67,7 @@ pub fn settle(
     now: i64,
 ) -> rusqlite::Result<()> {
     match following {
+        Following::Elsewhere => {}
         Following::Begins { remote, ask_at, remind_at } => {
             let name = remote.0.split_whitespace().next().unwrap_or_default();
             // One that is closed and goes on is followed anew.
@@ -108,10 +111,8 @@ pub struct Follows<'a>(pub &'a Transaction<'a>);
 impl Follows<'_> {
     /// One by its number.
     pub fn one(self, id: FollowId) -> Result<Option<Followed>, StoreError> {
-        let mut query = self
-            .0
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM follows WHERE id = ?1"))
-            .map_err(engine)?;
+        let mut query =
+            self.0.prepare_cached(&format!("SELECT {COLUMNS} FROM follows WHERE id = ?1")).map_err(engine)?;
         query.query_row([id], followed).optional().map_err(engine)
     }
 
@@ -224,6 +225,25 @@ pub fn due(
     query.query_map(params![target, millis(now), limit], asking)?.collect()
 }
 
+/// Which of these targets has an open ticket of this dedup key.
+pub fn elsewhere(
+    connection: &Connection,
+    key: &str,
+    targets: &[Arc<str>],
+) -> rusqlite::Result<Option<String>> {
+    let mut query = connection.prepare_cached(
+        "SELECT f.target FROM lanes l JOIN follows f ON f.lane = l.id WHERE l.key = ?1 AND f.phase = 0",
+    )?;
+    let mut found = query.query([key])?;
+    while let Some(row) = found.next()? {
+        let target: String = row.get(0)?;
+        if targets.iter().any(|wanted| **wanted == *target) {
+            return Ok(Some(target));
+        }
+    }
+    Ok(None)
+}
+
 /// Tickets that are followed, by target.
 pub fn count(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     let mut query =
@@ -247,8 +267,9 @@ pub fn pending(
         )
         .map_err(engine)?;
     let levels: i64 = levels.iter().map(|level| 1 << level_number(*level)).sum();
-    let mut found =
-        query.query(params![millis(now), i64::try_from(limit).unwrap_or(i64::MAX), levels]).map_err(engine)?;
+    let mut found = query
+        .query(params![millis(now), i64::try_from(limit).unwrap_or(i64::MAX), levels])
+        .map_err(engine)?;
     let mut all = Vec::new();
     while let Some(row) = found.next().map_err(engine)? {
         let key: String = row.get(8).map_err(engine)?;

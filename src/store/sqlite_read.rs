@@ -367,6 +367,10 @@ impl Reader for SqliteReader {
         sqlite_follows::pending(&self.connection, now, levels, limit)
     }
 
+    fn ticket_elsewhere(&mut self, key: &str, targets: &[Arc<str>]) -> Result<Option<String>, StoreError> {
+        sqlite_follows::elsewhere(&self.connection, key, targets).map_err(engine)
+    }
+
     fn followed(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
         sqlite_follows::count(&self.connection).map_err(engine)
     }

@@ -300,17 +300,16 @@ pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<Backlog>> {
     // Only the head of a lane can be held; its time and its state come in one number, so that it
     // is looked up once (LIMIT keeps the two queries apart).
     let mut query = connection.prepare_cached(
-            "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
+        "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
                 SELECT target, waiting, (SELECT d.accepted_at * 2 + d.state FROM deliveries d
                     WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) AS head
                 FROM lanes WHERE waiting > 0 LIMIT -1)
              GROUP BY target",
-        )?;
+    )?;
     query
         .query_map([], |row| {
-            let count = |column: usize| {
-                row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs())
-            };
+            let count =
+                |column: usize| row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs());
             Ok(Backlog {
                 target: row.get(0)?,
                 waiting: count(1)?,

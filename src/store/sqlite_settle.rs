@@ -108,6 +108,13 @@ pub fn begin(transaction: &Transaction<'_>, lane: LaneId, uid: &str) -> rusqlite
     Ok(Done::Kept)
 }
 
+/// Whether the fallback targets of a lane are still to be told.
+pub fn is_to_fall(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<bool> {
+    let mut query = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM lanes WHERE id = ?1 AND fall_at IS NOT NULL)")?;
+    query.query_row([lane], |row| row.get(0))
+}
+
 /// Marks that a lane has been rescued; returns whether that was still to be done.
 pub fn rescued(transaction: &Transaction<'_>, lane: LaneId, why: Why) -> rusqlite::Result<bool> {
     let mark = match why {

@@ -96,8 +96,7 @@ impl Ear<'_> {
         for key in &keys {
             standing.extend(standings(&self.rows, key)?);
         }
-        let meaning =
-            meaning(self.rows.transaction, self.hearing, signal, case.as_ref(), key.as_deref())?;
+        let meaning = meaning(self.rows.transaction, self.hearing, signal, case.as_ref(), key.as_deref())?;
         let mut response = respond(meaning.event, &self.hearing.target, &standing, &*self.hearing.cast);
         response.is_echo |= meaning.is_known;
         if !self.keep(signal, key.as_deref().unwrap_or_default(), response.is_echo)? {
