@@ -40,8 +40,9 @@ use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
+use crate::deliver::tickets;
 use crate::incident::jobs::Runner;
-use crate::incident::{escalation, watch as histograms};
+use crate::incident::{escalation, reminding, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::route::inhibit::Active;
@@ -123,6 +124,7 @@ async fn run(
         tracer: tracer.clone(),
     };
     let platforms = ByCourier(courier.clone());
+    let asker = courier.clone();
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -156,6 +158,7 @@ async fn run(
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
     tasks.spawn(runner(&app.state(), platforms).run(seed(), stop.clone()));
+    follow_tickets(&tasks, &app, asker, &stop);
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -259,6 +262,21 @@ fn look_after(
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
     tasks.spawn(reloader.certificates.clone().watch(Arc::clone(&state.clock), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
+}
+
+/// Starts what asks after tickets and reminds of them.
+fn follow_tickets(tasks: &TaskTracker, app: &App, courier: Courier, stop: &CancellationToken) {
+    let state = app.state();
+    let (store, books, clock) = (&state.store, &state.books, Arc::clone(&state.clock));
+    tasks.spawn(tickets::run(
+        store.clone(),
+        books.clone(),
+        courier,
+        state.metrics.clone(),
+        seed(),
+        stop.clone(),
+    ));
+    tasks.spawn(reminding::run(store.clone(), books.clone(), clock, seed(), stop.clone()));
 }
 
 fn limits(base: &Base) -> Limits {

@@ -64,6 +64,7 @@ struct Inner {
     held: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
     parked: Family<OfTarget, Gauge>,
+    followed: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
     sick: Family<OfTarget, Gauge>,
     heartbeats: Family<OfHeartbeat, Gauge>,
@@ -113,6 +114,7 @@ impl Metrics {
             held: register(r, "held_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
             parked: register(r, "parked_deliveries", Family::default()),
+            followed: register(r, "followed_tickets", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
             sick: register(r, "target_sick", Family::default()),
             heartbeats: register(r, "heartbeat_missing", Family::default()),
@@ -206,6 +208,15 @@ impl Metrics {
         for (target, count) in by_target {
             let of = OfTarget { target: target.into() };
             self.0.parked.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Open tickets that are followed, by target: these, and no others.
+    pub fn followed<'a>(&self, by_target: impl Iterator<Item = (&'a str, u64)>) {
+        self.0.followed.clear();
+        for (target, count) in by_target {
+            let of = OfTarget { target: target.into() };
+            self.0.followed.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

@@ -122,11 +122,13 @@ impl Rulebook {
 
     /// What each target can be told.
     pub fn cast(&self) -> Cast {
+        let ends = self.incidents.as_ref().is_some_and(|rules| rules.tickets.ends);
         let part = |rule: &Arc<TargetRule>| {
             let part = Part {
                 acknowledges: rule.target.says(Action::Acknowledge),
                 mirrors: rule.target.mirrors(),
                 talks: rule.target.talks(),
+                ends: ends && rule.target.keeps_tickets(),
             };
             (rule.name.to_string(), part)
         };
@@ -254,8 +256,23 @@ pub struct IncidentRules {
     pub quiet: Vec<Quiet>,
     /// How long before an incident a change may lie that is shown with it.
     pub changes_within: Duration,
+    /// How tickets are followed.
+    pub tickets: TicketRules,
     /// The rest.
     pub policy: Policy,
+}
+
+/// How tickets are followed.
+#[derive(Debug, Clone)]
+pub struct TicketRules {
+    /// How often they are asked after while they are young; zero: never.
+    pub every: Duration,
+    /// The incident is over when a ticket of it is closed.
+    pub ends: bool,
+    /// When somebody is reminded of one that nobody has taken; zero: never.
+    pub remind_after: Duration,
+    /// Who is reminded besides: names of targets.
+    pub remind: Vec<Arc<str>>,
 }
 
 /// What belongs to the same root.

@@ -83,5 +83,6 @@ fn settlement(id: i64, state: State, seen: bool, remote: Option<&str>) -> Settle
         fall_now: false,
         given_up: None,
         tells: None,
+        follows: None,
     }
 }

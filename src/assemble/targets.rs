@@ -176,6 +176,7 @@ pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
             receiver.escalate.iter().flat_map(|step| &step.targets).map(|target| target.value.as_str()),
         );
     }
+    named.extend(file.incidents.tickets.remind.iter().map(|target| target.value.as_str()));
     named.extend(file.people.iter().flat_map(|person| &person.targets).map(|target| target.value.as_str()));
     for rule in &file.jobs.rules {
         named.extend([&rule.target].into_iter().chain(&rule.on_failure).map(|target| target.value.as_str()));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::deliver::errand::Errand;
 use crate::deliver::gate::{Gate, Shut, later};
 use crate::deliver::resolution::{
-    Ended, Resolution, Terms, Tried, after_try, folded_away, left_unsaid, put_off,
+    Ended, Resolution, Terms, Tried, after_try, folded_away, left_to, left_unsaid, put_off,
 };
 use crate::deliver::vitals::Vitals;
 use crate::domain::message::Action;
@@ -266,6 +266,11 @@ impl Engine {
             self.vitals.nothing_shown();
             let put_off = |claimed| put_off(claimed, unpaid, terms, now);
             return Ended { resolutions: errand.claims().map(put_off).collect(), health: None };
+        }
+        if let Some(target) = &tried.elsewhere {
+            self.vitals.nothing_shown();
+            let resolutions = errand.claims().map(|claimed| left_to(claimed, target, now)).collect();
+            return Ended { resolutions, health: None };
         }
         if let Outcome::Retry { after: Some(after), whole_target, .. } = &tried.outcome {
             let key = errand.key.as_deref().filter(|_| !whole_target);

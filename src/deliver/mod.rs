@@ -4,7 +4,7 @@
 //! `errand.rs` what a call carries, `resolution.rs` what is written of it. `target_loop.rs` waits and
 //! carries out, `report.rs` says it aloud; `attempt.rs` is one try, `purse.rs` pays for it;
 //! `keeping.rs` writes what must not be forgotten. `inquiry.rs` asks how things stand, as often as
-//! `patience.rs` allows.
+//! `patience.rs` allows; `tickets.rs` does so for open tickets.
 
 pub mod attempt;
 pub mod engine;
@@ -19,5 +19,6 @@ mod report;
 pub mod rescue;
 pub mod resolution;
 pub mod target_loop;
+pub mod tickets;
 mod traced;
 pub mod vitals;

@@ -20,6 +20,7 @@ use crate::deliver::patience::Peace;
 use crate::deliver::report;
 use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
+use crate::deliver::tickets::{Follow, elsewhere};
 use crate::deliver::traced;
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
@@ -27,6 +28,7 @@ use crate::domain::outcome::Outcome;
 use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
 use crate::store::boundary::Settled;
+use crate::store::follows::Following;
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
@@ -52,6 +54,9 @@ pub struct TargetLoop {
     engine: Engine,
     /// Shared with those who ask the target how things stand.
     peace: Arc<Peace>,
+    /// How its tickets are followed, if it opens any.
+    follow: Option<Follow>,
+    dice: fastrand::Rng,
     tries: JoinSet<Tried>,
     /// What is being tried, by the task that tries it.
     under_way: HashMap<Id, Arc<Errand>>,
@@ -94,6 +99,8 @@ impl TargetLoop {
             metrics,
             engine: Engine::new(seed),
             peace,
+            follow: None,
+            dice: fastrand::Rng::with_seed(seed.rotate_left(16)),
             tries: JoinSet::new(),
             under_way: HashMap::new(),
             writes: JoinSet::new(),
@@ -113,6 +120,7 @@ impl TargetLoop {
             };
             let terms = terms_of(&rule);
             self.terms = Some(terms);
+            self.follow = Follow::of(&book, &rule);
             let now = self.courier.clock.now();
             if let Some(until) = self.peace.wished() {
                 self.engine.rest(until, now);
@@ -175,7 +183,10 @@ impl TargetLoop {
         let work = Arc::clone(&errand);
         let task = self.tries.spawn(async move {
             if !announce(&store, &rule, &work).await {
-                return unsent(courier.clock.now());
+                return Tried::unsent(courier.clock.now());
+            }
+            if let Some(target) = elsewhere(&store, &rule, &work).await {
+                return Tried::left_to(target, courier.clock.now());
             }
             courier.attempt(&book, &rule, &work, &metrics).await
         });
@@ -217,19 +228,20 @@ impl TargetLoop {
 
     fn tried(&mut self, joined: Result<(Id, Tried), JoinError>, terms: &Terms) {
         let now = self.courier.clock.now();
-        let (id, tried) = joined.unwrap_or_else(|error| (error.id(), panicked(now)));
+        let (id, tried) = joined.unwrap_or_else(|error| (error.id(), Tried::panicked(now)));
         let Some(errand) = self.under_way.remove(&id) else { return };
-        match &tried.unpaid {
-            Some(unpaid) => {
+        match (&tried.unpaid, &tried.elsewhere) {
+            (Some(unpaid), _) => {
                 report::unpaid(&self.name, unpaid, &self.courier.voice);
                 self.metrics.deferred("quota");
             }
-            None => {
+            (None, Some(_)) => {}
+            (None, None) => {
                 report::tried(&self.name, &errand, &tried);
                 self.trace(|tracer, rule| traced::tried(tracer, rule, &errand, &tried));
             }
         }
-        if matches!(tried.outcome, Outcome::Delivered { .. }) {
+        if tried.elsewhere.is_none() && matches!(tried.outcome, Outcome::Delivered { .. }) {
             let ages = errand.heads().map(|head| now.duration_since(head.accepted_at).unsigned_abs());
             ages.for_each(|age| self.metrics.delivered(age));
         }
@@ -265,6 +277,11 @@ impl TargetLoop {
             let event = self.rescuer.told_instead(&fallback, head, &self.trouble, now);
             resolution.settlement.tells = Some(Box::new(event));
         }
+        if let Some(follow) = self.follow
+            && let Some(following) = follow.settled(claimed, &resolution.settlement, self.dice.f64())
+        {
+            resolution.settlement.follows = Some(Box::new(following));
+        }
         self.write(resolution);
     }
 
@@ -277,12 +294,14 @@ impl TargetLoop {
         }
     }
 
-    /// A trigger that dies without its fallback having been told.
+    /// A trigger that dies without its fallback having been told, or is told to the fallback instead.
     fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
         let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
         let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
-        let rule = self.books.current().target(&self.name)?;
-        rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))
+        let settlement = &resolution.settlement;
+        let is_elsewhere = settlement.follows.as_deref() == Some(&Following::Elsewhere);
+        let owes = is_elsewhere || settlement.settled.iter().any(dies);
+        self.books.current().target(&self.name)?.fallback.clone().filter(|_| owes)
     }
 
     async fn tell_fallbacks(&mut self, fallback: &Fallback, now: Timestamp) -> Timestamp {
@@ -373,15 +392,4 @@ fn terms_of(rule: &TargetRule) -> Terms {
         breaker: rule.breaker,
         fall_after_attempts: rule.fallback.as_ref().and_then(|fallback| fallback.attempts),
     }
-}
-
-/// The store closed before the sending could be announced.
-fn unsent(now: Timestamp) -> Tried {
-    let outcome = Outcome::Retry { reason: "the relay is stopping".into(), after: None, whole_target: false };
-    Tried { outcome, ..Tried::nothing(now) }
-}
-
-fn panicked(now: Timestamp) -> Tried {
-    let reason = "the attempt panicked: this is a bug of the relay".into();
-    Tried { outcome: Outcome::Unknown { reason }, ..Tried::nothing(now) }
 }

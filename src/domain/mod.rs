@@ -24,3 +24,4 @@ pub mod reminders;
 pub mod response;
 pub mod secret;
 pub mod signal;
+pub mod ticket;

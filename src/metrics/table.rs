@@ -173,6 +173,13 @@ pub const METRICS: &[MetricDoc] = &[
         "Put the target back, or drop them: `alert-relay queue drop --target`",
     ),
     row(
+        "alert_relay_followed_tickets",
+        "gauge",
+        &["target"],
+        "Tickets that are open and asked after; counted twice a minute",
+        "Grows for ever: nobody closes tickets, or the account may not see that they are closed",
+    ),
+    row(
         "alert_relay_target_concurrency",
         "gauge",
         &["target"],

@@ -18,6 +18,7 @@ use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
 use crate::server::queue::Asked;
 use crate::server::state::{Head, State};
+use crate::store::follows::TicketRecord;
 use crate::store::incidents::{Act, Acting, Entry, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{Order, Refused, What};
 use crate::template::library::Language;
@@ -110,7 +111,14 @@ async fn list(app: &State, head: &Head<'_>, query: &str) -> Result<Answer, Refus
 async fn story(app: &State, id: &str) -> Result<Story, Refusal> {
     let id = id_of(id)?;
     let found = app.store.read(move |reader| reader.story(id)).await.map_err(stumbled)?;
-    found.ok_or_else(|| not_found(&format!("there is no incident {id}; it may be past its retention")))
+    let mut story = found
+        .ok_or_else(|| not_found(&format!("there is no incident {id}; it may be past its retention")))?;
+    let book = app.books.current();
+    for ticket in &mut story.tickets {
+        let page = book.target(&ticket.target).and_then(|rule| rule.target.page(&ticket.remote));
+        ticket.url = page.map(|url| book.redactor.clean(&url)).unwrap_or_default();
+    }
+    Ok(story)
 }
 
 async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
@@ -120,6 +128,7 @@ async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
     shown["changes"] = suspects.into();
     shown["dedup_keys"] = json!(story.keys);
     shown["jobs"] = jobs::of_incident(app, story.incident.id).await?.into();
+    shown["tickets"] = story.tickets.iter().map(ticket_json).collect();
     shown["timeline"] = story.timeline.iter().map(entry_json).collect();
     Ok(answer::json(StatusCode::OK, &shown))
 }
@@ -252,6 +261,21 @@ fn incident_json(incident: &IncidentRecord) -> Value {
         "escalates_at": time(incident.escalate_at),
         "news": incident.news,
         "reopened": life.reopened,
+    })
+}
+
+fn ticket_json(ticket: &TicketRecord) -> Value {
+    json!({
+        "target": ticket.target,
+        "id": ticket.id(),
+        "name": ticket.name(),
+        "url": ticket.url,
+        "phase": ticket.phase.as_str(),
+        "state": ticket.state,
+        "assignee": ticket.who,
+        "since": ticket.since.to_string(),
+        "changed_at": ticket.changed_at.to_string(),
+        "reminded": ticket.reminded,
     })
 }
 

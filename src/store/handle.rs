@@ -11,11 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::change::Change;
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Done, Escalating, LaneId, Op, Reader, Rescue, Settlement, StoreError};
+use crate::store::boundary::{Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
 use crate::store::event::NewEvent;
+use crate::store::follows::{Asked, Reminding};
 use crate::store::hearing::{Heard, Hearing};
+use crate::store::incidents::Escalating;
 use crate::store::jobs::JobStep;
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
@@ -227,6 +229,19 @@ impl Store {
     /// Moves a job of an incident, unless that was done already. Returns only when it is on disk.
     pub async fn move_job(&self, step: JobStep) -> Result<(), StoreError> {
         self.ask(Op::Job(Box::new(step))).await.map(|_| ())
+    }
+
+    /// Keeps what asking after a ticket came to. Returns only when it is on disk, with what follows.
+    pub async fn asked(&self, asked: Asked) -> Result<Heard, StoreError> {
+        match self.ask(Op::Asked(Box::new(asked))).await? {
+            Done::Heard(heard, _) => Ok(heard),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// Reminds somebody of a ticket, unless it was taken meanwhile. Returns only when it is on disk.
+    pub async fn remind(&self, reminding: Reminding) -> Result<(), StoreError> {
+        self.ask(Op::Remind(Box::new(reminding))).await.map(|_| ())
     }
 
     /// Tells of a lane elsewhere or later, unless that was done already. Returns only when it is on

@@ -60,6 +60,8 @@ pub fn brings_a_body(op: &Op) -> bool {
         Op::Settle(_) | Op::Prune(_) | Op::Rescue(_) => false,
         Op::Manage(_)
         | Op::Hear(_)
+        | Op::Asked(_)
+        | Op::Remind(_)
         | Op::Change(..)
         | Op::Escalate(_)
         | Op::Job(_)

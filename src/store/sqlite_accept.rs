@@ -11,16 +11,17 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
+    DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
 };
 use crate::store::event::{NewEvent, NewPart};
-use crate::store::incidents::IncidentId;
+use crate::store::follows::Following;
+use crate::store::incidents::{Escalating, IncidentId};
 use crate::store::records::Accepted;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Casebook, Line};
 use crate::store::sqlite_docket::Docket;
-use crate::store::sqlite_settle::{rescued, settle};
+use crate::store::sqlite_settle::{is_to_fall, rescued, settle};
 
 /// Accepting events within one transaction.
 pub struct Accept<'a> {
@@ -98,11 +99,17 @@ impl Accept<'_> {
 
     /// Writes what a try came to, with what is told of it elsewhere.
     pub fn settle(&mut self, settlement: &Settlement) -> Result<Done, StoreError> {
+        // Its fallback may have heard of it already.
+        let owes = match settlement.follows.as_deref() {
+            Some(Following::Elsewhere) => is_to_fall(self.transaction, settlement.lane).map_err(engine)?,
+            _ => true,
+        };
         let ended = settle(self.transaction, settlement).map_err(engine)?;
-        self.told(settlement.tells.as_deref().filter(|_| ended))
+        self.told(settlement.tells.as_deref().filter(|_| ended && owes))
     }
 
-    fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
+    /// What is told besides.
+    pub fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
         match event.map(|event| self.event(event)).transpose()? {
             Some(Done::Accepted(_, fresh)) => Ok(Done::Told(fresh)),
             _ => Ok(Done::Told(Vec::new())),

@@ -13,6 +13,7 @@ use crate::store::incidents::{Due, Entry, Figure, IncidentFilter, IncidentId, In
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_casebook::{level_number, life, read, state_number};
+use crate::store::sqlite_follows::of_incident;
 use crate::store::sqlite_runs::number;
 use crate::store::sqlite_telling::last_told_of_key;
 
@@ -194,7 +195,8 @@ pub fn story(connection: &Connection, id: IncidentId) -> Result<Option<Story>, S
     for line in lines.query_map([id], entry).map_err(engine)? {
         timeline.push(line.map_err(engine)?);
     }
-    Ok(Some(Story { incident, keys, timeline }))
+    let tickets = of_incident(connection, id).map_err(engine)?;
+    Ok(Some(Story { incident, keys, timeline, tickets }))
 }
 
 /// Escalations of incidents of these levels whose time has come, the earliest first.

@@ -117,6 +117,7 @@ fn prune_incidents(transaction: &Transaction<'_>, before: i64, limit: u32) -> ru
             "joined WHERE incident",
             "jobs WHERE incident",
             "job_plans WHERE incident",
+            "follows WHERE incident",
             "incidents WHERE id",
         ] {
             transaction.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([id])?;

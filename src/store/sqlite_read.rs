@@ -18,6 +18,7 @@ use crate::store::boundary::{
     DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
 };
 use crate::store::disk::Extent;
+use crate::store::follows::{Asking, Pending};
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::jobs::{DuePlan, JobFilter, JobRecord, OpenRun};
@@ -26,6 +27,7 @@ use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
+use crate::store::sqlite_follows;
 use crate::store::sqlite_incidents;
 use crate::store::sqlite_job_list;
 use crate::store::sqlite_search as search;
@@ -290,24 +292,7 @@ impl Reader for SqliteReader {
     }
 
     fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError> {
-        let head = self
-            .connection
-            .prepare_cached(
-                "SELECT source, received_at, notes, first_delivery, deliveries FROM events WHERE uid = ?1",
-            )
-            .and_then(|mut query| {
-                query
-                    .query_row([uid.as_bytes()], |row| {
-                        let range: (i64, i64) = (row.get(3)?, row.get(4)?);
-                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, range))
-                    })
-                    .optional()
-            })
-            .map_err(engine)?;
-        let Some((source, received_at, notes, (first, count))) = head else { return Ok(None) };
-        let deliveries = search::range(&self.connection, first, first + count)?;
-        let notes = serde_json::from_str(&notes).unwrap_or_default();
-        Ok(Some(EventRecord { uid, source, received_at: rows::time(received_at), notes, deliveries }))
+        search::event(&self.connection, uid)
     }
 
     fn deliveries(&mut self, filter: &Filter) -> Result<Page, StoreError> {
@@ -374,6 +359,27 @@ impl Reader for SqliteReader {
 
     fn job_records(&mut self) -> Result<BTreeMap<String, Record>, StoreError> {
         sqlite_job_list::records(&self.connection).map_err(engine)
+    }
+
+    fn asking(&mut self, target: &str, now: Timestamp, limit: usize) -> Result<Vec<Asking>, StoreError> {
+        sqlite_follows::due(&self.connection, target, now, limit).map_err(engine)
+    }
+
+    fn pending(
+        &mut self,
+        now: Timestamp,
+        levels: &[Level],
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        sqlite_follows::pending(&self.connection, now, levels, limit)
+    }
+
+    fn ticket_elsewhere(&mut self, key: &str, targets: &[Arc<str>]) -> Result<Option<String>, StoreError> {
+        sqlite_follows::elsewhere(&self.connection, key, targets).map_err(engine)
+    }
+
+    fn followed(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
+        sqlite_follows::count(&self.connection).map_err(engine)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

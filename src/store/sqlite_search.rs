@@ -11,7 +11,7 @@ use crate::store::boundary::{DeliveryId, StoreError};
 use crate::store::orders::{
     AttemptRecord, AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings,
 };
-use crate::store::records::{Backlog, DeliveryRecord, Owed, Page};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_orders::is_over;
@@ -318,4 +318,25 @@ pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<Backlog>> {
             })
         })
         .and_then(Iterator::collect)
+}
+
+/// One event by its outside id, with its deliveries.
+pub fn event(connection: &Connection, uid: Uuid) -> Result<Option<EventRecord>, StoreError> {
+    let head = connection
+        .prepare_cached(
+            "SELECT source, received_at, notes, first_delivery, deliveries FROM events WHERE uid = ?1",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row([uid.as_bytes()], |row| {
+                    let range: (i64, i64) = (row.get(3)?, row.get(4)?);
+                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, range))
+                })
+                .optional()
+        })
+        .map_err(engine)?;
+    let Some((source, received_at, notes, (first, count))) = head else { return Ok(None) };
+    let deliveries = range(connection, first, first + count)?;
+    let notes = serde_json::from_str(&notes).unwrap_or_default();
+    Ok(Some(EventRecord { uid, source, received_at: rows::time(received_at), notes, deliveries }))
 }

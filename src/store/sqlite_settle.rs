@@ -9,6 +9,7 @@ use crate::store::boundary::{Done, LaneId, Settled, Settlement, Why};
 use crate::store::records::Quarantined;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite_casebook::{Casebook, Line};
+use crate::store::sqlite_follows;
 use crate::store::sqlite_runs::settled;
 
 /// Writes what a try came to; returns whether a delivery ended by it that had not ended before.
@@ -72,6 +73,9 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             settlement.after.begun,
         ], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?)))
         .optional()?;
+    if let Some(following) = &settlement.follows {
+        sqlite_follows::settle(transaction, settlement.lane, following, millis(settlement.now))?;
+    }
     if let Some((Some(incident), target, job)) = lane {
         tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
         if let Some(job) = job {
@@ -106,6 +110,13 @@ pub fn begin(transaction: &Transaction<'_>, lane: LaneId, uid: &str) -> rusqlite
         .prepare_cached("UPDATE lanes SET begun = coalesce(begun, ?2) WHERE id = ?1")?
         .execute(params![lane, uid])?;
     Ok(Done::Kept)
+}
+
+/// Whether the fallback targets of a lane are still to be told.
+pub fn is_to_fall(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<bool> {
+    let mut query = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM lanes WHERE id = ?1 AND fall_at IS NOT NULL)")?;
+    query.query_row([lane], |row| row.get(0))
 }
 
 /// Marks that a lane has been rescued; returns whether that was still to be done.

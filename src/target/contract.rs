@@ -80,6 +80,16 @@ pub trait Target: Send + Sync + fmt::Debug {
         Inquiry::Untold
     }
 
+    /// Whether what it opens are tickets, which people work on and close.
+    fn keeps_tickets(&self) -> bool {
+        false
+    }
+
+    /// Where people look at what this target opened.
+    fn page(&self, _remote: &RemoteRef) -> Option<String> {
+        None
+    }
+
     /// Ends early what this target started (a run of a job): the call that does it, then, with the
     /// replies so far, what comes next. `None` where there is nothing that could be ended. Harmless
     /// when repeated, and when it is over already.

@@ -216,6 +216,8 @@ const BY_EVENT: &[&str] = &[
     "alert_relay_deferrals_total",
     "alert_relay_template_faults_total",
     "alert_relay_signals_total",
+    "alert_relay_inquiries_total",
+    "alert_relay_followed_tickets",
 ];
 
 #[tokio::test]

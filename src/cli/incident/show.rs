@@ -62,6 +62,11 @@ pub fn incident(row: &Value) -> String {
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty() && value != "0") {
         shown.push_str(&format!("  {name:<12} {value}\n"));
     }
+    let tickets: Vec<_> = list(row, "tickets").iter().map(ticket).collect();
+    if !tickets.is_empty() {
+        shown.push('\n');
+        shown.push_str(&table(&["TICKET", "AT", "STATE", "ASSIGNEE", "SINCE", "PAGE"], tickets));
+    }
     shown.push_str(&jobs(row));
     let rows = list(row, "timeline").iter().map(|entry| {
         vec![
@@ -102,6 +107,19 @@ pub fn jobs(row: &Value) -> String {
         shown.push_str(&format!("  job {}: {}\n", text(job, "id"), text(job, "reason")));
     }
     shown
+}
+
+fn ticket(row: &Value) -> Vec<String> {
+    let (phase, state) = (text(row, "phase"), text(row, "state"));
+    let stands = if state.is_empty() { phase } else { format!("{phase} ({state})") };
+    vec![
+        text(row, "name"),
+        text(row, "target"),
+        stands,
+        text(row, "assignee"),
+        time(row, "since"),
+        text(row, "url"),
+    ]
 }
 
 /// `on-call`

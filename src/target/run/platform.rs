@@ -247,12 +247,15 @@ impl<P: Platform> Target for Runs<P> {
     }
 
     fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
-        let replies = self.cleaned(replies);
-        self.0.ask(name(remote), &replies)
+        match name(remote) {
+            "" => Inquiry::Untold,
+            run => self.0.ask(run, &self.cleaned(replies)),
+        }
     }
 
     fn cancel(&self, remote: &RemoteRef, replies: &[Reply]) -> Option<Turn> {
-        Some(self.0.cancel(name(remote), &self.cleaned(replies)))
+        let run = name(remote);
+        (!run.is_empty()).then(|| self.0.cancel(run, &self.cleaned(replies)))
     }
 
     fn repeat(&self, usual: Repeat) -> Repeat {
