@@ -59,7 +59,7 @@ pub fn stands(event: Event, state: &str, output: String) -> Inquiry {
 pub fn no_telling(reply: &Reply) -> Inquiry {
     Inquiry::Failed(match reply.status {
         404 | 410 => {
-            Outcome::Hold { reason: sentence(reply, "the platform does not know this run (any more)") }
+            Outcome::Rejected { reason: sentence(reply, "the platform does not know this run (any more)") }
         }
         _ => unanswered(reply),
     })
