@@ -85,7 +85,7 @@ fn tickets(file: &File, problems: &mut Vec<Problem>) -> TicketRules {
         [("every", &rules.every, TICKETS_EVERY_MIN), ("remind_after", &rules.remind_after, REMIND_MIN)];
     for (name, time, least) in short {
         if !time.value.0.is_zero() && time.value.0 < least {
-            let what = format!("is less than {} s: services would be asked without end", least.as_secs());
+            let what = format!("is less than {} s, which serves nobody", least.as_secs());
             let cure = "write a longer time, or 0 for never";
             problems.push(Problem::error(format!("incidents.tickets.{name}"), time.place, what, cure));
         }
