@@ -112,25 +112,22 @@ async fn run(
     let client = Client::new(base.outbound.over(calls)).map_err(Failed::new)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
-    let purse = Purse::new(store.clone());
     let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
     let courier = Courier {
         client,
         clock: Arc::clone(&clock),
         printer,
         voice: voice.clone(),
-        purse,
+        purse: Purse::new(store.clone()),
         inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
-    let platforms = ByCourier(courier.clone());
     let asker = courier.clone();
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
 
-    let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let shadow = candidate.map(|path| {
         let (shadow, ear) = Shadow::new(path, metrics.clone(), clock.now());
         tasks.spawn(shadow.clone().run(ear, store.clone(), stop.clone()));
@@ -151,14 +148,13 @@ async fn run(
     });
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
     let app = App::new(state(&reloader, notary, tracer, known)?);
-    let limits = limits(&base);
     tell_ready(&listeners, &base);
-    let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
+    let open =
+        |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits(&base), &stop);
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
-    tasks.spawn(runner(&app.state(), platforms).run(seed(), stop.clone()));
-    follow_tickets(&tasks, &app, asker, &stop);
+    follow(&tasks, &app, asker, &stop);
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -225,17 +221,6 @@ async fn drain(doors: Vec<JoinHandle<()>>, tasks: TaskTracker, fleet: Fleet, lim
     fleet.drain(limit).await;
 }
 
-/// What moves the jobs of incidents.
-fn runner(state: &State, platforms: ByCourier) -> Runner<ByCourier> {
-    Runner {
-        store: state.store.clone(),
-        books: state.books.clone(),
-        clock: Arc::clone(&state.clock),
-        metrics: state.metrics.clone(),
-        platforms,
-    }
-}
-
 /// Starts what goes on beside calls and deliveries, until `stop`.
 fn look_after(
     tasks: &TaskTracker,
@@ -264,9 +249,17 @@ fn look_after(
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
 
-/// Starts what asks after tickets and reminds of them.
-fn follow_tickets(tasks: &TaskTracker, app: &App, courier: Courier, stop: &CancellationToken) {
+/// Starts what asks after tickets and reminds of them, and what moves jobs.
+fn follow(tasks: &TaskTracker, app: &App, courier: Courier, stop: &CancellationToken) {
     let state = app.state();
+    let runner = Runner {
+        store: state.store.clone(),
+        books: state.books.clone(),
+        clock: Arc::clone(&state.clock),
+        metrics: state.metrics.clone(),
+        platforms: ByCourier(courier.clone()),
+    };
+    tasks.spawn(runner.run(seed(), stop.clone()));
     let (store, books, clock) = (&state.store, &state.books, Arc::clone(&state.clock));
     tasks.spawn(tickets::run(
         store.clone(),

@@ -139,6 +139,7 @@ impl World {
                 fall_now: false,
                 given_up: None,
                 tells: None,
+                follows: None,
             };
             self.store.settle(settlement).await.unwrap();
         }
