@@ -122,8 +122,7 @@ async fn run(
         inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
-    let asker = courier.clone();
-    let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
+    let fleet = Fleet::new(rulebook, store.clone(), courier.clone(), metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
 
@@ -154,7 +153,7 @@ async fn run(
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
-    follow(&tasks, &app, asker, &stop);
+    follow(&tasks, &app, courier, &stop);
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 

@@ -11,7 +11,7 @@ mod stage;
 use std::time::Duration;
 
 use serde_json::json;
-use stage::{Stage, buttons};
+use stage::{CALLBACK_TOKEN, Stage, buttons};
 use support::fake::Heard;
 use support::kinds::{in_state, retry, tell};
 
@@ -30,6 +30,8 @@ async fn a_click_starts_it_once_its_failure_lands_in_the_ticket_and_the_next_one
     let approve = stage.button("alert_relay.approve", "1 ").await;
     let proposed = stage.slack.heard().iter().map(Heard::text).collect::<String>();
     assert!(proposed.contains("alert-relay incident approve 1 --job 1"), "{proposed}");
+    let asks = |heard: &Heard| heard.text().contains("alert-relay incident approve 1 --job 1");
+    stage.until(|stage| stage.robot.heard().iter().any(asks)).await;
     assert_eq!(stage.started(), Vec::<String>::new(), "nobody has said yes");
     // Slack tells of the same click twice, and of a second one.
     for nth in [1, 1, 2] {
@@ -148,6 +150,27 @@ async fn a_rollback_after_a_deploy_ends_the_incident() {
     assert_eq!(stage.started(), ["rollback"]);
     let resolved = |heard: &Heard| heard.text().contains("Resolved by job rollback");
     stage.until(|stage| stage.slack.heard().iter().any(resolved)).await;
+}
+
+#[tokio::test]
+async fn a_run_that_tells_of_its_end_by_itself_is_believed() {
+    let by_itself = "{ name: clean, target: by-cleaning, approval: false, on_failure: [desk] }";
+    let stage = Stage::set(&rules(&[by_itself], "")).await;
+    tell(&stage.relay, "DiskFull", true).await;
+    stage.until_jobs(1, &["clean running"]).await;
+    stage.shelf().runs[0].output = "no space left".to_owned();
+    let body = json!({ "job": { "id": 1, "status": "failed" } }).to_string();
+    let post = stage.relay.http().post(stage.relay.url("/callbacks/by-cleaning")).body(body);
+    for (token, status) in [("not-the-token-of-it-0123", 401), (CALLBACK_TOKEN, 200), (CALLBACK_TOKEN, 200)] {
+        let post = post.try_clone().unwrap().header("authorization", format!("Bearer {token}"));
+        assert_eq!(post.send().await.unwrap().status().as_u16(), status);
+    }
+    let story = stage.until_jobs(1, &["clean failed"]).await;
+    let ends = story["timeline"].as_array().unwrap().iter().filter(|entry| entry["kind"] == "job_failed");
+    assert_eq!(ends.count(), 1, "told twice, and once on the time line: {story:#}");
+    let told = |heard: &&Heard| heard.text().contains("Job 1 (clean, by by-cleaning) failed: failed");
+    stage.until(|stage| stage.desk.heard().iter().any(|heard| told(&heard))).await;
+    assert_eq!(stage.desk.heard().iter().filter(told).count(), 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use crate::deliver::attempt::Courier;
 use crate::deliver::inquiry::Told;
+use crate::domain::job::{OUTPUT_BYTES, end_of};
 use crate::domain::message::RemoteRef;
 use crate::domain::outcome::Outcome;
 use crate::domain::signal::Event;
@@ -23,7 +24,7 @@ impl Platforms for ByCourier {
                     _ => None,
                 },
                 word: found.state,
-                output: found.output,
+                output: end_of(&found.output, OUTPUT_BYTES).to_owned(),
                 ..Asked::default()
             },
             Told::Untold => {

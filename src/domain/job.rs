@@ -190,7 +190,10 @@ pub fn next_question(now: Timestamp, asked: u32) -> Timestamp {
 
 /// The end of an output that is too long, from the beginning of a line where there is one.
 pub fn end_of(output: &str, bytes: usize) -> &str {
-    let Some(from) = output.len().checked_sub(bytes) else { return output };
+    if output.len() <= bytes {
+        return output;
+    }
+    let from = output.len() - bytes;
     let from = (from..=output.len()).find(|at| output.is_char_boundary(*at)).unwrap_or(output.len());
     let rest = &output[from..];
     match rest.find('\n') {
@@ -266,6 +269,15 @@ mod tests {
         assert_eq!(pauses[..4], [2_000, 3_000, 4_500, 6_750]);
         assert!(pauses.is_sorted() && pauses[8] == 30_000, "{pauses:?}");
         assert_eq!(next_question(at(0), u32::MAX), at(30));
+    }
+
+    #[test]
+    fn of_an_output_that_is_too_long_the_last_whole_lines_are_kept() {
+        for (bytes, expected) in [(11, "one\ntwo\n三\n"), (10, "two\n三\n"), (5, "三\n"), (3, "\n"), (0, "")]
+        {
+            assert_eq!(end_of("one\ntwo\n三\n", bytes), expected, "{bytes}");
+        }
+        assert_eq!(end_of("a long line", 4), "line");
     }
 
     proptest! {

@@ -53,6 +53,10 @@ pub fn act(rows: &mut Teller<'_>, order: &Order, acting: &Acting) -> Outcome {
     if !moved.is_news {
         return refuse(&format!("the incident is {} already; nothing was changed", case.life.state));
     }
+    if let Act::Rate(_) = acting.act {
+        // Other jobs may be meant for this level.
+        rows.change("UPDATE job_plans SET due = 1 WHERE incident = ?1", [case.id])?;
+    }
     let event = match (&acting.act, moved.effects.contains(&Effect::TellTaken)) {
         (_, true) => Event::Acknowledged,
         (Act::Resolve, _) => Event::Resolved,

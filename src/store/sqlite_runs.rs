@@ -145,8 +145,8 @@ pub fn settled(
         .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"))?
         .query_row([job], run)
         .optional()?;
-    // What a person orders anew of one that is unknown is the same run.
-    let Some(run) = found.filter(|run| matches!(run.state, State::Starting | State::Unknown)) else {
+    // What a person orders anew of one that is in doubt, or could not be started, is the same run.
+    let Some(run) = found.filter(|run| run.remote.is_none() && run.state > State::Approved) else {
         return Ok(());
     };
     let is = |state, reason| End { state, word: "", reason, output: "" };
@@ -210,37 +210,38 @@ pub fn concluded<'a>(run: &Run, ended_well: bool, word: &'a str) -> (State, Stri
     }
 }
 
-/// What the platform tells of a run by itself.
+/// What the platform tells of a run by itself; whether it is one that a rule started.
 pub fn heard(
     transaction: &Transaction<'_>,
     (key, target): (&str, &str),
     event: Event,
     word: &str,
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let ended_well = match event {
         Event::JobSucceeded => Some(true),
         Event::JobFailed => Some(false),
         Event::JobMoved => None,
-        _ => return Ok(()),
+        _ => return Ok(false),
     };
     let job: Option<Option<JobId>> = transaction
         .prepare_cached("SELECT job FROM lanes WHERE key = ?1 AND target = ?2")
         .and_then(|mut query| query.query_row([key, target], |row| row.get(0)).optional())
         .map_err(engine)?;
-    let Some(run) = job.flatten().map_or(Ok(None), |job| by_id(transaction, job))? else { return Ok(()) };
+    let Some(run) = job.flatten().map_or(Ok(None), |job| by_id(transaction, job))? else { return Ok(false) };
     if !matches!(run.state, State::Running | State::Unknown) {
-        return Ok(());
+        return Ok(true);
     }
     let Some(ended_well) = ended_well else {
         return transaction
             .prepare_cached("UPDATE jobs SET word = ?2 WHERE id = ?1")
             .and_then(|mut update| update.execute(params![run.id, word]))
-            .map(|_| ())
+            .map(|_| true)
             .map_err(engine);
     };
     let (state, reason, word) = concluded(&run, ended_well, word);
-    end(transaction, &run, End { state, word, reason: &reason, output: "" }, millis(at)).map_err(engine)
+    end(transaction, &run, End { state, word, reason: &reason, output: "" }, millis(at)).map_err(engine)?;
+    Ok(true)
 }
 
 /// Somebody says yes or no; the sentence inside says why that changes nothing.

@@ -118,10 +118,10 @@ impl Ear<'_> {
             if matches!(signal.event, Event::Approved | Event::Declined) {
                 return self.word(case.id, uid, signal);
             }
-            heard(book, case, &self.hearing.target, signal, self.hearing.at)?;
-            if let Some(key) = &key {
-                let place = (key.as_str(), &*self.hearing.target);
-                sqlite_runs::heard(book.0, place, signal.event, &signal.text, self.hearing.at)?;
+            let place = (key.as_deref().unwrap_or_default(), &*self.hearing.target);
+            // The end of a run that a rule started has a line of its own.
+            if !sqlite_runs::heard(book.0, place, signal.event, &signal.text, self.hearing.at)? {
+                heard(book, case, &self.hearing.target, signal, self.hearing.at)?;
             }
         }
         meaning.keep(book, case.as_mut(), (&self.hearing.target, signal), self.hearing.at)?;

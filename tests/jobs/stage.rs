@@ -10,6 +10,8 @@ use sha2::Sha256;
 use crate::support::fake::{Answer, Fake, Heard};
 use crate::support::relay::Relay;
 
+/// By which the platform tells of runs of `clean`.
+pub const CALLBACK_TOKEN: &str = "token-of-the-callback-0123";
 const KEY: &str = "key-of-the-platform-0123";
 const TOKEN: &str = "xoxb-0000000000-jobs";
 const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -37,6 +39,7 @@ pub struct Shelf {
 pub struct Stage {
     pub relay: Relay,
     pub slack: Fake,
+    pub robot: Fake,
     pub desk: Fake,
     pub platform: Fake,
     shelf: Arc<Mutex<Shelf>>,
@@ -50,7 +53,9 @@ impl Stage {
         let platform = Fake::start(move |heard| played(heard, &mut of_platform.lock().unwrap()));
         let slack = Fake::start(chat);
         let desk = Fake::start(move |heard| ticket(heard, &mut of_desk.lock().unwrap()));
+        let robot = Fake::start(|_| Answer::json(200, &json!({ "errcode": 0, "errmsg": "ok" })));
         let (chat_url, desk_url, jobs_url) = (slack.url(), desk.url(), platform.url());
+        let robot_url = robot.url();
         let quick = "rate: { limit: 1000/s, burst: 1000 }, retry: { base: 50ms, cap: 200ms }";
         let config = format!(
             r##"
@@ -58,17 +63,18 @@ server: {{ listen: LISTEN, external_url: "https://relay.example.com", dedup_wind
 store: {{ path: STORE }}
 sources: [{{ name: alertmanager, kind: alertmanager, auth: none }}]
 route: {{ receiver: all }}
-receivers: [{{ name: all, targets: [chat, desk] }}]
+receivers: [{{ name: all, targets: [chat, robot, desk] }}]
 jobs: {jobs}
 targets:
   - {{ name: chat, {quick}, slack: {{ base_url: "{chat_url}/api", bot_token: "{TOKEN}", channel: "#ops", signing_secret: "{SIGNING_SECRET}" }} }}
+  - {{ name: robot, {quick}, wecom: {{ base_url: "{robot_url}", key: 0123-4567 }} }}
   - {{ name: desk, {quick}, ticket: {{ base_url: "{desk_url}/api", api_key: key-of-the-desk-0123 }} }}
   - {{ name: by-restart, {quick}, inquiries: 600/min, job: {{ base_url: "{jobs_url}/api", api_key: {KEY}, script: restart, parameters: {{ service: "{{{{commonLabels.service}}}}" }} }} }}
-  - {{ name: by-cleaning, {quick}, inquiries: 600/min, job: {{ base_url: "{jobs_url}/api", api_key: {KEY}, script: clean }} }}
+  - {{ name: by-cleaning, {quick}, inquiries: 600/min, job: {{ base_url: "{jobs_url}/api", api_key: {KEY}, script: clean, callback_tokens: [{CALLBACK_TOKEN}] }} }}
   - {{ name: by-rollback, {quick}, inquiries: 600/min, job: {{ base_url: "{jobs_url}/api", api_key: {KEY}, script: rollback, parameters: {{ bad: "{{{{commonAnnotations.change_id}}}}" }} }} }}
 "##
         );
-        Stage { relay: Relay::start(&config).await, slack, desk, platform, shelf }
+        Stage { relay: Relay::start(&config).await, slack, robot, desk, platform, shelf }
     }
 
     /// What the platform has.

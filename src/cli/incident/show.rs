@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::cli::queue::show::{cut, list, table, text, time};
 
+/// Lines of an output that are shown: its last ones.
+const OUTPUT_LINES: usize = 20;
 /// Characters of a title in a table.
 const TITLE_CHARS: usize = 60;
 
@@ -105,6 +107,16 @@ pub fn jobs(row: &Value) -> String {
     let reasons = jobs.iter().filter(|job| !text(job, "reason").is_empty());
     for job in reasons {
         shown.push_str(&format!("  job {}: {}\n", text(job, "id"), text(job, "reason")));
+    }
+    for job in jobs {
+        let output = job["output"].as_str().unwrap_or_default().trim_end();
+        let lines: Vec<&str> = output.lines().collect();
+        if let Some(first) = lines.len().checked_sub(OUTPUT_LINES) {
+            shown.push_str(&format!("  job {} wrote, before this, {first} lines more\n", text(job, "id")));
+        }
+        for line in &lines[lines.len().saturating_sub(OUTPUT_LINES)..] {
+            shown.push_str(&format!("    {}\n", line.replace(char::is_control, " ")));
+        }
     }
     shown
 }

@@ -75,3 +75,66 @@ impl Schedule {
         Claimed { lane: id, due, head, superseded: folded.superseded, state }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::alert::{AlertGroup, Labels};
+    use crate::domain::message::{DedupKey, Proposal};
+
+    fn open(id: i64, action: Action, proposal: Option<Proposal>) -> Open {
+        let group = AlertGroup {
+            source: String::new(),
+            group_key: String::new(),
+            receiver: String::new(),
+            group_labels: Labels::new(),
+            common_labels: Labels::new(),
+            common_annotations: Labels::new(),
+            external_url: String::new(),
+            truncated: 0,
+            reason: String::new(),
+            alerts: Vec::new(),
+            event: serde_json::Value::Null,
+        };
+        Open {
+            id,
+            lane: 1,
+            uid: id.to_string(),
+            key: DedupKey::hash(&[]),
+            action,
+            group: Arc::new(group),
+            accepted_at: Timestamp::UNIX_EPOCH,
+            attempts: 0,
+            note: proposal.map(|_| format!("note of {id}")),
+            proposal,
+        }
+    }
+
+    #[test]
+    fn a_job_is_proposed_by_the_message_that_takes_the_place_of_the_one_that_did() {
+        let gone = |ids: &[i64]| ids.iter().map(|id| fold::Superseded { id: *id, by: 3 }).collect::<Vec<_>>();
+        let (made, settled) = (Some(Proposal::Made(7)), Some(Proposal::Settled));
+        for (before, head, expected) in [
+            ([None, made], open(3, Action::Trigger, None), (made, Some("note of 2"))),
+            ([made, None], open(3, Action::Trigger, None), (made, Some("note of 1"))),
+            ([made, settled], open(3, Action::Trigger, None), (settled, Some("note of 2"))),
+            ([made, None], open(3, Action::Trigger, settled), (settled, Some("note of 3"))),
+            ([made, None], open(3, Action::Resolve, None), (None, None)),
+        ] {
+            let [first, second] = before;
+            let queue = VecDeque::from([
+                open(1, Action::Trigger, first),
+                open(2, Action::Trigger, second),
+                head.clone(),
+            ]);
+            let mut kept = head;
+            keep_proposal(&mut kept, &queue, &gone(&[1, 2]));
+            assert_eq!((kept.proposal, kept.note.as_deref()), expected);
+            let mut left = open(3, Action::Trigger, None);
+            keep_proposal(&mut left, &queue, &[]);
+            assert_eq!(left.proposal, None, "what is still to be sent says it itself");
+        }
+    }
+}
