@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn of_an_output_that_is_too_long_the_last_whole_lines_are_kept() {
-        for (bytes, expected) in [(11, "one\ntwo\n三\n"), (10, "two\n三\n"), (5, "三\n"), (3, "\n"), (0, "")]
+        for (bytes, expected) in [(12, "one\ntwo\n三\n"), (11, "two\n三\n"), (5, "三\n"), (3, "\n"), (0, "")]
         {
             assert_eq!(end_of("one\ntwo\n三\n", bytes), expected, "{bytes}");
         }
