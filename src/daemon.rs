@@ -109,18 +109,16 @@ async fn run(
     let client = Client::new(base.outbound.over(calls)).map_err(Failed::new)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
-    let purse = Purse::new(store.clone());
     let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
     let courier = Courier {
         client,
         clock: Arc::clone(&clock),
         printer,
         voice: voice.clone(),
-        purse,
+        purse: Purse::new(store.clone()),
         inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
-    let asker = courier.clone();
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
@@ -153,7 +151,6 @@ async fn run(
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
-    follow_tickets(&tasks, &app, asker, &stop);
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -241,6 +238,7 @@ fn look_after(
         seed(),
         stop.clone(),
     ));
+    follow_tickets(tasks, &state, stop);
     let clock = Arc::clone(&state.clock);
     tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
@@ -249,13 +247,12 @@ fn look_after(
 }
 
 /// Starts what asks after tickets and reminds of them.
-fn follow_tickets(tasks: &TaskTracker, app: &App, courier: Courier, stop: &CancellationToken) {
-    let state = app.state();
+fn follow_tickets(tasks: &TaskTracker, state: &State, stop: &CancellationToken) {
     let (store, books, clock) = (&state.store, &state.books, Arc::clone(&state.clock));
     tasks.spawn(tickets::run(
         store.clone(),
         books.clone(),
-        courier,
+        state.fleet.courier().clone(),
         state.metrics.clone(),
         seed(),
         stop.clone(),
