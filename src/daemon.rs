@@ -122,11 +122,12 @@ async fn run(
         inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
-    let fleet = Fleet::new(rulebook, store.clone(), courier.clone(), metrics.clone(), Arc::new(seed));
+    let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
     fleet.ensure_loops();
     metrics.config_loaded(clock.now());
 
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
     let shadow = candidate.map(|path| {
         let (shadow, ear) = Shadow::new(path, metrics.clone(), clock.now());
         tasks.spawn(shadow.clone().run(ear, store.clone(), stop.clone()));
@@ -147,13 +148,12 @@ async fn run(
     });
     let known = remembered(&store, &fleet.books().current(), clock.now()).await;
     let app = App::new(state(&reloader, notary, tracer, known)?);
+    let limits = limits(&base);
     tell_ready(&listeners, &base);
-    let open =
-        |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits(&base), &stop);
+    let open = |(door, listener)| open_door(door, listener, certificates.shown(door), &app, limits, &stop);
     let doors: Vec<JoinHandle<()>> = listeners.into_iter().map(open).collect();
     tasks.spawn(own::run(app.clone(), ear, stop.clone()));
     look_after(&tasks, &app, &reloader, voice, &stop);
-    follow(&tasks, &app, courier, &stop);
     supervisor.ready(&reloader.in_force());
     tasks.spawn(left_behind(fleet.clone(), store.clone()));
 
@@ -241,6 +241,8 @@ fn look_after(
         seed(),
         stop.clone(),
     ));
+    follow_tickets(tasks, &state, stop);
+    tasks.spawn(runner(&state).run(seed(), stop.clone()));
     let clock = Arc::clone(&state.clock);
     tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
@@ -248,22 +250,24 @@ fn look_after(
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
 }
 
-/// Starts what asks after tickets and reminds of them, and what moves jobs.
-fn follow(tasks: &TaskTracker, app: &App, courier: Courier, stop: &CancellationToken) {
-    let state = app.state();
-    let runner = Runner {
+/// What moves the jobs of incidents.
+fn runner(state: &State) -> Runner<ByCourier> {
+    Runner {
         store: state.store.clone(),
         books: state.books.clone(),
         clock: Arc::clone(&state.clock),
         metrics: state.metrics.clone(),
-        platforms: ByCourier(courier.clone()),
-    };
-    tasks.spawn(runner.run(seed(), stop.clone()));
+        platforms: ByCourier(state.fleet.courier().clone()),
+    }
+}
+
+/// Starts what asks after tickets and reminds of them.
+fn follow_tickets(tasks: &TaskTracker, state: &State, stop: &CancellationToken) {
     let (store, books, clock) = (&state.store, &state.books, Arc::clone(&state.clock));
     tasks.spawn(tickets::run(
         store.clone(),
         books.clone(),
-        courier,
+        state.fleet.courier().clone(),
         state.metrics.clone(),
         seed(),
         stop.clone(),

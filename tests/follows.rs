@@ -7,7 +7,8 @@
 mod desk;
 mod support;
 
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use desk::{Desk, TOKEN};
 use serde_json::{Value, json};
@@ -160,6 +161,16 @@ async fn a_ticket_is_made_once_commented_and_asked_after_until_its_end_ends_the_
         (&json!("ann"), &json!("desk"), &json!("its ticket was closed: solved"))
     );
     assert_eq!(stage.desk.tickets().len(), 1, "made once");
+    let report = stage.relay.http().get(stage.relay.url("/api/v1/incidents/1/report")).send().await.unwrap();
+    let report = report.text().await.unwrap();
+    let line = "## Tickets\n\n- DESK-1 `desk` **closed**: solved, ann, `20";
+    assert!(report.contains(line), "{report}");
+    let url = stage.relay.url("");
+    let mut show = Command::new(env!("CARGO_BIN_EXE_alert-relay"));
+    let shown = show.args(["incident", "show", "1", "--url", &url]).output().unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    let line = shown.lines().find(|line| line.starts_with("DESK-1")).unwrap_or_default();
+    assert!(line.contains("desk") && line.contains("closed (solved)") && line.contains("ann"), "{shown}");
     let asked = stage.desk.asked();
     some_time().await;
     let more: usize = stage.desk.asked()[0] - asked[0];
@@ -219,7 +230,7 @@ async fn where_the_rule_says_so_a_closed_ticket_stands_on_the_time_line_and_no_m
 
 #[tokio::test]
 async fn of_a_ticket_that_nobody_takes_somebody_is_reminded_three_times_and_not_more() {
-    let mut stage = Stage::set("every: 1s, remind_after: 2s, remind: [chat]", "").await;
+    let mut stage = Stage::set("every: 1s, remind_after: 3s, remind: [chat]", "").await;
     tell(&stage.relay, "DiskFull", true).await;
     until("there is a ticket", || !stage.desk.tickets().is_empty()).await;
     stage.desk.set(0, "new", "ann");
@@ -268,14 +279,14 @@ async fn nobody_is_reminded_of_what_somebody_has() {
 async fn the_budget_bounds_how_often_a_desk_is_asked_and_none_is_forgotten() {
     const TICKETS: usize = 12;
     let stage = Stage::set("every: 1s", "inquiries: 120/min").await;
-    let began = Instant::now();
+    let began = stage.pager.age();
     for number in 0..TICKETS {
         tell(&stage.relay, &format!("Disk{number}"), true).await;
     }
     until("all are made", || stage.desk.tickets().len() == TICKETS).await;
     until("each was asked after twice", || stage.desk.asked().iter().all(|asked| *asked >= 2)).await;
     let asked = stage.desk.asked();
-    let allowed = 5 + began.elapsed().as_secs_f64().ceil() as usize * 2;
+    let allowed = 5 + (stage.pager.age() - began).as_secs_f64().ceil() as usize * 2;
     assert!(asked.iter().sum::<usize>() <= allowed, "{asked:?} of {allowed}");
     let most = asked.iter().max().unwrap();
     assert!(*most <= 4, "the longest due goes first: {asked:?}");
@@ -291,6 +302,13 @@ async fn a_desk_that_wants_to_be_left_alone_is_and_so_by_deliveries() {
     stage.desk.wants_rest(600);
     let asked = stage.desk.asked()[0];
     until("it is asked once more", || stage.desk.asked()[0] > asked).await;
+    let is_heard = r#"alert_relay_inquiries_total{target="desk",outcome="retry"}"#;
+    for _ in 0..400 {
+        if stage.relay.metrics().await.contains(is_heard) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
     let requests = stage.desk.requests();
     tell(&stage.relay, "Another", true).await;
     some_time().await;

@@ -21,6 +21,8 @@ mod pruning;
 mod quotas;
 #[path = "store/settling.rs"]
 mod settling;
+#[path = "store/tickets.rs"]
+mod tickets;
 #[path = "store/upgrade.rs"]
 mod upgrade;
 

@@ -53,15 +53,17 @@ pub fn meaning(
         meaning.is_known = true;
         return Ok(meaning);
     }
-    if signal.event == Event::TicketClosed
-        && let Some(case) = case.filter(|case| case.life.state.is_open())
+    if signal.event == Event::TicketMoved {
+        return Ok(meaning);
+    }
+    if is_our_doing(transaction, &hearing.target, key)? {
+        meaning.is_known = true;
+    } else if let Some(case) = case.filter(|case| case.life.state.is_open())
+        && hearing.cast.ends(&hearing.target)
+        && !follows.goes_on_elsewhere(case.id, key)?
     {
-        if is_our_doing(transaction, &hearing.target, key)? {
-            meaning.is_known = true;
-        } else if hearing.cast.ends(&hearing.target) && !follows.goes_on_elsewhere(case.id, key)? {
-            meaning.ends = true;
-            meaning.event = Event::Resolved;
-        }
+        meaning.ends = true;
+        meaning.event = Event::Resolved;
     }
     Ok(meaning)
 }
