@@ -1,0 +1,8 @@
+//! Changes: what pipelines post and what is read of it; how they come to be told elsewhere and shown
+//! with incidents; when the gate lets a pipeline through.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
+
+mod support;
+
+#[path = "changes/reading.rs"]
+mod reading;
