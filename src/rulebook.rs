@@ -78,6 +78,8 @@ pub struct Rulebook {
     pub incidents: Option<IncidentRules>,
     /// When a pipeline may not deploy.
     pub gate: GateRules,
+    /// Who is told of changes.
+    pub announce: Vec<Announce>,
     /// Where people are reached: names of targets.
     pub people: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Who is on call when.
@@ -170,6 +172,15 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Who is told.
     pub receiver: String,
+}
+
+/// Who is told of which changes.
+#[derive(Debug, Clone)]
+pub struct Announce {
+    /// Which: all must match.
+    pub matchers: Vec<Matcher>,
+    /// These are told; they have a word for it.
+    pub targets: Vec<Arc<str>>,
 }
 
 /// When a pipeline may not deploy.

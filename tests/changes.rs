@@ -6,3 +6,5 @@ mod support;
 
 #[path = "changes/reading.rs"]
 mod reading;
+#[path = "changes/told.rs"]
+mod told;

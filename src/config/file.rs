@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::config::incidents::{GateFile, IncidentsFile, PersonFile, RotaFile};
+use crate::config::incidents::{ChangesFile, GateFile, IncidentsFile, PersonFile, RotaFile};
 use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
@@ -55,6 +55,9 @@ pub struct File {
     /// Problems as people work on them.
     #[serde(default)]
     pub incidents: IncidentsFile,
+    /// What becomes of changes that pipelines tell of.
+    #[serde(default)]
+    pub changes: ChangesFile,
     /// Whether a pipeline may deploy now.
     #[serde(default)]
     pub gate: GateFile,

@@ -100,6 +100,26 @@ pub struct QuietFile {
     pub time_intervals: Vec<At<String>>,
 }
 
+/// `changes`: what becomes of changes that pipelines tell of.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangesFile {
+    /// Who is told of them.
+    pub forward: Vec<ForwardFile>,
+}
+
+/// An element of `forward`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardFile {
+    /// PagerDuty targets: they show a change beside their incidents and call nobody.
+    pub targets: Vec<At<String>>,
+    /// Of which changes, by `service`, `environment`, `kind`, `who` and `source`: all must match; of all
+    /// when left out.
+    #[serde(default)]
+    pub matchers: Vec<At<String>>,
+}
+
 /// `gate`: whether a pipeline may deploy now.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -20,12 +20,13 @@ use crate::deliver::report;
 use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
 use crate::deliver::traced;
+use crate::domain::announcement;
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::Settled;
+use crate::store::boundary::{Open, Settled};
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
@@ -270,7 +271,8 @@ impl TargetLoop {
 
     /// A trigger that dies without its fallback having been told.
     fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
-        let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
+        let wakes = |head: &&Open| head.action == Action::Trigger && !announcement::is(&head.group);
+        let head = claimed.head.as_ref().filter(wakes)?;
         let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
         let rule = self.books.current().target(&self.name)?;
         rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))

@@ -5,6 +5,7 @@
 //! renamed field here can never break a stored row or a template of an operator.
 
 pub mod alert;
+pub mod announcement;
 pub mod aws;
 pub mod change;
 pub mod delivery;

@@ -91,6 +91,17 @@ pub struct Rescue {
     pub event: Option<Box<NewEvent>>,
 }
 
+/// A change to be kept, and to be told onward when it is not known yet.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The source that told of it.
+    pub source: String,
+    /// What was changed.
+    pub change: Change,
+    /// What is told of it; `None` when nobody is to hear of it.
+    pub event: Option<Box<NewEvent>>,
+}
+
 /// Why something is told elsewhere or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
@@ -215,8 +226,8 @@ pub enum Op {
     Hear(Box<Hearing>),
     /// Tell others of an incident that nobody has acknowledged.
     Escalate(Box<Escalating>),
-    /// Keep a change that this source told of.
-    Change(String, Box<Change>),
+    /// Keep a change, and tell of it.
+    Change(Box<Changed>),
     /// Tell others of a lane that a target does not take, or the target once more.
     Rescue(Box<Rescue>),
     /// Nothing: whoever asks wants to know that the writer answers.
@@ -228,7 +239,7 @@ pub enum Op {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Quarantine`, `Begin`, `Change` and `Nothing`.
+    /// Answer to `Quarantine`, `Begin` and `Nothing`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
@@ -237,7 +248,7 @@ pub enum Done {
     Charged(Charged),
     /// Answer to `Hear`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
-    /// Answer to `Settle`, `Escalate` and `Rescue`, and what the schedule must learn.
+    /// Answer to `Settle`, `Escalate`, `Rescue` and `Change`, and what the schedule must learn.
     Told(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),

@@ -60,7 +60,7 @@ pub fn brings_a_body(op: &Op) -> bool {
         Op::Settle(_) | Op::Prune(_) | Op::Rescue(_) => false,
         Op::Manage(_)
         | Op::Hear(_)
-        | Op::Change(..)
+        | Op::Change(_)
         | Op::Escalate(_)
         | Op::Charge(_)
         | Op::Begin(..)

@@ -6,7 +6,6 @@ use crate::store::boundary::{DeliveryId, Done, Engine, Op, StoreError};
 use crate::store::reserved::brings_a_body;
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_accept::Accept;
-use crate::store::sqlite_changes::keep;
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
@@ -60,7 +59,7 @@ impl SqliteEngine {
                 Op::Begin(lane, uid) => begin(&transaction, *lane, uid).map_err(engine)?,
                 Op::Charge(call) => charge(&transaction, call).map_err(engine)?,
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
-                Op::Change(source, change) => keep(&transaction, source, change).map_err(engine)?,
+                Op::Change(changed) => accept.change(changed)?,
                 Op::Escalate(step) => accept.escalate(step)?,
                 Op::Rescue(rescue) => accept.rescue(rescue)?,
                 Op::Nothing => Done::Kept,

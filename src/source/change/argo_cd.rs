@@ -56,6 +56,8 @@ fn titled(app: &str, revision: &str, destination: &Value) -> String {
     let revision = if is_commit { &revision[..COMMIT_CHARS] } else { revision };
     let namespace = text(&destination["namespace"]);
     let cluster = first([&destination["name"], &destination["server"]]);
+    // The cluster that Argo CD itself is in goes without saying.
+    let cluster = if cluster == "https://kubernetes.default.svc" { String::new() } else { cluster };
     let mut title = app.to_owned();
     for (word, value) in [(": ", revision), (" to ", namespace.as_str()), (" on ", cluster.as_str())] {
         if !value.is_empty() {

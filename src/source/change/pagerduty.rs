@@ -19,7 +19,9 @@ pub(super) fn read(body: &Value, now: Timestamp) -> Result<Change, String> {
     }
     let service = first([&details["service"], &details["app"], &payload["source"]]);
     if service.is_empty() {
-        return Err("no service is named: add `payload.custom_details.service` or `payload.source`".to_owned());
+        return Err(
+            "no service is named: add `payload.custom_details.service` or `payload.source`".to_owned()
+        );
     }
     let sort = sort(&details["kind"])?;
     let at = time("payload.timestamp", &payload["timestamp"], now)?;
