@@ -37,7 +37,7 @@ use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
 use crate::deliver::purse::Purse;
-use crate::incident::{escalation, watch as histograms};
+use crate::incident::{budget, escalation, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::server::accept::{self, Limits};
@@ -236,6 +236,8 @@ fn look_after(
     ));
     let clock = Arc::clone(&state.clock);
     tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
+    let (books, clock) = (state.books.clone(), Arc::clone(&state.clock));
+    tasks.spawn(budget::run(store.clone(), books, metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
     tasks.spawn(reloader.certificates.clone().watch(Arc::clone(&state.clock), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));

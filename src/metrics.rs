@@ -27,9 +27,10 @@ use crate::domain::signal::Event;
 use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetrics};
 use self::process::Process;
 use self::series::{
-    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode,
-    SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState, Version,
-    call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets, target_state,
+    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfService, OfSource, OfStage, OfTarget,
+    PathCode, SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState,
+    Version, call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets,
+    target_state,
 };
 use self::table::PREFIX;
 
@@ -55,6 +56,7 @@ struct Inner {
     template_faults: Counters<TargetField>,
     signals: Counters<TargetEvent>,
     incident_duration: Histograms<OfStage>,
+    budget_left: Family<OfService, GaugeF64>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -102,6 +104,7 @@ impl Metrics {
             template_faults: register(r, "template_faults_total", Family::default()),
             signals: register(r, "signals_total", Family::default()),
             incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
+            budget_left: register(r, "error_budget_left_ratio", Family::default()),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -283,6 +286,14 @@ impl Metrics {
     /// An incident came to the end of a stage: `acknowledge` or `resolve`, after so long.
     pub fn incident_moved(&self, stage: &'static str, level: &'static str, after: Duration) {
         self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
+    }
+
+    /// How much is left of the error budgets, of 1, by service; of others nothing is told any more.
+    pub fn budgets_left(&self, left: impl IntoIterator<Item = (String, f64)>) {
+        self.0.budget_left.clear();
+        for (service, ratio) in left {
+            self.0.budget_left.get_or_create_owned(&OfService { service }).set(ratio);
+        }
     }
 
     /// A service told us something.

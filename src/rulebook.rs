@@ -190,6 +190,21 @@ pub struct GateRules {
     pub levels: Vec<Level>,
     /// When nothing is to be deployed.
     pub freezes: Vec<Freeze>,
+    /// How long services may be down.
+    pub budgets: Vec<Budget>,
+}
+
+/// How long services may be down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Budget {
+    /// Each of these by itself.
+    pub services: Vec<String>,
+    /// Percent of the window in which it is to be well; above 0 and below 100.
+    pub objective: f64,
+    /// How far back is looked.
+    pub window: Duration,
+    /// What counts: incidents of these levels.
+    pub levels: Vec<Level>,
 }
 
 /// A time when nothing is to be deployed.

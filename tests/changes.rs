@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "changes/gating.rs"]
+mod gating;
 #[path = "changes/reading.rs"]
 mod reading;
 #[path = "changes/told.rs"]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::assemble::incidents::{interval_names, level, named};
 use crate::assemble::routing::matchers;
 use crate::assemble::{Names, refer};
 use crate::config::file::File;
 use crate::domain::problem::Problem;
-use crate::rulebook::{Announce, Freeze, GateRules, TargetRule};
+use crate::rulebook::{Announce, Budget, Freeze, GateRules, TargetRule};
 
 /// Who is told of changes.
 pub(super) fn announce(
@@ -64,5 +65,45 @@ pub(super) fn gate(file: &File, problems: &mut Vec<Problem>) -> GateRules {
             environments: freeze.environments.clone(),
         });
     }
-    GateRules { levels, freezes }
+    GateRules { levels, freezes, budgets: budgets(file, problems) }
+}
+
+/// How far back an error budget may look: incidents are kept longer, and nobody remembers as long.
+const WINDOW_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+
+fn budgets(file: &File, problems: &mut Vec<Problem>) -> Vec<Budget> {
+    let mut budgets = Vec::new();
+    for (index, budget) in file.gate.budget.iter().enumerate() {
+        let path = format!("gate.budget[{index}]");
+        let objective = &budget.objective;
+        if !(objective.value > 0.0 && objective.value < 100.0) {
+            let what = format!("{} is no percentage that leaves a budget", objective.value);
+            let cure = "write how much of the time the service is to be well, as in 99.9";
+            problems.push(Problem::error(format!("{path}.objective"), objective.place, what, cure));
+        }
+        let window = &budget.window;
+        if window.value.0.is_zero() || window.value.0 > WINDOW_MAX {
+            let what = format!("{} is no window that can be looked over", window.value);
+            problems.push(Problem::error(
+                format!("{path}.window"),
+                window.place,
+                what,
+                "write 30d, and 90d at most",
+            ));
+        }
+        if budget.services.is_empty() {
+            let what = "names no service: nothing is ever counted";
+            let cure = "say whose it is: services: [checkout]";
+            problems.push(Problem::error(format!("{path}.services"), objective.place, what, cure));
+        }
+        let words = budget.levels.iter().enumerate();
+        let levels = words.filter_map(|(at, word)| level(word, &format!("{path}.levels[{at}]"), problems));
+        budgets.push(Budget {
+            levels: levels.collect(),
+            services: budget.services.iter().map(|name| name.value.clone()).collect(),
+            objective: objective.value,
+            window: window.value.0,
+        });
+    }
+    budgets
 }

@@ -11,6 +11,7 @@ pub mod change;
 pub mod delivery;
 pub mod exchange;
 pub mod fold;
+pub mod freeze;
 pub mod incident;
 pub mod lane;
 pub mod life;

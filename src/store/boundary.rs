@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::domain::alert::AlertGroup;
 use crate::domain::change::Change;
 use crate::domain::delivery::State;
+use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
 use crate::domain::message::{Action, DedupKey, RemoteRef};
 use crate::store::charge::{Charge, Charged};
@@ -369,6 +370,8 @@ pub trait Reader: Send {
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError>;
     /// Changes, the latest first.
     fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError>;
+    /// Freezes that stand at this time or are to come, the next to end first.
+    fn freezes(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Freeze>, StoreError>;
     /// One incident with its time line.
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;
 

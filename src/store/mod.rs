@@ -26,6 +26,7 @@ mod sqlite_acts;
 mod sqlite_casebook;
 mod sqlite_changes;
 mod sqlite_docket;
+mod sqlite_freezes;
 mod sqlite_incidents;
 mod sqlite_orders;
 mod sqlite_prune;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::change::Change;
+use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
 use crate::domain::message::{DedupKey, RemoteRef};
 use crate::store::boundary::{
@@ -23,6 +24,7 @@ use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
+use crate::store::sqlite_freezes;
 use crate::store::sqlite_incidents;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
@@ -358,6 +360,10 @@ impl Reader for SqliteReader {
 
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
         sqlite_incidents::moved(&self.connection, since)
+    }
+
+    fn freezes(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Freeze>, StoreError> {
+        sqlite_freezes::standing(&self.connection, now, limit).map_err(engine)
     }
 
     fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError> {

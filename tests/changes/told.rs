@@ -61,7 +61,9 @@ async fn a_change_is_told_to_pagerduty_once_through_errors_and_kills_and_opens_n
         }
     });
     let chat = Fake::start(|_| Answer::text(204, ""));
-    let mut relay = Relay::start(&config(&pager, &chat, "    fallback: { targets: [chat], after: 1s, attempts: 1 }")).await;
+    let mut relay =
+        Relay::start(&config(&pager, &chat, "    fallback: { targets: [chat], after: 1s, attempts: 1 }"))
+            .await;
     let release = json!({ "id": "4.2.1", "service": "checkout", "environment": "prod", "title": "release 4.2.1",
         "who": "ann", "link": "https://ci.example.com/7", "at": ago(4) });
     relay.accepts("/changes/alertmanager", release.to_string()).await;
@@ -92,7 +94,8 @@ async fn a_change_is_told_to_pagerduty_once_through_errors_and_kills_and_opens_n
     assert_eq!(to(&heard, "/v2/enqueue").len(), 1, "the alert alone opens an incident");
     assert_eq!(chat.heard().len(), 1, "nobody is called for a change");
     let get = |path: &str| relay.http().get(relay.url(path)).send();
-    let orphans: Value = serde_json::from_str(&get("/api/v1/orphans").await.unwrap().text().await.unwrap()).unwrap();
+    let orphans: Value =
+        serde_json::from_str(&get("/api/v1/orphans").await.unwrap().text().await.unwrap()).unwrap();
     assert_eq!(orphans["orphans"], json!([]), "{orphans}");
     let incidents = get("/api/v1/incidents").await.unwrap().text().await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&incidents).unwrap()["incidents"].as_array().unwrap().len(), 1);
