@@ -10,7 +10,7 @@
 //! |---|---|
 //! | 8 | `main`: words in, exit code out |
 //! | 7 | `daemon`: open, wire, run, watch, reload, drain, tell systemd · `cli`: one file a command |
-//! | 6 | `server`: accept, intake, admin, queue, probes, callbacks, changes, incidents, shadow, OpenAPI (the console comes here) |
+//! | 6 | `server`: accept, intake, admin, queue, probes, callbacks, changes, gate, incidents, the console (a page for people), shadow, OpenAPI |
 //! | 5 | `assemble`: file to rulebook, or every problem at once · `plan`: group to deliveries, and what two configurations make of one event, pure · `deliver`: one loop a target · `incident`: escalation, reports, numbers |
 //! | 4 | `rulebook`: everything checked, compiled, frozen, behind one swap pointer |
 //! | 3 | `target`: what a kind can say: a contract, a table, one file a kind |

@@ -119,9 +119,14 @@ impl Browser {
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
         let until = Instant::now() + PATIENCE;
-        while self.value(&format!("!!({expression})")) != true {
-            let page = self.text("body");
-            assert!(Instant::now() < until, "never: {expression}\n{:?}\n{page}", self.complaints);
+        // A page that is being loaded has none of its elements yet, or goes away while it is asked.
+        let tried = format!("(() => {{ try {{ return !!({expression}) }} catch {{ return false }} }})()");
+        let wanted = json!({ "expression": tried, "returnByValue": true });
+        while self.try_call("Runtime.evaluate", wanted.clone()).is_none_or(|it| it["result"]["value"] != true) {
+            if Instant::now() > until {
+                let page = self.text("body");
+                panic!("never: {expression}\n{:?}\n{page}", self.complaints);
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -181,6 +186,12 @@ impl Browser {
 
     #[track_caller]
     fn call(&mut self, method: &str, params: Value) -> Value {
+        self.try_call(method, params).unwrap_or_else(|| panic!("{method} was refused"))
+    }
+
+    /// `None`: what was asked is gone or cannot be done.
+    #[track_caller]
+    fn try_call(&mut self, method: &str, params: Value) -> Option<Value> {
         self.asked += 1;
         let mut message = json!({ "id": self.asked, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -198,8 +209,7 @@ impl Browser {
             };
             self.hear(&message);
             if message["id"] == self.asked {
-                assert!(message.get("error").is_none(), "{method}: {message}");
-                return message["result"].clone();
+                return message.get("result").cloned();
             }
         }
     }

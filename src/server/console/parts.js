@@ -26,6 +26,17 @@ function link(address, text) {
   return safe ? el("a", { href: address, rel: "noopener noreferrer", target: "_blank" }, text) : el("span", {}, text);
 }
 
+/** All days of a report, those without incidents too. */
+function calendar(report) {
+  const known = new Map(report.days.map((day) => [day.name, day]));
+  const name = (date) => [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  const all = [];
+  for (const day = new Date(report.since); name(day) <= name(new Date(report.until)) && all.length < 100; day.setDate(day.getDate() + 1)) {
+    all.push(known.get(name(day)) || { name: name(day), incidents: 0, P0: 0, P1: 0, P2: 0 });
+  }
+  return all;
+}
+
 /** Bars for each day, the worst below. */
 function days(list) {
   const width = 720, height = 170, floor = 140, top = 12;

@@ -99,7 +99,7 @@ function numbers(report) {
       tile(say("Incidents"), report.incidents, `${report.open} ${say("open now")} · ${report.reopened} ${say("came back")}`),
       tile(say("MTTA, half of them"), time(report.acknowledge), rest(report.acknowledge)),
       tile(say("MTTR, half of them"), time(report.resolve), rest(report.resolve))),
-    el("div", { class: "grid" }, box(say("By day"), days(report.days)), box(say("Where the time goes"), stages(report.stages)),
+    el("div", { class: "grid" }, box(say("By day"), days(calendar(report))), box(say("Where the time goes"), stages(report.stages)),
       box(say("By service"), table(["", say("incidents"), "MTTA", "MTTR"], services)), box(say("Most noise"), table(["", say("incidents")], noise)),
       report.advice.length > 0 && box(say("Advice"), el("ul", { class: "items" }, report.advice.map((one) => el("li", {}, one.found, el("div", { class: "soft" }, one.advice))))))];
 }
@@ -117,7 +117,7 @@ function targets(text) {
     el("td", { class: "num" }, one.waiting || 0), el("td", { class: "num" }, one.oldest ? span(one.oldest) : "–"),
     el("td", { class: "num" }, one.delivered || 0), el("td", { class: one.dead ? "num ill" : "num" }, one.dead || 0)));
   const head = ["Target", "State", "Waiting", "Oldest", "Delivered", "Given up"].map((name, index) => el("th", { class: index > 1 && "num", scope: "col" }, say(name)));
-  return [el("section", { class: "card pad" }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)))];
+  return [el("section", { class: "card pad scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)))];
 }
 
 function changes(model) {
