@@ -8,6 +8,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::store::boundary::{DeliveryId, LaneId, StoreError};
@@ -80,7 +81,7 @@ impl Place {
                  PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;"
             ))
             .map_err(engine)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        keep_statements(&connection)?;
         migrate(&mut connection)?;
         let perhaps_sent = mark_opened(&connection)?;
         Ok((connection, Found { perhaps_sent }))
@@ -93,9 +94,17 @@ impl Place {
         connection
             .execute_batch(&format!("PRAGMA cache_size={READER_CACHE_KIB}; PRAGMA query_only=ON;"))
             .map_err(engine)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        keep_statements(&connection)?;
         Ok(connection)
     }
+}
+
+/// Statements are compiled once. Without the planner's promise of stable plans, those that pass near
+/// a partial index would be compiled again for each value that is bound.
+fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(engine)?;
+    Ok(())
 }
 
 /// Notes a clean end.

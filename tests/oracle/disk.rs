@@ -41,13 +41,18 @@ impl Disk {
         ballast.set_len(length.saturating_sub(mebibytes << 20)).unwrap();
     }
 
-    /// Leaves no room.
+    /// Leaves no room: as much as is free now is used up, and no more, so that room which the relay
+    /// gives up meanwhile stays its own.
     pub fn fill(&self) {
+        let free = rustix::fs::statvfs(self.folder.path()).unwrap();
+        let mut left = usize::try_from(free.f_bavail * free.f_frsize).unwrap();
         let mut ballast = File::create(self.ballast()).unwrap();
         let mut size = 1 << 20;
-        while size > 0 {
-            if ballast.write_all(&vec![b'#'; size]).is_err() {
-                size /= 16;
+        while size > 0 && left > 0 {
+            size = size.min(left);
+            match ballast.write(&vec![b'#'; size]) {
+                Ok(written) => left -= written,
+                Err(_) => size /= 16,
             }
         }
     }
