@@ -1,6 +1,6 @@
 //! The page for people, in a real browser against the real relay with real incidents: it shows what is
 //! so, does what it is told, and what alerts say stays text whatever they say.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
+#![expect(clippy::unwrap_used, reason = "a test may fall over")]
 #![expect(clippy::disallowed_methods, reason = "CONSOLE_PICTURES is asked of the environment")]
 
 mod support;

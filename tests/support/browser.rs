@@ -122,7 +122,8 @@ impl Browser {
         // A page that is being loaded has none of its elements yet, or goes away while it is asked.
         let tried = format!("(() => {{ try {{ return !!({expression}) }} catch {{ return false }} }})()");
         let wanted = json!({ "expression": tried, "returnByValue": true });
-        while self.try_call("Runtime.evaluate", wanted.clone()).is_none_or(|it| it["result"]["value"] != true) {
+        while self.try_call("Runtime.evaluate", wanted.clone()).is_none_or(|it| it["result"]["value"] != true)
+        {
             if Instant::now() > until {
                 let page = self.text("body");
                 panic!("never: {expression}\n{:?}\n{page}", self.complaints);
