@@ -13,6 +13,7 @@ use crate::config::noting::Noting;
 use crate::config::show::show;
 use crate::daemon::failed::Failed;
 use crate::daemon::notify::Supervisor;
+use crate::domain::announcement;
 use crate::domain::change::{REMEMBERED_MAX, Recent};
 use crate::domain::problem::{Problem, Severity};
 use crate::metrics::Metrics;
@@ -132,7 +133,9 @@ async fn remembered_alerts(store: &Store, book: &Rulebook, now: Timestamp) -> (A
     }
     let since = now.saturating_sub(REMEMBER_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
     match store.read(move |reader| reader.recent(since, REMEMBER_EVENTS)).await {
-        Ok(groups) => {
+        Ok(mut groups) => {
+            // What was changed is no alert, whatever its labels say.
+            groups.retain(|group| !announcement::is(group));
             learn(book, &groups, &mut active);
             expiries.hear(&groups.into_iter().map(Arc::new).collect::<Vec<_>>());
         }

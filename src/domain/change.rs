@@ -94,11 +94,12 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Takes one in, unless it is there already; the one that came first gives way to the last.
+    /// Takes one in, unless it is there already; when there are too many, the one that came first goes.
     pub fn learn(&mut self, change: Change) {
         let service = change.service.clone();
         let known = self.of.entry(service.clone()).or_default();
-        if known.contains(&change) {
+        // The store keeps the first of them.
+        if known.iter().any(|old| old.id == change.id && old.title == change.title) {
             return;
         }
         known.push(change);
@@ -158,7 +159,7 @@ mod tests {
 
     fn change(sort: Sort, service: &str, environment: &str, second: i64) -> Change {
         Change {
-            id: String::new(),
+            id: second.to_string(),
             sort,
             service: service.into(),
             environment: environment.into(),

@@ -73,11 +73,12 @@ async function setFreeze() {
   if (given) await done(() => post("/api/v1/freezes", given));
 }
 
-/** Changes and jobs stand with each incident by itself: asked for again when something happened to it. */
+/** Changes and jobs stand with each incident by itself: asked for again when something happened to it, and now and then. */
 async function details(list) {
   await Promise.all(list.slice(0, 20).map(async (one) => {
-    if (seen[one.id] && seen[one.id].touched_at === one.touched_at) return;
-    seen[one.id] = await api(`/api/v1/incidents/${one.id}`);
+    const known = seen[one.id];
+    if (known && known.touched_at === one.touched_at && Date.now() - known.asked < 6 * EVERY) return;
+    seen[one.id] = { ...(await api(`/api/v1/incidents/${one.id}`)), asked: Date.now() };
   }));
 }
 

@@ -39,7 +39,7 @@ function calendar(report) {
 
 /** Bars for each day, the worst below. */
 function days(list) {
-  const width = 720, height = 170, floor = 140, top = 12;
+  const width = 540, height = 170, floor = 144, top = 14;
   const most = Math.max(1, ...list.map((day) => day.incidents));
   const step = width / Math.max(list.length, 7);
   const bars = list.map((day, index) => {
@@ -50,11 +50,11 @@ function days(list) {
       y -= high;
       return draw("rect", { x, y, width: wide, height: Math.max(high - 1, 1), rx: 2, class: "fill-" + level });
     });
-    const every = Math.ceil(list.length / 8);
+    const every = Math.ceil(list.length / 7);
     const label = index % every === 0 && draw("text", { x, y: floor + 18 }, day.name.slice(5));
     return draw("g", {}, draw("title", {}, `${day.name}: ${day.incidents} (P0 ${day.P0}, P1 ${day.P1}, P2 ${day.P2})`), parts, label);
   });
-  const scale = [draw("line", { x1: 0, x2: width, y1: floor, y2: floor }), draw("text", { x: width - 16, y: top }, most)];
+  const scale = [draw("line", { x1: 0, x2: width, y1: floor, y2: floor }), draw("text", { x: 0, y: top - 3 }, most)];
   return draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("By day") }, scale, bars);
 }
 
@@ -71,7 +71,7 @@ function stages(list) {
       draw("rect", { x: 74, y: y + 3, width: long(stage.seconds.p50), height: 16, rx: 3, class: "fill-accent" }),
       draw("text", { x: 84 + long(stage.seconds.p90), y: y + 15 }, `${span(stage.seconds.p50)} / ${span(stage.seconds.p90)}`));
   });
-  return draw("svg", { viewBox: `0 0 560 ${Math.max(1, known.length) * 38 + 6}`, role: "img", "aria-label": say("Where the time goes") }, lines);
+  return draw("svg", { viewBox: `0 0 540 ${Math.max(1, known.length) * 38 + 6}`, role: "img", "aria-label": say("Where the time goes") }, lines);
 }
 
 /** The series of one metric: labels and value. */
