@@ -89,6 +89,12 @@ async fn incident(relay: &Relay, id: u32) -> Value {
     serde_json::from_str(&answer.unwrap().text().await.unwrap()).unwrap()
 }
 
+async fn gate(relay: &Relay, service: &str) -> Value {
+    let answer =
+        relay.http().get(relay.url(&format!("/api/v1/gate?service={service}"))).send().await.unwrap();
+    serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap()["answer"].clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_shows_what_goes_on_and_a_click_acknowledges_everywhere() {
     let chat = Fake::start(|_| Answer::text(204, ""));
@@ -141,6 +147,22 @@ async fn it_shows_what_goes_on_and_a_click_acknowledges_everywhere() {
     browser.until("document.querySelectorAll('.row').length === 2");
     assert_eq!(incident(&relay, 3).await["state"], "resolved");
     browser.reads("cause: a <b>bad</b> query");
+
+    // A freeze: set, seen at the gate, ended.
+    browser.click("[data-key='nav-changes']");
+    browser.click("#freeze");
+    browser.until("document.getElementById('ask').open");
+    browser.types("billing");
+    for word in ["", "2h", "the ledger moves"] {
+        browser.press("Tab");
+        browser.types(word);
+    }
+    browser.press("Enter");
+    browser.reads("the ledger moves");
+    assert_eq!(gate(&relay, "billing").await, "deny");
+    browser.click("[data-key='end-2']");
+    browser.until("!document.getElementById('main').innerText.includes('the ledger moves')");
+    assert_eq!(gate(&relay, "billing").await, "allow");
     assert_eq!(browser.complaints, [""; 0]);
 }
 

@@ -21,7 +21,12 @@ pub(super) fn announce(
     let mut rules = Vec::new();
     for (index, rule) in file.changes.forward.iter().enumerate() {
         let path = format!("changes.forward[{index}]");
-        for (place, name) in rule.targets.iter().enumerate() {
+        if rule.targets.value.is_empty() {
+            let what = "names no target: nobody hears of them";
+            let cure = "name a PagerDuty target: targets: [pager]";
+            problems.push(Problem::error(format!("{path}.targets"), rule.targets.place, what, cure));
+        }
+        for (place, name) in rule.targets.value.iter().enumerate() {
             let path = format!("{path}.targets[{place}]");
             refer("target", name, &path, &known, problems);
             let target = targets.get(name.value.as_str());
@@ -35,7 +40,7 @@ pub(super) fn announce(
         }
         rules.push(Announce {
             matchers: matchers(&rule.matchers, &format!("{path}.matchers"), problems),
-            targets: rule.targets.iter().map(|name| Arc::from(name.value.as_str())).collect(),
+            targets: rule.targets.value.iter().map(|name| Arc::from(name.value.as_str())).collect(),
         });
     }
     rules

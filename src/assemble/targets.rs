@@ -175,7 +175,7 @@ pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
             receiver.escalate.iter().flat_map(|step| &step.targets).map(|target| target.value.as_str()),
         );
     }
-    let forwards = file.changes.forward.iter().flat_map(|rule| &rule.targets);
+    let forwards = file.changes.forward.iter().flat_map(|rule| &rule.targets.value);
     named.extend(forwards.map(|target| target.value.as_str()));
     named.extend(file.people.iter().flat_map(|person| &person.targets).map(|target| target.value.as_str()));
     for target in &file.targets {

@@ -113,7 +113,7 @@ pub struct ChangesFile {
 #[serde(deny_unknown_fields)]
 pub struct ForwardFile {
     /// PagerDuty targets: they show a change beside their incidents and call nobody.
-    pub targets: Vec<At<String>>,
+    pub targets: At<Vec<At<String>>>,
     /// Of which changes, by `service`, `environment`, `kind`, `who` and `source`: all must match; of all
     /// when left out.
     #[serde(default)]

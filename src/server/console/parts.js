@@ -51,7 +51,7 @@ function days(list) {
       return draw("rect", { x, y, width: wide, height: Math.max(high - 1, 1), rx: 2, class: "fill-" + level });
     });
     const every = Math.ceil(list.length / 7);
-    const label = index % every === 0 && draw("text", { x, y: floor + 18 }, day.name.slice(5));
+    const label = index % every === 0 && draw("text", { x: x + wide / 2, y: floor + 18, "text-anchor": index === 0 ? "start" : index > list.length - 3 ? "end" : "middle" }, day.name.slice(5));
     return draw("g", {}, draw("title", {}, `${day.name}: ${day.incidents} (P0 ${day.P0}, P1 ${day.P1}, P2 ${day.P2})`), parts, label);
   });
   const scale = [draw("line", { x1: 0, x2: width, y1: floor, y2: floor }), draw("text", { x: 0, y: top - 3 }, most)];
