@@ -2,6 +2,7 @@
 
 use alert_relay::domain::delivery::State;
 use alert_relay::store::boundary::{LaneState, Rescue, Settlement, Why};
+use alert_relay::store::event::NewEvent;
 use alert_relay::store::handle::Store;
 use alert_relay::store::retention::Retention;
 use uuid::Uuid;
@@ -14,12 +15,17 @@ async fn a_settlement_written_twice_counts_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _closing, _) = open(folder.path()).unwrap();
     store.accept(news(1, 0, "pager", "disk", 0, None)).await.unwrap();
+    // Another waits behind it and must not be taken for it.
+    store.accept(news(2, 90_000, "pager", "disk", 0, Some(80_000))).await.unwrap();
     for state in [State::Waiting, State::Waiting, State::Delivered, State::Delivered] {
         store.settle(settlement(1, state, true, None)).await.unwrap();
         let record = delivery(&store, 1).await;
         assert_eq!((record.state, record.attempts.len()), (state, 1));
-        assert_eq!(waiting(&store).await, u64::from(state.is_open()));
+        assert_eq!(waiting(&store).await, 1 + u64::from(state.is_open()));
     }
+    // What has ended stays as it ended.
+    store.settle(settlement(1, State::Dead, true, None)).await.unwrap();
+    assert_eq!(delivery(&store, 1).await.state, State::Delivered);
 }
 
 #[tokio::test]
@@ -48,6 +54,14 @@ async fn what_was_announced_and_never_settled_is_in_doubt_and_nothing_else() {
     closing.wait(std::time::Duration::from_secs(30));
 }
 
+/// The same story told again: no window and no equal wording keeps it from being told.
+fn again(uid: u128, target: &str) -> NewEvent {
+    let mut told = news(uid, i64::try_from(uid).unwrap() * 1000, target, "disk", 0, None);
+    told.window = std::time::Duration::ZERO;
+    told.parts[0].content = 0;
+    told
+}
+
 /// What waits for this target.
 async fn owed(store: &Store, target: &'static str) -> usize {
     work(store, target).await.map_or(0, |work| work.open.len())
@@ -61,20 +75,18 @@ async fn whatever_a_crash_makes_the_relay_do_again_the_fallback_is_told_once() {
     told.parts[0].fall_after = Some(std::time::Duration::from_secs(1));
     store.accept(told).await.unwrap();
     for uid in [2, 3] {
-        let event = Some(Box::new(news(uid, 5, "spare", "disk", 0, None)));
+        let event = Some(Box::new(again(uid, "spare")));
         store.rescue(Rescue { lane: 1, why: Why::Fallen, event }).await.unwrap();
         assert_eq!(owed(&store, "spare").await, 1);
     }
-    let mut news_of_death = news(4, 6, "third", "disk", 0, None);
     for uid in [4, 5] {
-        news_of_death.uid = Uuid::from_u128(uid);
-        let tells = Some(Box::new(news_of_death.clone()));
+        let tells = Some(Box::new(again(uid, "third")));
         let dead = Settlement { tells, given_up: Some(1), ..settlement(1, State::Dead, false, None) };
         store.settle(dead).await.unwrap();
         assert_eq!(owed(&store, "third").await, 1);
     }
     for uid in [6, 7] {
-        let event = Some(Box::new(news(uid, 7, "pager", "disk", 3, None)));
+        let event = Some(Box::new(again(uid, "pager")));
         store.rescue(Rescue { lane: 1, why: Why::Redriven, event }).await.unwrap();
         assert_eq!(owed(&store, "pager").await, 1);
     }
