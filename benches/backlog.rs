@@ -93,6 +93,7 @@ fn event(n: u64) -> NewEvent {
         reason: String::new(),
         alerts: vec![alert],
         event: serde_json::Value::Null,
+        changes: Vec::new(),
     };
     let key = DedupKey::hash(&["alertmanager", "group", &group.group_key]);
     let part = NewPart {

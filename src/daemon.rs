@@ -16,7 +16,7 @@ mod watch;
 
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ use crate::client::{Client, ClientSettings, TimeLimits};
 use crate::daemon::failed::Failed;
 use crate::daemon::listeners::Given;
 use crate::daemon::notify::Supervisor;
-use crate::daemon::opening::{open_store, read_first, remembered};
+use crate::daemon::opening::{Remembered, open_store, read_first, remembered};
 use crate::daemon::platforms::ByCourier;
 use crate::daemon::reload::{Reloader, left_behind};
 use crate::daemon::tls::Certificates;
@@ -42,14 +42,12 @@ use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
 use crate::deliver::tickets;
 use crate::incident::jobs::Runner;
-use crate::incident::{escalation, reminding, watch as histograms};
+use crate::incident::{budget, escalation, reminding, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
-use crate::route::inhibit::Active;
 use crate::server::accept::{self, Limits};
 use crate::server::app::App;
 use crate::server::budget::Budget;
-use crate::server::expiry::Expiries;
 use crate::server::own;
 use crate::server::paths::Door;
 use crate::server::shadow::Shadow;
@@ -176,13 +174,12 @@ fn tell_ready(listeners: &[(Door, TcpListener)], base: &Base) {
     tracing::info!(listen = addresses.collect::<Vec<_>>().join(", "), store = %base.store.display(), "ready");
 }
 
-/// What requests are answered from. `known`: the alerts that inhibit others and those that end by
-/// themselves.
+/// What requests are answered from; `known` is what the store knew of.
 fn state(
     reloader: &Arc<Reloader>,
     notary: Notary,
     tracer: Tracer,
-    (active, expiries): (Active, Expiries),
+    known: Remembered,
 ) -> Result<State, Failed> {
     let (base, on_order) = (&reloader.base, Arc::clone(reloader));
     let reload: Reload = Arc::new(move || on_order.reload("the admin interface asked for it"));
@@ -192,8 +189,9 @@ fn state(
         metrics: reloader.metrics.clone(),
         fleet: reloader.fleet.clone(),
         clock: Arc::clone(&reloader.clock),
-        active: Mutex::new(active),
-        expiries: Mutex::new(expiries),
+        active: Mutex::new(known.active),
+        expiries: Mutex::new(known.expiries),
+        recent: RwLock::new(known.recent),
         beats: Mutex::default(),
         ahead: Default::default(),
         notary,
@@ -245,6 +243,8 @@ fn look_after(
     tasks.spawn(runner(&state).run(seed(), stop.clone()));
     let clock = Arc::clone(&state.clock);
     tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
+    let (books, clock) = (state.books.clone(), Arc::clone(&state.clock));
+    tasks.spawn(budget::run(store.clone(), books, metrics.clone(), clock, stop.clone()));
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
     tasks.spawn(reloader.certificates.clone().watch(Arc::clone(&state.clock), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));

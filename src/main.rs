@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alert_relay::cli::args::{Cli, Command, ServeArgs};
 use alert_relay::cli::{
-    Answer, Surroundings, check, explain, gate, import, incident, manual, queue, replay_diff, report, schema,
-    send, serve, test,
+    Answer, Surroundings, check, explain, freeze, gate, import, incident, manual, queue, replay_diff, report,
+    schema, send, serve, test,
 };
 use alert_relay::daemon;
 use clap::Parser;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Queue(args) => queue::run(args),
         Command::Incident(args) => incident::run(args),
         Command::Gate(args) => gate::run(args),
+        Command::Freeze(args) => freeze::run(args),
         Command::Report(args) => report::run(args),
         Command::ReplayDiff(args) => replay_diff::run(args),
         Command::Import(args) => import::run(args),

@@ -27,10 +27,10 @@ use crate::domain::signal::Event;
 use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetrics};
 use self::process::Process;
 use self::series::{
-    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfSource, OfStage, OfTarget, PathCode,
-    RuleEnd, SourceResult, SourceStatus, TargetAsked, TargetEvent, TargetField, TargetOutcome, TargetReason,
-    TargetState, Version, call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets,
-    target_state,
+    Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfService, OfSource, OfStage, OfTarget,
+    PathCode, RuleEnd, SourceResult, SourceStatus, TargetAsked, TargetEvent, TargetField, TargetOutcome,
+    TargetReason, TargetState, Version, call_buckets, commit_buckets, incident_buckets, latency_buckets,
+    operation_buckets, target_state,
 };
 use self::table::PREFIX;
 
@@ -58,6 +58,7 @@ struct Inner {
     inquiries: Counters<TargetAsked>,
     incident_duration: Histograms<OfStage>,
     jobs: Counters<RuleEnd>,
+    budget_left: Family<OfService, GaugeF64>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
     waiting: Family<OfTarget, Gauge>,
@@ -108,6 +109,7 @@ impl Metrics {
             inquiries: register(r, "inquiries_total", Family::default()),
             incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
             jobs: register(r, "jobs_total", Family::default()),
+            budget_left: register(r, "error_budget_left_ratio", Family::default()),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
             waiting: register(r, "waiting_deliveries", Family::default()),
@@ -304,6 +306,14 @@ impl Metrics {
     /// A job of an incident came to its end, or to none.
     pub fn job_ended(&self, rule: &str, end: &'static str) {
         self.0.jobs.get_or_create_owned(&RuleEnd { rule: rule.to_owned(), end }).inc();
+    }
+
+    /// How much is left of the error budgets, of 1, by service; of others nothing is told any more.
+    pub fn budgets_left(&self, left: impl IntoIterator<Item = (String, f64)>) {
+        self.0.budget_left.clear();
+        for (service, ratio) in left {
+            self.0.budget_left.get_or_create_owned(&OfService { service }).set(ratio);
+        }
     }
 
     /// A service told us something.

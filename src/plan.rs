@@ -3,9 +3,11 @@
 //! Each alert is routed on its own labels; alerts of one group that reach the same target stay
 //! together. What becomes of each alert is a [`Fate`], which `explain` shows and the record keeps.
 
+pub mod announce;
 pub mod difference;
 mod draft;
 pub mod side;
+pub mod suspected;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

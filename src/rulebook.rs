@@ -83,6 +83,8 @@ pub struct Rulebook {
     pub gate: GateRules,
     /// Which jobs may help.
     pub jobs: JobRules,
+    /// Who is told of changes.
+    pub announce: Vec<Announce>,
     /// Where people are reached: names of targets.
     pub people: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Who is on call when.
@@ -217,6 +219,15 @@ pub struct JobRule {
     pub rule: Rule,
 }
 
+/// Who is told of which changes.
+#[derive(Debug, Clone)]
+pub struct Announce {
+    /// Which: all must match.
+    pub matchers: Vec<Matcher>,
+    /// These are told; they have a word for it.
+    pub targets: Vec<Arc<str>>,
+}
+
 /// When a pipeline may not deploy.
 #[derive(Debug, Clone, Default)]
 pub struct GateRules {
@@ -224,6 +235,21 @@ pub struct GateRules {
     pub levels: Vec<Level>,
     /// When nothing is to be deployed.
     pub freezes: Vec<Freeze>,
+    /// How long services may be down.
+    pub budgets: Vec<Budget>,
+}
+
+/// How long services may be down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Budget {
+    /// Each of these by itself.
+    pub services: Vec<String>,
+    /// Percent of the window in which it is to be well; above 0 and below 100.
+    pub objective: f64,
+    /// How far back is looked.
+    pub window: Duration,
+    /// What counts: incidents of these levels.
+    pub levels: Vec<Level>,
 }
 
 /// A time when nothing is to be deployed.

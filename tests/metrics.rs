@@ -45,6 +45,7 @@ fn busy() -> Metrics {
     metrics.started("2026-01-02T03:04:05.5Z".parse().unwrap());
     metrics.disk_seen(1 << 30, 1 << 20, true);
     metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
+    metrics.budgets_left([("checkout".to_owned(), 0.25)]);
     metrics.incident_moved("acknowledge", "P1", Duration::from_secs(90));
     metrics.job_ended("restart", "failed");
     metrics.inquired(&"desk".into(), "known");

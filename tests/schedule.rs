@@ -93,6 +93,7 @@ fn group() -> Arc<AlertGroup> {
         reason: String::new(),
         alerts: Vec::new(),
         event: serde_json::Value::Null,
+        changes: Vec::new(),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::document::node::At;
 use crate::domain::incident::{Level, Policy, Step};
 use crate::domain::problem::Problem;
 use crate::route::rota::{Layer, Override, Rota};
-use crate::rulebook::{Freeze, GateRules, IncidentRules, Merge, Quiet, TicketRules};
+use crate::rulebook::{IncidentRules, Merge, Quiet, TicketRules};
 
 /// Lanes, by which what comes back is known again, are kept so long after their end.
 const REOPEN_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -102,33 +102,6 @@ fn tickets(file: &File, problems: &mut Vec<Problem>) -> TicketRules {
     }
 }
 
-/// When a pipeline may not deploy.
-pub(super) fn gate(file: &File, problems: &mut Vec<Problem>) -> GateRules {
-    let intervals = interval_names(file);
-    let words = file.gate.levels.iter().enumerate();
-    let levels =
-        words.filter_map(|(at, word)| level(word, &format!("gate.levels[{at}]"), problems)).collect();
-    let mut names = Names::new("freeze");
-    let mut freezes = Vec::new();
-    for (index, freeze) in file.gate.freeze.iter().enumerate() {
-        let path = format!("gate.freeze[{index}]");
-        names.add(&freeze.name, &format!("{path}.name"), problems);
-        let during = named(&freeze.time_intervals, &format!("{path}.time_intervals"), &intervals, problems);
-        if during.is_empty() {
-            let what = "names no time interval: it would never end";
-            let cure = "say when: time_intervals: [year-end]";
-            problems.push(Problem::error(format!("{path}.time_intervals"), freeze.name.place, what, cure));
-        }
-        freezes.push(Freeze {
-            name: freeze.name.value.clone(),
-            during,
-            services: freeze.services.clone(),
-            environments: freeze.environments.clone(),
-        });
-    }
-    GateRules { levels, freezes }
-}
-
 pub(super) fn level(word: &At<String>, path: &str, problems: &mut Vec<Problem>) -> Option<Level> {
     let level = Level::parse(&word.value);
     if level.is_none() {
@@ -138,11 +111,16 @@ pub(super) fn level(word: &At<String>, path: &str, problems: &mut Vec<Problem>) 
     level
 }
 
-fn interval_names(file: &File) -> Vec<&str> {
+pub(super) fn interval_names(file: &File) -> Vec<&str> {
     file.time_intervals.iter().map(|interval| interval.name.value.as_str()).collect()
 }
 
-fn named(list: &[At<String>], path: &str, known: &[&str], problems: &mut Vec<Problem>) -> Vec<String> {
+pub(super) fn named(
+    list: &[At<String>],
+    path: &str,
+    known: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Vec<String> {
     for (index, name) in list.iter().enumerate() {
         refer("time interval", name, &format!("{path}[{index}]"), known, problems);
     }

@@ -4,6 +4,7 @@
 //! templates, intervals) are read. Nothing stops at the first problem: a broken part is left out
 //! and the checks go on, so that one run of `check` tells all.
 
+mod changes;
 mod incidents;
 mod jobs;
 mod pacing;
@@ -148,8 +149,9 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         receivers,
         escalations,
         incidents: incidents::rules(file, problems),
-        gate: incidents::gate(file, problems),
+        gate: changes::gate(file, problems),
         jobs: jobs::rules(file, problems),
+        announce: changes::announce(file, &targets, problems),
         people,
         rotas,
         targets,

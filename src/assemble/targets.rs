@@ -177,6 +177,8 @@ pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
         );
     }
     named.extend(file.incidents.tickets.remind.iter().map(|target| target.value.as_str()));
+    let forwards = file.changes.forward.iter().flat_map(|rule| &rule.targets.value);
+    named.extend(forwards.map(|target| target.value.as_str()));
     named.extend(file.people.iter().flat_map(|person| &person.targets).map(|target| target.value.as_str()));
     for rule in &file.jobs.rules {
         named.extend([&rule.target].into_iter().chain(&rule.on_failure).map(|target| target.value.as_str()));

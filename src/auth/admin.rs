@@ -1,11 +1,11 @@
 //! Who may use the admin interface, and for what: takes tokens with roles and a request's head, gives
-//! a pass or a refusal. Without tokens only callers on this machine pass, and no web page and no
-//! proxy among them.
+//! a pass or a refusal. Without tokens only callers on this machine pass, and no web page but the
+//! relay's own and no proxy among them.
 
 use std::net::IpAddr;
 
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN, VIA};
+use hyper::header::{AUTHORIZATION, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, VIA};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
@@ -130,7 +130,15 @@ fn by_a_page(headers: &HeaderMap) -> bool {
         if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
     });
     let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-    headers.contains_key(ORIGIN) || !(is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost"))
+    let is_here = is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost");
+    // The relay's own page, which this very address served, comes with an `Origin` that names it.
+    let is_ours = |origin: &HeaderValue| {
+        let origin = origin.as_bytes();
+        let rest = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+        !host.is_empty() && rest.is_some_and(|rest| rest == host.as_bytes())
+    };
+    let mut origins = headers.get_all(ORIGIN).iter();
+    !(is_here && origins.all(is_ours))
 }
 
 #[cfg(test)]
@@ -159,6 +167,24 @@ mod tests {
         assert!(why("192.0.2.1", &HeaderMap::new()).unwrap_err().contains("this machine only"));
         for headers in [with(ORIGIN, "https://example.com"), with(HOST, "rebound.example.com:9095")] {
             assert!(why("127.0.0.1", &headers).unwrap_err().contains("web page"), "{headers:?}");
+        }
+        // The relay's own page, and what only looks like it.
+        let page = |host: &str, origin: &str| {
+            let mut headers = with(HOST, host);
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            why("127.0.0.1", &headers).is_ok()
+        };
+        for (host, origin, expected) in [
+            ("127.0.0.1:9095", "http://127.0.0.1:9095", true),
+            ("localhost:9095", "https://localhost:9095", true),
+            ("127.0.0.1:9095", "http://127.0.0.1:3000", false),
+            ("127.0.0.1:9095", "http://127.0.0.1", false),
+            ("127.0.0.1:9095", "http://localhost:9095", false),
+            ("127.0.0.1:9095", "null", false),
+            ("rebound.example.com:9095", "http://rebound.example.com:9095", false),
+            ("", "http://", false),
+        ] {
+            assert_eq!(page(host, origin), expected, "{host} {origin}");
         }
         for host in ["127.0.0.1:9095", "localhost", "[::1]:9095", "[::1]", ""] {
             assert!(why("127.0.0.1", &with(HOST, host)).is_ok(), "{host}");

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::args::look::{ConfigArgs, LookArgs, header, time};
 use crate::cli::args::tools::{CompletionsArgs, ImportArgs, ManArgs, SchemaArgs};
 use crate::cli::args::trial::{SendArgs, TestArgs};
+use crate::cli::freeze::args::{self as freeze, FreezeArgs};
 use crate::cli::incident::args::{self as incident, GateArgs, IncidentArgs, ReportArgs};
 use crate::cli::queue::args::{self as queue, QueueArgs};
 use crate::cli::replay_diff::args::{self as replay_diff, ReplayDiffArgs};
@@ -112,6 +113,13 @@ pub enum Command {
     /// Not while an incident of that service goes on, or in a time of freeze (`gate` in relay.yaml).
     #[command(after_help = incident::GATE_EXIT_CODES, after_long_help = incident::GATE_EXAMPLES)]
     Gate(GateArgs),
+
+    /// Set, list and end times in which nothing is to be deployed
+    ///
+    /// They stand beside those of the configuration (`gate.freeze`). Asks a running relay through its
+    /// admin interface; whatever is changed is written to the audit.
+    #[command(after_help = EXIT_CODES, after_long_help = freeze::EXAMPLES, arg_required_else_help = true)]
+    Freeze(FreezeArgs),
 
     /// Show what another configuration would have made differently of recorded events
     ///

@@ -1,5 +1,7 @@
 //! `alert-relay gate`: may a pipeline deploy now? Asks a running relay.
 
+use serde_json::Value;
+
 use crate::cli::Answer;
 use crate::cli::incident::args::GateArgs;
 use crate::cli::queue::call::Relay;
@@ -18,10 +20,22 @@ fn done(args: &GateArgs) -> Result<Answer, String> {
     let reasons = found["reasons"].as_array().unwrap_or(&none).iter().filter_map(|reason| reason.as_str());
     let out = match (args.reach.json, allowed) {
         (true, _) => format!("{found:#}\n"),
-        (false, true) => format!("allowed: nothing speaks against deploying {}\n", args.service),
+        (false, true) => {
+            format!("allowed: nothing speaks against deploying {}{}\n", args.service, left(&found))
+        }
         (false, false) => {
             reasons.map(|reason| format!("denied: {}\n", reason.replace(char::is_control, " "))).collect()
         }
     };
     Ok(Answer { out, err: String::new(), code: u8::from(!allowed) })
+}
+
+/// What is left of its error budgets.
+fn left(found: &Value) -> String {
+    let budgets = found["budgets"].as_array().into_iter().flatten();
+    let one = |budget: &Value| {
+        let (left, percent) = (&budget["left_minutes"], &budget["left_percent"]);
+        format!("; {left} min ({percent} %) of the error budget of {} days are left", budget["window_days"])
+    };
+    budgets.map(one).collect()
 }

@@ -7,6 +7,7 @@
 pub mod args;
 pub mod check;
 pub mod explain;
+pub mod freeze;
 pub mod gate;
 pub mod import;
 pub mod incident;

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::config::incidents::{GateFile, IncidentsFile, PersonFile, RotaFile};
+use crate::config::incidents::{ChangesFile, GateFile, IncidentsFile, PersonFile, RotaFile};
 use crate::config::jobs::JobsFile;
 use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
@@ -59,6 +59,9 @@ pub struct File {
     /// Repair jobs that may help.
     #[serde(default)]
     pub jobs: JobsFile,
+    /// What becomes of changes that pipelines tell of.
+    #[serde(default)]
+    pub changes: ChangesFile,
     /// Whether a pipeline may deploy now.
     #[serde(default)]
     pub gate: GateFile,

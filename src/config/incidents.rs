@@ -147,6 +147,26 @@ pub struct QuietFile {
     pub time_intervals: Vec<At<String>>,
 }
 
+/// `changes`: what becomes of changes that pipelines tell of.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangesFile {
+    /// Who is told of them.
+    pub forward: Vec<ForwardFile>,
+}
+
+/// An element of `forward`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardFile {
+    /// PagerDuty targets: they show a change beside their incidents and call nobody.
+    pub targets: At<Vec<At<String>>>,
+    /// Of which changes, by `service`, `environment`, `kind`, `who` and `source`: all must match; of all
+    /// when left out.
+    #[serde(default)]
+    pub matchers: Vec<At<String>>,
+}
+
 /// `gate`: whether a pipeline may deploy now.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -155,12 +175,14 @@ pub struct GateFile {
     pub levels: Vec<At<String>>,
     /// When nothing is to be deployed.
     pub freeze: Vec<FreezeFile>,
+    /// How long services may be down before nothing more is deployed to them.
+    pub budget: Vec<BudgetFile>,
 }
 
 impl Default for GateFile {
     fn default() -> GateFile {
         let level = |word: &str| At { value: word.to_owned(), place: Default::default() };
-        GateFile { levels: vec![level("P0"), level("P1")], freeze: Vec::new() }
+        GateFile { levels: vec![level("P0"), level("P1")], freeze: Vec::new(), budget: Vec::new() }
     }
 }
 
@@ -178,6 +200,30 @@ pub struct FreezeFile {
     /// In these environments; in all when left out.
     #[serde(default)]
     pub environments: Vec<String>,
+}
+
+/// An element of `budget`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetFile {
+    /// Of each of these services by itself.
+    pub services: Vec<At<String>>,
+    /// Percent of the window in which it is to be well, as in 99.9.
+    pub objective: At<f64>,
+    /// How far back is looked; 90 days at most.
+    #[serde(default = "a_month")]
+    pub window: At<Duration>,
+    /// What counts: incidents of these levels.
+    #[serde(default = "serious")]
+    pub levels: Vec<At<String>>,
+}
+
+fn a_month() -> At<Duration> {
+    At { value: Duration::from_days(30), place: Default::default() }
+}
+
+fn serious() -> Vec<At<String>> {
+    ["P0", "P1"].map(|word| At { value: word.to_owned(), place: Default::default() }).into()
 }
 
 /// An element of `people`.

@@ -13,6 +13,8 @@ use crate::config::noting::Noting;
 use crate::config::show::show;
 use crate::daemon::failed::Failed;
 use crate::daemon::notify::Supervisor;
+use crate::domain::announcement;
+use crate::domain::change::{REMEMBERED_MAX, Recent};
 use crate::domain::problem::{Problem, Severity};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
@@ -22,6 +24,7 @@ use crate::rulebook::Rulebook;
 use crate::server::expiry::Expiries;
 use crate::store::boundary::StoreError;
 use crate::store::handle::{self, Closing, Store};
+use crate::store::incidents::ChangeFilter;
 use crate::store::schedule::Caps;
 
 /// Pause before a store on a full disk is tried again, and how long the service manager is told that
@@ -100,16 +103,39 @@ pub async fn open_store(
     }
 }
 
-/// The alerts that inhibit others by these rules, and those that end by themselves, as the store
-/// knows them.
-pub async fn remembered(store: &Store, book: &Rulebook, now: Timestamp) -> (Active, Expiries) {
+/// What the store knows that calls are answered by.
+#[derive(Default)]
+pub struct Remembered {
+    /// Alerts that inhibit others by the rules.
+    pub active: Active,
+    /// Alerts that end by themselves.
+    pub expiries: Expiries,
+    /// What was changed lately.
+    pub recent: Recent,
+}
+
+/// Reads it.
+pub async fn remembered(store: &Store, book: &Rulebook, now: Timestamp) -> Remembered {
+    let (active, expiries) = remembered_alerts(store, book, now).await;
+    let mut recent = Recent::default();
+    let latest = ChangeFilter { limit: REMEMBERED_MAX, ..ChangeFilter::default() };
+    match store.read(move |reader| reader.changes(&latest)).await {
+        Ok(changes) => changes.into_iter().rev().for_each(|change| recent.learn(change)),
+        Err(error) => tracing::warn!(%error, "what was changed before the start could not be read"),
+    }
+    Remembered { active, expiries, recent }
+}
+
+async fn remembered_alerts(store: &Store, book: &Rulebook, now: Timestamp) -> (Active, Expiries) {
     let (mut active, mut expiries) = (Active::default(), Expiries::default());
     if book.inhibit.is_empty() && book.sources.values().all(|source| source.kind != "prometheus") {
         return (active, expiries);
     }
     let since = now.saturating_sub(REMEMBER_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
     match store.read(move |reader| reader.recent(since, REMEMBER_EVENTS)).await {
-        Ok(groups) => {
+        Ok(mut groups) => {
+            // What was changed is no alert, whatever its labels say.
+            groups.retain(|group| !announcement::is(group));
             learn(book, &groups, &mut active);
             expiries.hear(&groups.into_iter().map(Arc::new).collect::<Vec<_>>());
         }

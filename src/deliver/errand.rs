@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::domain::alert::{Alert, AlertGroup, common};
+use crate::domain::announcement;
 use crate::domain::message::{Action, DedupKey, Message};
 use crate::rulebook::TargetRule;
 use crate::store::boundary::Open;
@@ -57,7 +58,8 @@ impl Errand {
     /// Whether the head of this lane can still be named beside the others.
     pub fn has_room_for(&self, other: &Claimed) -> bool {
         let alerts: usize = self.heads().chain(&other.head).map(|open| open.group.alerts.len()).sum();
-        alerts <= DIGEST_ALERTS_MAX
+        let mut all = self.heads().chain(&other.head);
+        alerts <= DIGEST_ALERTS_MAX && !all.any(|open| announcement::is(&open.group))
     }
 
     /// The message for this target; `None` when there is nothing to say.
@@ -134,6 +136,7 @@ fn merged(heads: &[&Open]) -> AlertGroup {
         reason: String::new(),
         alerts,
         event: Value::Null,
+        changes: groups().flat_map(|group| group.changes.iter().cloned()).collect(),
     }
 }
 

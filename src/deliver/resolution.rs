@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::deliver::gate::whole_millis;
 use crate::deliver::purse::Unpaid;
+use crate::domain::announcement;
 use crate::domain::delivery::{self, Next, RetryPolicy, State};
 use crate::domain::message::{Action, RemoteRef};
 use crate::domain::outcome::Outcome;
@@ -256,7 +257,7 @@ pub(super) fn after_try(
         due,
         after,
         now,
-        fall_now: is_trigger && (enough || is_held) && open.is_some(),
+        fall_now: is_trigger && !announcement::is(&head.group) && (enough || is_held) && open.is_some(),
         given_up: (is_trigger && given_up).then_some(head.id),
         tells: None,
         follows: None,
@@ -296,6 +297,10 @@ pub(super) fn put_off(claimed: &Claimed, unpaid: &Unpaid, terms: &Terms, now: Ti
 /// Where a sending is announced before it is made, one of which nobody knows how it ended stays on
 /// record until the problem is over.
 fn lane_after(before: &LaneState, head: &Open, tried: &Tried, repeat: Repeat) -> LaneState {
+    // A change has no end: nothing is open there afterwards.
+    if announcement::is(&head.group) {
+        return before.clone();
+    }
     let begun = match &tried.outcome {
         Outcome::Delivered { .. } => None,
         Outcome::Unknown { .. } if repeat.is_announced() && head.action == Action::Trigger => {

@@ -22,12 +22,13 @@ use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
 use crate::deliver::tickets::{Follow, elsewhere};
 use crate::deliver::traced;
+use crate::domain::announcement;
 use crate::domain::delivery::State;
 use crate::domain::message::Action;
 use crate::domain::outcome::Outcome;
 use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
-use crate::store::boundary::Settled;
+use crate::store::boundary::{Open, Settled};
 use crate::store::follows::Following;
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
@@ -296,7 +297,8 @@ impl TargetLoop {
 
     /// A trigger that dies without its fallback having been told, or is told to the fallback instead.
     fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
-        let head = claimed.head.as_ref().filter(|head| head.action == Action::Trigger)?;
+        let wakes = |head: &&Open| head.action == Action::Trigger && !announcement::is(&head.group);
+        let head = claimed.head.as_ref().filter(wakes)?;
         let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
         let settlement = &resolution.settlement;
         let is_elsewhere = settlement.follows.as_deref() == Some(&Following::Elsewhere);

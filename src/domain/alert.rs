@@ -8,6 +8,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::domain::change::Suspect;
+
 /// Label or annotation sets, sorted by name. A missing label means the same as an empty one.
 pub type Labels = BTreeMap<String, String>;
 
@@ -123,6 +125,9 @@ pub struct AlertGroup {
     /// no field here for Alertmanager (`routeLabels`) and Grafana (`orgId`, `title` …); `Null` when
     /// there is nothing. Templates see it as `event`.
     pub event: Value,
+    /// Changes that may be behind it, the likeliest first; found when it arrives and kept with it, so
+    /// that every try and every later message says the same.
+    pub changes: Vec<Suspect>,
 }
 
 impl AlertGroup {
@@ -140,6 +145,7 @@ impl AlertGroup {
             reason: String::new(),
             alerts: vec![alert],
             event: Value::Null,
+            changes: Vec::new(),
         }
     }
 
@@ -175,6 +181,7 @@ impl AlertGroup {
             reason: self.reason.clone(),
             alerts: Vec::new(),
             event: self.event.clone(),
+            changes: self.changes.clone(),
         }
     }
 }

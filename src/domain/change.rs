@@ -1,9 +1,13 @@
 //! Changes: what people and pipelines did to the system, and which of them may be behind an incident.
 //! Pure.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+/// Changes of all services that are remembered for the wording of what begins now.
+pub const REMEMBERED_MAX: usize = 4096;
 
 /// What sort of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +73,58 @@ pub struct Change {
     pub at: Timestamp,
 }
 
+/// A change that may be behind an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspect {
+    /// What was changed.
+    pub change: Change,
+    /// How long before the alert.
+    pub before: Duration,
+    /// Between 0 and 1, by nearness and sort.
+    pub weight: f64,
+}
+
+/// The latest changes by service, held in memory: whoever words an alert asks it, and where nothing was
+/// ever changed that costs nothing.
+#[derive(Debug, Default)]
+pub struct Recent {
+    of: BTreeMap<String, Vec<Change>>,
+    /// Services in the order in which their changes came.
+    order: VecDeque<String>,
+}
+
+impl Recent {
+    /// Takes one in, unless it is there already; when there are too many, the one that came first goes.
+    pub fn learn(&mut self, change: Change) {
+        let service = change.service.clone();
+        let known = self.of.entry(service.clone()).or_default();
+        // The store keeps the first of them.
+        if known.iter().any(|old| old.id == change.id && old.title == change.title) {
+            return;
+        }
+        known.push(change);
+        self.order.push_back(service);
+        if self.order.len() <= REMEMBERED_MAX {
+            return;
+        }
+        let Some(oldest) = self.order.pop_front() else { return };
+        if let Some(of_oldest) = self.of.get_mut(&oldest).filter(|changes| !changes.is_empty()) {
+            of_oldest.remove(0);
+        }
+        self.of.retain(|_, changes| !changes.is_empty());
+    }
+
+    /// Whether nothing was changed.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Those of one service.
+    pub fn of(&self, service: &str) -> &[Change] {
+        self.of.get(service).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 /// Changes of the same service, and of the same environment where both say which, that came shortly
 /// before; the likeliest cause first, each with a weight between 0 and 1 by nearness and sort.
 pub fn suspects(
@@ -103,7 +159,7 @@ mod tests {
 
     fn change(sort: Sort, service: &str, environment: &str, second: i64) -> Change {
         Change {
-            id: String::new(),
+            id: second.to_string(),
             sort,
             service: service.into(),
             environment: environment.into(),
@@ -130,5 +186,21 @@ mod tests {
         let titles: Vec<&str> = found.iter().map(|(_, change)| change.title.as_str()).collect();
         assert_eq!(titles, ["deploy-1700", "infrastructure-1900", "deploy-1000"]);
         assert!(suspects(&changes, "", "prod", at, Duration::from_secs(1_800)).is_empty());
+    }
+
+    #[test]
+    fn a_repeat_is_remembered_once_and_the_oldest_gives_way() {
+        let mut recent = Recent::default();
+        recent.learn(change(Sort::Deploy, "cart", "", 1));
+        for _ in 0..2 {
+            recent.learn(change(Sort::Deploy, "checkout", "", 2));
+        }
+        assert_eq!((recent.of("cart").len(), recent.of("checkout").len(), recent.of("").len()), (1, 1, 0));
+        for second in 3..=REMEMBERED_MAX {
+            recent.learn(change(Sort::Deploy, "checkout", "", i64::try_from(second).unwrap()));
+        }
+        assert_eq!((recent.of("cart").len(), recent.of("checkout").len()), (1, REMEMBERED_MAX - 1));
+        recent.learn(change(Sort::Config, "checkout", "", 9));
+        assert_eq!((recent.of("cart").len(), recent.of("checkout").len()), (0, REMEMBERED_MAX));
     }
 }

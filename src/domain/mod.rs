@@ -5,11 +5,13 @@
 //! renamed field here can never break a stored row or a template of an operator.
 
 pub mod alert;
+pub mod announcement;
 pub mod aws;
 pub mod change;
 pub mod delivery;
 pub mod exchange;
 pub mod fold;
+pub mod freeze;
 pub mod incident;
 pub mod job;
 pub mod lane;

@@ -1,8 +1,12 @@
 //! May a pipeline deploy now? Pure: the rules, the open incidents and the time come in, the reasons
 //! why not go out.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
+use crate::domain::freeze::Freeze;
+use crate::incident::budget::Balance;
 use crate::route::interval::Intervals;
 use crate::rulebook::GateRules;
 use crate::store::incidents::IncidentRecord;
@@ -16,11 +20,22 @@ pub struct Plan<'a> {
     pub environment: &'a str,
 }
 
-/// Why not; none: it may. `open` are incidents that go on.
+/// What is known of the service.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// Incidents that go on.
+    pub open: &'a [IncidentRecord],
+    /// Freezes that people set.
+    pub freezes: &'a [Freeze],
+    /// What is left of its error budgets.
+    pub balances: &'a [Balance],
+}
+
+/// Why not; none: it may.
 pub fn reasons(
     rules: &GateRules,
     intervals: &Intervals,
-    open: &[IncidentRecord],
+    known: Known<'_>,
     plan: Plan<'_>,
     now: Timestamp,
 ) -> Vec<String> {
@@ -31,15 +46,30 @@ pub fn reasons(
             && intervals.open(&freeze.during, &[], now).is_ok()
     });
     let mut reasons: Vec<String> = freezes.map(|freeze| format!("frozen: {}", freeze.name)).collect();
+    let set = known.freezes.iter();
+    let set = set.filter(|freeze| freeze.stands(now) && freeze.concerns(plan.service, plan.environment));
+    reasons.extend(set.map(|freeze| {
+        let (until, who, why) = (freeze.set.until, &freeze.who, &freeze.set.reason);
+        format!("frozen until {until} by {who}: {why} (freeze {})", freeze.id)
+    }));
     let hurts = |incident: &&IncidentRecord| {
         let elsewhere = !plan.environment.is_empty()
             && !incident.environment.is_empty()
             && incident.environment != plan.environment;
         incident.service == plan.service && !elsewhere && rules.levels.contains(&incident.life.level)
     };
-    reasons.extend(open.iter().filter(hurts).map(|incident| {
+    reasons.extend(known.open.iter().filter(hurts).map(|incident| {
         let life = &incident.life;
         format!("incident {} ({}) is {}: {}", incident.id, life.level, life.state, incident.title)
+    }));
+    reasons.extend(known.balances.iter().filter(|balance| balance.is_spent()).map(|balance| {
+        let minutes = |time: Duration| time.as_secs().div_ceil(60);
+        format!(
+            "the error budget is spent: down for {} of {} min in the last {} days",
+            minutes(balance.spent),
+            minutes(balance.allowed),
+            balance.window.as_secs() / (24 * 3600)
+        )
     }));
     reasons
 }

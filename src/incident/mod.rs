@@ -5,6 +5,7 @@
 //! store in the very transaction that keeps what they said.
 
 pub mod advice;
+pub mod budget;
 pub mod escalation;
 pub mod forms;
 pub mod gate;

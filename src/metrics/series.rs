@@ -47,6 +47,11 @@ pub(super) struct RuleEnd {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfService {
+    pub service: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfListener {
     pub listener: &'static str,
 }

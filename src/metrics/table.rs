@@ -138,6 +138,13 @@ pub const METRICS: &[MetricDoc] = &[
         "Nobody takes what is told, or what is taken goes on: `alert-relay report` says where the time goes",
     ),
     row(
+        "alert_relay_error_budget_left_ratio",
+        "gauge",
+        &["service"],
+        "What is left of the error budget of a service (`gate.budget`): 1 is all of it, 0 or less is nothing",
+        "At 0 the gate denies: mend the service before it is changed again",
+    ),
+    row(
         "alert_relay_delivery_latency_seconds",
         "histogram",
         &["target"],

@@ -193,6 +193,7 @@ mod tests {
             reason: String::new(),
             alerts: sets.iter().map(alert).collect(),
             event: Value::Null,
+            changes: Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::server::paths::{Access, Door, ENDPOINTS, Endpoint, Found, Paths};
 use crate::server::probes::{self, Readiness};
 use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
-use crate::server::{admin, callbacks, changes, incidents, intake, openapi};
+use crate::server::{admin, callbacks, changes, console, incidents, intake, openapi};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
@@ -85,7 +85,7 @@ impl App {
         peer.addr.set_ip(forwarded::client(peer.addr.ip(), headers, &book.trusted_proxies));
         let pass = match access {
             Access::Admins(role) => Some(book.admin.check(peer.addr.ip(), headers, role)?),
-            Access::Anyone | Access::Senders => None,
+            Access::Anyone | Access::Lobby | Access::Senders => None,
         };
         Ok(Head { peer, headers, now: self.0.clock.now(), pass })
     }
@@ -117,6 +117,7 @@ impl App {
                 probes::metrics(&self.0.metrics)
             }
             Endpoint::OpenApi => openapi::answer(),
+            Endpoint::Console => console::page(),
             Endpoint::Reload => admin::reload(&self.0).await,
             Endpoint::Event => admin::event(&self.0, found.param("id")).await,
             Endpoint::Shadow => admin::shadow(&self.0),
@@ -141,6 +142,9 @@ impl App {
             | Endpoint::Report
             | Endpoint::Jobs
             | Endpoint::Gate
+            | Endpoint::Freezes
+            | Endpoint::SetFreeze
+            | Endpoint::EndFreeze
             | Endpoint::Changes => {
                 let asked = Asked { query: head.uri.query().unwrap_or_default(), body };
                 incidents::answer(&self.0, about, found, asked).await

@@ -1,11 +1,14 @@
 //! Changes in, of the sources that may post alerts: kept, then answered; and told again.
 
+use std::sync::PoisonError;
+
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use crate::document::nearest;
 use crate::domain::change::{Change, suspects};
+use crate::plan::announce::announce;
 use crate::rulebook::Rulebook;
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{Bounds, Encoding, read_within};
@@ -13,6 +16,7 @@ use crate::server::ordering::{plain, stumbled};
 use crate::server::query::{Query, Refusal};
 use crate::server::state::{Head, State, unavailable};
 use crate::source::change;
+use crate::store::boundary::Changed;
 use crate::store::incidents::{ChangeFilter, Entry, Story};
 
 /// Longest body: webhooks of deployments tell of whole repositories.
@@ -70,8 +74,14 @@ async fn take(
         return Ok(answer::json(StatusCode::OK, &json!({ "kept": 0 })));
     };
     tracing::info!(source = name, service = change.service, kind = change.sort.as_str(), "a change");
-    match app.store.change(name, change).await {
-        Ok(()) => Ok(answer::json(StatusCode::OK, &json!({ "kept": 1 }))),
+    let uid = app.fresh_id(head.now);
+    let event = announce(&book, name, &change, uid, head.now);
+    let changed = Changed { source: name.to_owned(), change: change.clone(), event };
+    match app.store.change(changed).await {
+        Ok(()) => {
+            app.recent.write().unwrap_or_else(PoisonError::into_inner).learn(change);
+            Ok(answer::json(StatusCode::OK, &json!({ "kept": 1 })))
+        }
         Err(error) => Err(Box::new(unavailable(format!("{error}; nothing was kept, please send it again")))),
     }
 }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::incident::{Level, State as Standing};
-use crate::incident::gate::{Plan, reasons};
 use crate::incident::markdown;
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::changes;
+use crate::server::gate;
 use crate::server::jobs;
 use crate::server::numbers;
 use crate::server::ordering::{actor, not_found, plain, read_json, stumbled};
@@ -60,7 +60,10 @@ pub(super) async fn answer(
         Endpoint::IncidentAct => act(app, head, found.param("id"), found.param("act"), asked.body).await,
         Endpoint::OnCall => on_call(app, head, asked.query),
         Endpoint::Changes => changes::list(app, head, asked.query).await,
-        Endpoint::Gate => gate(app, head, asked.query).await,
+        Endpoint::Gate => gate::gate(app, head, asked.query).await,
+        Endpoint::Freezes => gate::freezes(app, head, asked.query).await,
+        Endpoint::SetFreeze => gate::set(app, head, asked.body).await,
+        Endpoint::EndFreeze => gate::end(app, head, found.param("id")).await,
         Endpoint::Jobs => jobs::list(app, asked.query).await,
         Endpoint::Report => numbers::report(app, head, asked.query).await,
         _ => Err(wrong("this is not a matter of incidents")),
@@ -209,26 +212,6 @@ fn on_call(app: &State, head: &Head<'_>, query: &str) -> Result<Answer, Refusal>
         .map(|(name, rota)| (name.to_string(), json!(rota.at(&book.intervals, at).map(AsRef::<str>::as_ref))))
         .collect();
     Ok(answer::json(StatusCode::OK, &json!({ "at": at.to_string(), "on_call": rotas })))
-}
-
-/// May a pipeline deploy this now?
-async fn gate(app: &State, head: &Head<'_>, query: &str) -> Result<Answer, Refusal> {
-    let query = Query::read(query, &["service", "environment"])?;
-    let Some(service) = query.text("service") else {
-        return Err(wrong("say what is to be deployed: ?service=checkout"));
-    };
-    let open = IncidentFilter {
-        states: Standing::ALL.into_iter().filter(|state| state.is_open()).collect(),
-        service: Some(service.to_owned()),
-        limit: ROWS_MAX,
-        ..IncidentFilter::default()
-    };
-    let open = app.store.read(move |reader| reader.incidents(&open)).await.map_err(stumbled)?;
-    let plan = Plan { service, environment: query.text("environment").unwrap_or_default() };
-    let book = app.books.current();
-    let reasons = reasons(&book.gate, &book.intervals, &open, plan, head.now);
-    let answer = if reasons.is_empty() { "allow" } else { "deny" };
-    Ok(answer::json(StatusCode::OK, &json!({ "answer": answer, "service": service, "reasons": reasons })))
 }
 
 fn id_of(text: &str) -> Result<IncidentId, Refusal> {

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::document::nearest;
 use crate::domain::alert::{AlertGroup, Status};
 use crate::metrics::handles::{Intake, SourceMetrics};
+use crate::plan::suspected::suspected;
 use crate::plan::{enriched, learn, plan};
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
@@ -218,7 +219,10 @@ impl Call<'_> {
         let Reading { groups, notes, invalid, whole, .. } = reading;
         let body: Vec<u8> = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
-            let groups = enriched(self.book, groups);
+            let mut groups = enriched(self.book, groups);
+            let recent = self.app.recent.read().unwrap_or_else(PoisonError::into_inner);
+            suspected(self.book, &mut groups, &recent, now);
+            drop(recent);
             let mut active = self.app.active.lock().unwrap_or_else(PoisonError::into_inner);
             learn(self.book, &groups, &mut active);
             plan(self.book, groups, &active, now)

@@ -33,6 +33,8 @@ pub enum Access {
     Senders,
     /// Callers of the admin interface with this role.
     Admins(Role),
+    /// Anybody who reaches the admin interface: the page itself, which holds nothing of alerts.
+    Lobby,
 }
 
 /// What the relay offers to senders, to those who watch it, and to those who run it.
@@ -102,6 +104,14 @@ pub enum Endpoint {
     Gate,
     /// What pipelines changed.
     Changes,
+    /// Times in which nothing is to be deployed.
+    Freezes,
+    /// One more.
+    SetFreeze,
+    /// It ends before its time.
+    EndFreeze,
+    /// The page for people.
+    Console,
 }
 
 /// Which endpoints a listener serves. Probes and metrics are served by each.
@@ -121,7 +131,7 @@ impl Door {
         match access {
             Access::Anyone => true,
             Access::Senders => self != Door::Admin,
-            Access::Admins(_) => self != Door::Senders,
+            Access::Admins(_) | Access::Lobby => self != Door::Senders,
         }
     }
 }
@@ -160,10 +170,15 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     get("/api/v1/jobs", Endpoint::Jobs, READ),
     get("/api/v1/gate", Endpoint::Gate, READ),
     get("/api/v1/changes", Endpoint::Changes, READ),
+    get("/api/v1/freezes", Endpoint::Freezes, READ),
+    post("/api/v1/freezes", Endpoint::SetFreeze, OPERATE),
+    delete("/api/v1/freezes/{id}", Endpoint::EndFreeze, OPERATE),
+    get("/", Endpoint::Console, LOBBY),
 ];
 
 const READ: Access = Access::Admins(Role::Read);
 const OPERATE: Access = Access::Admins(Role::Operate);
+const LOBBY: Access = Access::Lobby;
 
 const fn get(pattern: &'static str, endpoint: Endpoint, access: Access) -> Row<Endpoint> {
     Row { method: Method::GET, pattern, endpoint, access }
@@ -171,6 +186,10 @@ const fn get(pattern: &'static str, endpoint: Endpoint, access: Access) -> Row<E
 
 const fn post(pattern: &'static str, endpoint: Endpoint, access: Access) -> Row<Endpoint> {
     Row { method: Method::POST, pattern, endpoint, access }
+}
+
+const fn delete(pattern: &'static str, endpoint: Endpoint, access: Access) -> Row<Endpoint> {
+    Row { method: Method::DELETE, pattern, endpoint, access }
 }
 
 /// A table compiled for look-ups.
@@ -312,89 +331,4 @@ fn name_in(pattern: &'static str, name: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn paths() -> Paths<Endpoint> {
-        Paths::new(ENDPOINTS).unwrap()
-    }
-
-    #[test]
-    fn senders_and_admins_do_not_share_a_door_unless_there_is_only_one() {
-        for row in ENDPOINTS {
-            let apart = [Door::Senders, Door::Admin].map(|door| door.leads_to(row.access));
-            let expected = if row.access == Access::Anyone { 2 } else { 1 };
-            assert_eq!(apart.iter().filter(|open| **open).count(), expected, "{}", row.pattern);
-            assert!(Door::Whole.leads_to(row.access));
-        }
-        assert!(!Door::Senders.leads_to(OPERATE) && !Door::Admin.leads_to(Access::Senders));
-    }
-
-    #[test]
-    fn each_row_asks_for_the_role_that_its_method_and_path_call_for() {
-        for row in ENDPOINTS {
-            let of_senders = ["/hooks/", "/changes/", "/callbacks/", "/api/v2/"]
-                .iter()
-                .any(|p| row.pattern.starts_with(p));
-            let expected = match (row.pattern, &row.method) {
-                ("/-/healthy" | "/-/ready" | "/metrics" | "/api/v1/openapi.json", &Method::GET) => {
-                    Access::Anyone
-                }
-                _ if of_senders => Access::Senders,
-                (_, &Method::GET) => READ,
-                _ => OPERATE,
-            };
-            assert_eq!(row.access, expected, "{} {}", row.method, row.pattern);
-        }
-    }
-
-    #[test]
-    fn every_row_of_the_table_is_found() {
-        let paths = paths();
-        for row in ENDPOINTS {
-            let path = row.pattern.replace(['{', '}'], "");
-            let found = paths.find(&row.method, &path).unwrap();
-            assert_eq!((found.endpoint, found.pattern), (row.endpoint, row.pattern));
-        }
-    }
-
-    #[test]
-    fn parameters_are_decoded() {
-        let paths = paths();
-        let found = paths.find(&Method::POST, "/hooks/gu%20ance/a%2Fb%3D").unwrap();
-        assert_eq!((found.param("source"), found.param("token"), found.param("x")), ("gu ance", "a/b=", ""));
-    }
-
-    #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
-        let paths = paths();
-        let allow = |method: Method, path: &str| match paths.find(&method, path) {
-            Err(Missing::Method { allow, .. }) => allow,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(allow(Method::GET, "/hooks/prod"), "POST");
-        assert_eq!(allow(Method::POST, "/metrics"), "GET, HEAD");
-        assert_eq!(paths.find(&Method::HEAD, "/metrics").unwrap().endpoint, Endpoint::Metrics);
-    }
-
-    #[test]
-    fn a_wrong_path_is_told_the_nearest() {
-        let paths = paths();
-        let nearest = |path: &str| match paths.find(&Method::POST, path) {
-            Err(Missing::Path { nearest }) => nearest,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(nearest("/hook/prod"), Some("/hooks/{source}"));
-        assert_eq!(nearest("/hook/guance/s3cret-t0ken-of-any-length"), Some("/hooks/{source}/{token}"));
-        assert_eq!(nearest("/-/health"), Some("/-/healthy"));
-        assert_eq!(nearest("/wp-admin/setup.php"), None);
-        assert_eq!(nearest(&"/x".repeat(4000)), None);
-    }
-
-    #[test]
-    fn a_table_with_a_mistake_is_refused() {
-        let row = |pattern| Row { method: Method::GET, pattern, endpoint: (), access: Access::Anyone };
-        assert!(Paths::new(&[row("/a"), row("/a")]).unwrap_err().contains("twice"));
-        assert!(Paths::new(&[row("/{a")]).is_err());
-    }
-}
+mod tests;

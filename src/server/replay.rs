@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::domain::alert::Status;
 use crate::plan::side::read_again;
+use crate::plan::suspected::suspected;
 use crate::plan::{Plan, enriched, plan};
 use crate::rulebook::Rulebook;
 use crate::server::answer::{self, Answer, ProblemDetails};
@@ -199,7 +200,10 @@ fn understood(
     event: &Recording,
 ) -> Result<(Reading, Plan), String> {
     let reading = read_again(book, event)?;
-    let groups = enriched(book, reading.groups.clone());
+    let mut groups = enriched(book, reading.groups.clone());
+    let recent = app.recent.read().unwrap_or_else(PoisonError::into_inner);
+    suspected(book, &mut groups, &recent, head.now);
+    drop(recent);
     let active = app.active.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((reading, plan(book, groups, &active, head.now)))
 }

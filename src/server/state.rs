@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::auth::admin::Pass;
 use crate::auth::check::Caller;
 use crate::deliver::fleet::Fleet;
+use crate::domain::change::Recent;
 use crate::domain::problem::Problem;
 use crate::metrics::Metrics;
 use crate::metrics::handles::SourceMetrics;
@@ -48,6 +49,8 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Firing alerts that may inhibit others.
     pub active: Mutex<Active>,
+    /// The latest changes, for the wording of what they may have caused.
+    pub recent: RwLock<Recent>,
     /// When heartbeats were last heard.
     pub beats: Mutex<Beats>,
     /// Alerts that are believed until a certain time.

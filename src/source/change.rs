@@ -1,5 +1,6 @@
-//! Changes as pipelines post them: plain JSON, or GitHub's and GitLab's deployment webhooks, told
-//! apart by their headers. Pure.
+//! Changes as pipelines post them: plain JSON, PagerDuty's change events, what Argo CD's notifications
+//! send, or GitHub's and GitLab's deployment webhooks; told apart by their headers and by the outermost
+//! keys. Pure.
 //!
 //! GitHub: <https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status>.
 //! GitLab: <https://docs.gitlab.com/user/project/integrations/webhook_events/#deployment-events>.
@@ -8,6 +9,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::change::{Change, Sort};
+
+mod argo_cd;
+mod pagerduty;
 
 /// Reads one call. `Ok(None)`: it tells of nothing that has changed (a deployment that began, a ping).
 ///
@@ -21,6 +25,8 @@ pub fn read(headers: &[(String, String)], body: &[u8], now: Timestamp) -> Result
         (Some(_), _) => Ok(None),
         (None, Some(_)) if body["object_kind"] == "deployment" => Ok(gitlab(&body, now)),
         (None, Some(_)) => Ok(None),
+        (None, None) if body["argocd"].is_object() => argo_cd::read(&body["argocd"], now),
+        (None, None) if body["payload"].is_object() => pagerduty::read(&body, now).map(Some),
         (None, None) => plain(&body, now).map(Some),
     }
 }
@@ -33,6 +39,30 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// Deploy, unless it says otherwise.
+fn sort(value: &Value) -> Result<Sort, String> {
+    let word = text(value);
+    if word.is_empty() {
+        return Ok(Sort::Deploy);
+    }
+    let unknown = || format!("there is no kind `{word}`: write deploy, config, traffic or infrastructure");
+    Sort::parse(&word).ok_or_else(unknown)
+}
+
+/// Now, unless it says otherwise.
+fn time(name: &str, value: &Value, now: Timestamp) -> Result<Timestamp, String> {
+    let word = text(value);
+    if word.is_empty() {
+        return Ok(now);
+    }
+    word.parse().map_err(|_| format!("`{name}` is no time: `{word}`; write 2026-08-01T03:00:00Z"))
+}
+
+/// The first that has a value.
+fn first<'v>(values: impl IntoIterator<Item = &'v Value>) -> String {
+    values.into_iter().map(text).find(|text| !text.is_empty()).unwrap_or_default()
+}
+
 fn plain(body: &Value, now: Timestamp) -> Result<Change, String> {
     if !body.is_object() {
         return Err("write an object: {\"service\": \"checkout\", \"title\": \"release 4.2.1\"}".to_owned());
@@ -41,17 +71,8 @@ fn plain(body: &Value, now: Timestamp) -> Result<Change, String> {
     if service.is_empty() {
         return Err("`service` is missing: say what was changed".to_owned());
     }
-    let word = text(&body["kind"]);
-    let sort = if word.is_empty() { Some(Sort::Deploy) } else { Sort::parse(&word) };
-    let Some(sort) = sort else {
-        return Err(format!("there is no kind `{word}`: write deploy, config, traffic or infrastructure"));
-    };
-    let at = text(&body["at"]);
-    let at = if at.is_empty() {
-        now
-    } else {
-        at.parse().map_err(|_| format!("`at` is no time: `{at}`; write 2026-08-01T03:00:00Z"))?
-    };
+    let sort = sort(&body["kind"])?;
+    let at = time("at", &body["at"], now)?;
     let title = text(&body["title"]);
     let title = if title.is_empty() { format!("{} of {service}", sort.as_str()) } else { title };
     let id = text(&body["id"]);
@@ -96,68 +117,4 @@ fn gitlab(body: &Value, now: Timestamp) -> Option<Change> {
         at: now,
         service,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn of(header: Option<(&str, &str)>, body: &Value) -> Result<Option<Change>, String> {
-        let headers: Vec<(String, String)> =
-            header.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        read(&headers, body.to_string().as_bytes(), Timestamp::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn plain_json_needs_a_service_and_nothing_else() {
-        let change = of(None, &json!({ "service": "checkout" })).unwrap().unwrap();
-        assert_eq!(
-            (change.title.as_str(), change.sort, change.at),
-            ("deploy of checkout", Sort::Deploy, Timestamp::UNIX_EPOCH)
-        );
-        for (body, expected) in [
-            (json!({}), "`service` is missing"),
-            (json!([]), "write an object"),
-            (json!({ "service": "a", "kind": "magic" }), "there is no kind `magic`"),
-            (json!({ "service": "a", "at": "soon" }), "`at` is no time: `soon`"),
-        ] {
-            let told = of(None, &body).unwrap_err();
-            assert!(told.starts_with(expected), "{told}");
-        }
-        assert!(read(&[], b"{", Timestamp::UNIX_EPOCH).unwrap_err().starts_with("no JSON"));
-    }
-
-    #[test]
-    fn deployments_of_github_and_gitlab_count_when_they_are_done() {
-        let github = |state: &str| {
-            of(
-                Some(("x-github-event", "deployment_status")),
-                &json!({
-                    "deployment_status": { "id": 7, "state": state, "created_at": "2026-08-01T03:00:00Z", "target_url": "https://ci.example.com/7" },
-                    "deployment": { "ref": "v4.2.1", "environment": "prod", "creator": { "login": "ann" } },
-                    "repository": { "name": "checkout" },
-                }),
-            )
-        };
-        assert_eq!(github("pending"), Ok(None));
-        let change = github("success").unwrap().unwrap();
-        assert_eq!(
-            (change.id.as_str(), change.title.as_str(), change.who.as_str()),
-            ("github 7", "checkout: v4.2.1", "ann")
-        );
-        assert_eq!(of(Some(("x-github-event", "ping")), &json!({ "zen": "…" })), Ok(None));
-        let gitlab = |status: &str| {
-            of(
-                Some(("x-gitlab-event", "Deployment Hook")),
-                &json!({
-                    "object_kind": "deployment", "status": status, "deployment_id": 15, "environment": "prod",
-                    "project": { "name": "checkout" }, "user": { "username": "bob" }, "commit_title": "Raise the pool",
-                }),
-            )
-        };
-        assert_eq!(gitlab("running"), Ok(None));
-        assert_eq!(gitlab("success").unwrap().unwrap().title, "checkout: Raise the pool");
-    }
 }

@@ -127,5 +127,6 @@ fn group_of(source: &str, alert: Alert) -> AlertGroup {
         reason: String::new(),
         alerts: vec![alert],
         event: Value::Null,
+        changes: Vec::new(),
     }
 }

@@ -76,6 +76,7 @@ pub fn group(
         reason: body.text("notification_reason"),
         alerts,
         event: Some(body.rest()).filter(|rest| !rest.is_empty()).map_or(Value::Null, Value::Object),
+        changes: Vec::new(),
     }))
 }
 

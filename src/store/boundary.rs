@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::domain::alert::AlertGroup;
 use crate::domain::change::Change;
 use crate::domain::delivery::State;
+use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
 use crate::domain::message::{Action, DedupKey, Proposal, RemoteRef};
 use crate::domain::rails::Record;
@@ -78,6 +79,17 @@ pub struct Rescue {
     /// Why.
     pub why: Why,
     /// What is told; `None` when it is over and nobody need hear of it.
+    pub event: Option<Box<NewEvent>>,
+}
+
+/// A change to be kept, and to be told onward when it is not known yet.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The source that told of it.
+    pub source: String,
+    /// What was changed.
+    pub change: Change,
+    /// What is told of it; `None` when nobody is to hear of it.
     pub event: Option<Box<NewEvent>>,
 }
 
@@ -213,10 +225,10 @@ pub enum Op {
     Asked(Box<Asked>),
     /// Remind somebody of a ticket that nobody has taken.
     Remind(Box<Reminding>),
-    /// Keep a change that this source told of.
-    Change(String, Box<Change>),
     /// Move a job of an incident.
     Job(Box<JobStep>),
+    /// Keep a change, and tell of it.
+    Change(Box<Changed>),
     /// Tell others of a lane that a target does not take, or the target once more.
     Rescue(Box<Rescue>),
     /// Nothing: whoever asks wants to know that the writer answers.
@@ -228,7 +240,7 @@ pub enum Op {
 pub enum Done {
     /// Answer to `Accept`, and what the schedule must learn.
     Accepted(Accepted, Vec<Fresh>),
-    /// Answer to `Quarantine`, `Begin`, `Change` and `Nothing`.
+    /// Answer to `Quarantine`, `Begin` and `Nothing`.
     Kept,
     /// Answer to `Prune`: rows that went or were looked at; fewer than `rows_max` means that the
     /// round is over and nothing is left to prune.
@@ -237,7 +249,8 @@ pub enum Done {
     Charged(Charged),
     /// Answer to `Hear` and `Asked`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
-    /// Answer to `Settle`, `Escalate`, `Job`, `Remind` and `Rescue`, and what the schedule must learn.
+    /// Answer to `Settle`, `Escalate`, `Job`, `Remind`, `Rescue` and `Change`, and what the schedule must
+    /// learn.
     Told(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
@@ -358,6 +371,8 @@ pub trait Reader: Send {
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError>;
     /// Changes, the latest first.
     fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError>;
+    /// Freezes that stand at this time or are to come, the next to end first.
+    fn freezes(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Freeze>, StoreError>;
     /// One incident with its time line.
     fn story(&mut self, id: IncidentId) -> Result<Option<Story>, StoreError>;
 

@@ -9,9 +9,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::change::Change;
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
+use crate::store::boundary::{Changed, Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
 use crate::store::event::NewEvent;
@@ -215,9 +214,9 @@ impl Store {
         }
     }
 
-    /// Keeps a change. Returns only when it is on disk.
-    pub async fn change(&self, source: &str, change: Change) -> Result<(), StoreError> {
-        self.ask(Op::Change(source.to_owned(), Box::new(change))).await.map(|_| ())
+    /// Keeps a change with what is to be told of it. Returns only when it is on disk.
+    pub async fn change(&self, changed: Changed) -> Result<(), StoreError> {
+        self.ask(Op::Change(Box::new(changed))).await.map(|_| ())
     }
 
     /// Makes a step of an escalation, unless somebody has acknowledged meanwhile. Returns only when

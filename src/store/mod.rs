@@ -30,6 +30,7 @@ mod sqlite_changes;
 mod sqlite_chat;
 mod sqlite_docket;
 mod sqlite_follows;
+mod sqlite_freezes;
 mod sqlite_incidents;
 mod sqlite_job_list;
 mod sqlite_jobs;

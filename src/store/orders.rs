@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::delivery::State;
+use crate::domain::freeze::NewFreeze;
 use crate::store::incidents::Acting;
 
 /// Something a person wants changed.
@@ -39,6 +40,10 @@ pub enum What {
     Resolve(i64),
     /// Something with an incident.
     Incident(Acting),
+    /// Nothing is to be deployed for a while.
+    Freeze(NewFreeze),
+    /// A freeze ends before its time.
+    Thaw(i64),
     /// Write down that this was ordered; it is carried out elsewhere.
     Note(String),
 }
@@ -51,6 +56,8 @@ impl What {
             What::Drop(..) => "drop",
             What::Resolve(_) => "resolve",
             What::Incident(acting) => acting.act.word(),
+            What::Freeze(_) => "freeze",
+            What::Thaw(_) => "end freeze",
             What::Note(_) => "replay",
         }
     }
@@ -59,7 +66,7 @@ impl What {
 /// What an order came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ordered {
-    /// The delivery that moved or was made; 0 when none.
+    /// The delivery that moved or was made, or the freeze; 0 when none.
     pub delivery: i64,
     /// Its lane is to be looked at now.
     pub at_once: bool,

@@ -62,7 +62,7 @@ pub fn brings_a_body(op: &Op) -> bool {
         | Op::Hear(_)
         | Op::Asked(_)
         | Op::Remind(_)
-        | Op::Change(..)
+        | Op::Change(_)
         | Op::Escalate(_)
         | Op::Job(_)
         | Op::Charge(_)

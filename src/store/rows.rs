@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
+use crate::domain::change::{Change, Sort, Suspect};
 use crate::domain::delivery::State;
 use crate::domain::lane::{AlertClock, Clocks};
 use crate::domain::message::Action;
@@ -207,6 +209,22 @@ struct GroupRow<'a> {
     alerts: Vec<AlertRow<'a>>,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     event: Cow<'a, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<SuspectRow>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SuspectRow {
+    id: String,
+    kind: String,
+    service: String,
+    environment: String,
+    title: String,
+    who: String,
+    link: String,
+    at: Timestamp,
+    before: u64,
+    weight: f64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -258,6 +276,7 @@ fn group_row(group: &AlertGroup) -> GroupRow<'_> {
         reason: Cow::Borrowed(&group.reason),
         alerts: group.alerts.iter().map(alert_row).collect(),
         event: Cow::Borrowed(&group.event),
+        changes: group.changes.iter().map(suspect_row).collect(),
     }
 }
 
@@ -287,6 +306,34 @@ fn group(row: GroupRow<'_>) -> AlertGroup {
         reason: row.reason.into_owned(),
         alerts: row.alerts.into_iter().map(alert).collect(),
         event: row.event.into_owned(),
+        changes: row.changes.into_iter().map(suspect).collect(),
+    }
+}
+
+fn suspect_row(suspect: &Suspect) -> SuspectRow {
+    let Change { id, sort, service, environment, title, who, link, at } = suspect.change.clone();
+    let (before, weight) = (suspect.before.as_secs(), suspect.weight);
+    SuspectRow {
+        id,
+        kind: sort.as_str().to_owned(),
+        service,
+        environment,
+        title,
+        who,
+        link,
+        at,
+        before,
+        weight,
+    }
+}
+
+fn suspect(row: SuspectRow) -> Suspect {
+    let SuspectRow { id, kind, service, environment, title, who, link, at, before, weight } = row;
+    let sort = Sort::parse(&kind).unwrap_or(Sort::Deploy);
+    Suspect {
+        change: Change { id, sort, service, environment, title, who, link, at },
+        before: Duration::from_secs(before),
+        weight,
     }
 }
 

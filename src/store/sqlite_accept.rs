@@ -11,7 +11,7 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
+    Changed, DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
 };
 use crate::store::event::{NewEvent, NewPart};
 use crate::store::follows::Following;
@@ -20,6 +20,7 @@ use crate::store::records::Accepted;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Casebook, Line};
+use crate::store::sqlite_changes::keep;
 use crate::store::sqlite_docket::Docket;
 use crate::store::sqlite_settle::{is_to_fall, rescued, settle};
 
@@ -95,6 +96,12 @@ impl Accept<'_> {
     pub fn rescue(&mut self, rescue: &Rescue) -> Result<Done, StoreError> {
         let owed = rescued(self.transaction, rescue.lane, rescue.why).map_err(engine)?;
         self.told(rescue.event.as_deref().filter(|_| owed))
+    }
+
+    /// Keeps a change and, if it is news, tells of it.
+    pub fn change(&mut self, changed: &Changed) -> Result<Done, StoreError> {
+        let news = keep(self.transaction, &changed.source, &changed.change).map_err(engine)?;
+        self.told(changed.event.as_deref().filter(|_| news))
     }
 
     /// Writes what a try came to, with what is told of it elsewhere.

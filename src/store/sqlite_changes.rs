@@ -4,13 +4,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::domain::change::{Change, Sort};
-use crate::store::boundary::Done;
 use crate::store::incidents::ChangeFilter;
 use crate::store::rows::{self, millis};
 
-/// Keeps one; the same again changes nothing.
-pub fn keep(transaction: &Transaction<'_>, source: &str, change: &Change) -> rusqlite::Result<Done> {
-    transaction
+/// Keeps one; returns whether it is news. The same again changes nothing.
+pub fn keep(transaction: &Transaction<'_>, source: &str, change: &Change) -> rusqlite::Result<bool> {
+    let made = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO changes(source, sid, kind, service, environment, title, who, link, at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -26,7 +25,7 @@ pub fn keep(transaction: &Transaction<'_>, source: &str, change: &Change) -> rus
             change.link,
             millis(change.at),
         ])?;
-    Ok(Done::Kept)
+    Ok(made > 0)
 }
 
 /// Changes, the latest first.

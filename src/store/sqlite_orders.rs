@@ -16,6 +16,7 @@ use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_acts;
 use crate::store::sqlite_chat::word_about;
+use crate::store::sqlite_freezes;
 use crate::store::sqlite_telling::{Occasion, Outcome, Teller, Telling, over, refuse, unknown};
 
 /// Carries out one order. Deliveries up to `perhaps_sent` may have arrived.
@@ -37,6 +38,16 @@ pub fn carry_out(
                 _ => sqlite_acts::act(&mut desk.rows, order, acting)?,
             };
             (format!("incident {}", acting.id), acting.note.as_str(), outcome)
+        }
+        What::Freeze(freeze) => {
+            let outcome = sqlite_freezes::set(transaction, order, freeze).map_err(engine)?;
+            let made = outcome.as_ref().map_or(0, |ordered| ordered.delivery);
+            let outcome = outcome.map(|ordered| (ordered, Vec::new()));
+            (format!("freeze {made}"), freeze.reason.as_str(), outcome)
+        }
+        What::Thaw(id) => {
+            let outcome = sqlite_freezes::end(transaction, order, *id).map_err(engine)?;
+            (format!("freeze {id}"), "", outcome.map(|ordered| (ordered, Vec::new())))
         }
         What::Note(detail) => {
             let nothing = Ordered { delivery: 0, at_once: false };

@@ -11,6 +11,7 @@ use crate::store::rows::millis;
 use crate::store::sqlite::extent;
 use crate::store::sqlite_casebook::state_number;
 use crate::store::sqlite_changes;
+use crate::store::sqlite_freezes;
 use crate::store::sqlite_quota;
 use crate::store::sqlite_signals;
 
@@ -91,6 +92,8 @@ pub fn prune(
     step.took(incidents.into(), 0);
     let changes = sqlite_changes::prune(transaction, millis(retention.audit_before), step.rows)?;
     step.took(changes.into(), 0);
+    let freezes = sqlite_freezes::prune(transaction, millis(retention.audit_before), step.rows)?;
+    step.took(freezes.into(), 0);
     Ok(Done::Pruned(retention.rows_max - step.rows))
 }
 

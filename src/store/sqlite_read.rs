@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::change::Change;
+use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
 use crate::domain::message::{DedupKey, Proposal, RemoteRef};
 use crate::domain::rails::Record;
@@ -28,6 +29,7 @@ use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
 use crate::store::sqlite_follows;
+use crate::store::sqlite_freezes;
 use crate::store::sqlite_incidents;
 use crate::store::sqlite_job_list;
 use crate::store::sqlite_search as search;
@@ -326,6 +328,10 @@ impl Reader for SqliteReader {
 
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
         sqlite_incidents::moved(&self.connection, since)
+    }
+
+    fn freezes(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Freeze>, StoreError> {
+        sqlite_freezes::standing(&self.connection, now, limit).map_err(engine)
     }
 
     fn changes(&mut self, filter: &ChangeFilter) -> Result<Vec<Change>, StoreError> {

@@ -293,6 +293,7 @@ pub fn over(told: Option<&AlertGroup>, key: &str, now: Timestamp) -> AlertGroup 
             reason: String::new(),
             alerts: vec![alert],
             event: serde_json::Value::Null,
+            changes: Vec::new(),
         };
     };
     let mut group = told.clone();

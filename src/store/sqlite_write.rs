@@ -6,7 +6,6 @@ use crate::store::boundary::{DeliveryId, Done, Engine, Op, StoreError};
 use crate::store::reserved::brings_a_body;
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_accept::Accept;
-use crate::store::sqlite_changes::keep;
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
@@ -63,7 +62,7 @@ impl SqliteEngine {
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
                 Op::Asked(found) => asked(&transaction, found, &mut accept.next)?,
                 Op::Remind(reminding) => remind(&mut accept, reminding)?,
-                Op::Change(source, change) => keep(&transaction, source, change).map_err(engine)?,
+                Op::Change(changed) => accept.change(changed)?,
                 Op::Escalate(step) => accept.escalate(step)?,
                 Op::Job(step) => accept.job(step)?,
                 Op::Rescue(rescue) => accept.rescue(rescue)?,

@@ -65,6 +65,12 @@ pub trait Target: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether the service has a word for a change that somebody made, which is no problem and has no
+    /// end.
+    fn tells_changes(&self) -> bool {
+        false
+    }
+
     /// Reads what the service posts to `/callbacks/{target}`, after checking that it is the service
     /// that speaks.
     ///

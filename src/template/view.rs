@@ -6,20 +6,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use handlebars::Context;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
+use crate::domain::change::Suspect;
 use crate::domain::message::Message;
 use crate::template::severity::Severity;
 
 /// Everything that a template finds at the top level, in every message; [`View::of`] explains it.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 32] = [
     "acceptedAt",
     "action",
     "alerts",
+    "changes",
     "commonAnnotations",
     "commonLabels",
     "counts",
@@ -88,7 +91,8 @@ impl View {
     /// `truncatedAlerts`, `notification_reason`. Added: `firing` and `resolved` (the alerts of that
     /// status), `counts.firing`, `counts.resolved`, `counts.total`, `event` (the raw body of sources
     /// that say more), `source`, `action`, `dedupKey`, `id`, `target`, `note`, `relayURL`,
-    /// `acceptedAt`, `startedAt`, `now`, `onCall` (who is on call, by rota), `severity` (one of four words), `severityRaw`, `title`,
+    /// `acceptedAt`, `startedAt`, `now`, `onCall` (who is on call, by rota), `changes` (what was changed
+    /// shortly before: `kind`, `service`, `environment`, `what`, `who`, `link`, `at`, `before`), `severity` (one of four words), `severityRaw`, `title`,
     /// `where`, `link`. What is unknown is an empty text. An alert without a start began when it
     /// was accepted, at the latest.
     pub fn of(message: &Message, external_url: &str, now: Timestamp) -> View {
@@ -151,6 +155,7 @@ impl View {
         });
         // Moved in, not serialised again: these can be large.
         for (name, value) in [
+            ("changes", group.changes.iter().map(suspect).collect()),
             ("groupLabels", set(&group.group_labels)),
             ("commonLabels", set(&group.common_labels)),
             ("commonAnnotations", set(&group.common_annotations)),
@@ -222,6 +227,29 @@ fn shown(alert: &Alert, accepted_at: Timestamp) -> Value {
         shown.insert(name.to_owned(), value);
     }
     Value::Object(shown)
+}
+
+fn suspect(suspect: &Suspect) -> Value {
+    let change = &suspect.change;
+    json!({
+        "kind": change.sort.as_str(),
+        "service": change.service,
+        "environment": change.environment,
+        "what": change.title,
+        "who": change.who,
+        "link": if is_web(&change.link) { change.link.as_str() } else { "" },
+        "at": change.at.to_string(),
+        "before": spoken(suspect.before),
+    })
+}
+
+/// As people say it: `40 s`, `4 min`, `3 h`.
+fn spoken(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
 }
 
 fn set(labels: &Labels) -> Value {

@@ -6,6 +6,7 @@ use alert_relay::server::paths::{Access, ENDPOINTS};
 use reqwest::RequestBuilder;
 
 use crate::alert;
+use crate::support::ports::free_port;
 use crate::support::relay::{self, Relay};
 use crate::support::vendor::PagerDuty;
 
@@ -121,4 +122,37 @@ async fn forwarded_addresses_are_believed_of_trusted_proxies_only() {
         assert_eq!(status(list().header("forwarded", "for=127.0.0.1")).await, 403);
         assert_eq!(status(list().header("host", "relay.evil.example")).await, 403);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_is_for_anybody_at_the_admin_door_and_opens_nothing() {
+    let admin = format!("127.0.0.1:{}", free_port());
+    let tokens = format!("admin: {{ listen: \"{admin}\", tokens: [\"{PLAIN}\"] }}");
+    let (_pagerduty, relay) = stage(&tokens, "auth: none").await;
+    relay.accepts("/hooks/alertmanager", alert("secretive")).await;
+    assert_eq!(status(relay.http().get(relay.url("/"))).await, 404, "not where senders knock");
+    let page = relay.http().get(format!("http://{admin}/")).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    for (name, value) in [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff")] {
+        assert_eq!(page.headers()[name], value);
+    }
+    let text = page.text().await.unwrap();
+    assert!(!text.contains("secretive") && !text.contains(PLAIN));
+    let list = relay.http().get(format!("http://{admin}/api/v1/incidents"));
+    assert_eq!(status(list).await, 401, "what it shows needs the token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_tokens_the_relays_own_page_may_order_and_no_other_may() {
+    let (_pagerduty, relay) = stage("admin: { tokens: [] }", "auth: none").await;
+    let own = relay.url("");
+    let other_port = "http://127.0.0.1:1".to_owned();
+    let freeze =
+        || relay.http().post(relay.url("/api/v1/freezes")).body("{\"until\": \"1h\", \"reason\": \"x\"}");
+    assert_eq!(status(freeze().header("origin", &own)).await, 200);
+    for origin in [other_port.as_str(), "https://evil.example", "null", "http://localhost"] {
+        assert_eq!(status(freeze().header("origin", origin)).await, 403, "{origin}");
+    }
+    let rebound = freeze().header("host", "evil.example:9095").header("origin", "http://evil.example:9095");
+    assert_eq!(status(rebound).await, 403);
 }

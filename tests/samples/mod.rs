@@ -8,9 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alert_relay::document::parse::parse;
 use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status, common};
+use alert_relay::domain::change::{Change, Sort, Suspect};
 use alert_relay::domain::message::{Action, DedupKey, Message, RemoteRef};
 use alert_relay::domain::secret::Redactor;
 use alert_relay::target::contract::{Built, Kind, Target, Unsayable, Worded, Workshop};
@@ -80,7 +82,24 @@ fn group(json: &Value) -> AlertGroup {
         reason: String::new(),
         alerts,
         event: json["event"].clone(),
+        changes: json["changes"].as_array().into_iter().flatten().map(suspect).collect(),
     }
+}
+
+fn suspect(json: &Value) -> Suspect {
+    let word = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+    let change = Change {
+        id: word("title"),
+        sort: Sort::parse(&word("kind")).expect("a kind"),
+        service: word("service"),
+        environment: word("environment"),
+        title: word("title"),
+        who: word("who"),
+        link: word("link"),
+        at: word("at").parse().expect("a time"),
+    };
+    let before = Duration::from_secs(json["before"].as_u64().expect("seconds"));
+    Suspect { change, before, weight: 1.0 }
 }
 
 fn alert(json: &Value) -> Alert {

@@ -49,6 +49,7 @@ pub fn group(key: &str, alerts: Vec<Alert>) -> Arc<AlertGroup> {
         reason: String::new(),
         alerts,
         event: serde_json::Value::Null,
+        changes: Vec::new(),
     })
 }
 

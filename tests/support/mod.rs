@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 
 pub mod alertmanager;
+pub mod browser;
 pub mod fake;
 pub mod kinds;
 pub mod ports;

@@ -69,6 +69,11 @@ impl<'a> Relay<'a> {
         self.call(Method::Post, path, body.to_string().into_bytes()).and_then(|reply| understood(&reply))
     }
 
+    /// `DELETE`.
+    pub fn delete(&self, path: &str) -> Result<Value, String> {
+        self.call(Method::Delete, path, Vec::new()).and_then(|reply| understood(&reply))
+    }
+
     fn call(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Reply, String> {
         let base = self.reach.url.trim_end_matches('/');
         let mut headers = Vec::new();

@@ -137,6 +137,7 @@ impl Words {
             ("labels", view.value("commonLabels")),
             ("annotations", view.value("commonAnnotations")),
             ("note", view.value("note")),
+            ("changes", view.value("changes")),
         ] {
             details.insert(name.to_owned(), value.clone());
         }
@@ -149,6 +150,7 @@ impl Words {
         details.retain(|_, value| match value {
             Value::String(text) => !text.is_empty(),
             Value::Object(map) => !map.is_empty(),
+            Value::Array(list) => !list.is_empty(),
             _ => true,
         });
         details
@@ -179,6 +181,13 @@ impl Words {
                 shown.push(json!({ "href": cut(href, URL_CHARS), "text": text }));
             }
         }
+        for change in view.value("changes").as_array().into_iter().flatten() {
+            let word = |name: &str| change[name].as_str().unwrap_or_default();
+            if is_web(word("link")) {
+                let text = format!("{} {}", word("kind"), word("what"));
+                shown.push(json!({ "href": cut(word("link"), URL_CHARS), "text": cut(&text, FIELD_CHARS) }));
+            }
+        }
         shown
     }
 
@@ -199,6 +208,28 @@ impl Words {
         }
         shown
     }
+}
+
+/// The change event of a change that was told to the relay.
+pub fn announced(view: &View) -> Map<String, Value> {
+    let change = view.value("event");
+    let word = |name: &str| change[name].as_str().unwrap_or_default();
+    let mut payload = Map::new();
+    put(&mut payload, "summary", word("title"), SUMMARY_CHARS);
+    put(&mut payload, "source", word("service"), FIELD_CHARS);
+    put(&mut payload, "timestamp", word("at"), FIELD_CHARS);
+    let mut details = Map::new();
+    for name in ["kind", "service", "environment", "who"] {
+        put(&mut details, name, word(name), FIELD_CHARS);
+    }
+    payload.insert("custom_details".to_owned(), Value::Object(details));
+    let mut event = Map::from_iter([("payload".to_owned(), Value::Object(payload))]);
+    let href = word("link");
+    if is_web(href) {
+        let link = json!({ "href": cut(href, URL_CHARS), "text": cut(word("title"), FIELD_CHARS) });
+        put_list(&mut event, "links", vec![link]);
+    }
+    event
 }
 
 /// The event as bytes within the limit. What gives way, in this order: the ends of long details,

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::domain::announcement;
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
-use crate::target::pagerduty::event::{Words, fitted};
+use crate::target::pagerduty::event::{Words, announced, fitted};
 use crate::target::pagerduty::keys::{Choice, Keys};
 use crate::target::verdict::{by_status, cleaned, retry_after, sentence};
 use crate::template::library::{Builtin, builtin};
@@ -88,14 +89,23 @@ impl PagerDuty {
     }
 }
 
+impl PagerDuty {
+    /// What was changed is a change event, whatever the target makes of alerts.
+    fn mode_of(&self, message: &Message) -> Mode {
+        if announcement::is(&message.group) { Mode::Change } else { self.mode }
+    }
+}
+
 impl Target for PagerDuty {
     fn request(&self, message: &Message, view: &View) -> Result<Worded, Unsayable> {
         let mut faults = Vec::new();
-        let path = match self.mode {
+        let mode = self.mode_of(message);
+        let path = match mode {
             Mode::Alert => "/v2/enqueue",
             Mode::Change => "/v2/change/enqueue",
         };
-        let mut event = match (self.mode, message.action) {
+        let mut event = match (mode, message.action) {
+            _ if announcement::is(&message.group) => announced(view),
             (Mode::Alert, Action::Trigger) => self.words.trigger(view, &mut faults),
             (Mode::Alert, Action::Acknowledge | Action::Resolve) => Map::new(),
             (Mode::Change, Action::Trigger) => self.words.change(view, &mut faults),
@@ -103,7 +113,7 @@ impl Target for PagerDuty {
                 return Err(Unsayable(format!("a change event has no state, there is no {action} for it")));
             }
         };
-        if self.mode == Mode::Alert {
+        if mode == Mode::Alert {
             event.insert("event_action".to_owned(), message.action.as_str().into());
             event.insert("dedup_key".to_owned(), message.dedup_key.as_str().into());
         }
@@ -142,6 +152,10 @@ impl Target for PagerDuty {
         webhook::heard(&self.webhook_secrets, call)
     }
 
+    fn tells_changes(&self) -> bool {
+        true
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.keys.all().map(|key| &key.secret).chain(&self.webhook_secrets).collect()
     }
@@ -154,7 +168,7 @@ impl Target for PagerDuty {
 impl PagerDuty {
     /// A resolve ends the lane; a change has none.
     fn to_remember(&self, message: &Message) -> Option<RemoteRef> {
-        let lasts = self.mode == Mode::Alert && message.action != Action::Resolve;
+        let lasts = self.mode_of(message) == Mode::Alert && message.action != Action::Resolve;
         lasts.then(|| self.key(message).key.remote())
     }
 }
