@@ -17,7 +17,7 @@ use crate::domain::message::{Action, DedupKey, Proposal, RemoteRef};
 use crate::domain::rails::Record;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
-use crate::store::event::NewEvent;
+use crate::store::event::{Changed, NewEvent};
 use crate::store::follows::{Asked, Asking, Following, Pending, Reminding};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
 use crate::store::incidents::{
@@ -79,17 +79,6 @@ pub struct Rescue {
     /// Why.
     pub why: Why,
     /// What is told; `None` when it is over and nobody need hear of it.
-    pub event: Option<Box<NewEvent>>,
-}
-
-/// A change to be kept, and to be told onward when it is not known yet.
-#[derive(Debug, Clone)]
-pub struct Changed {
-    /// The source that told of it.
-    pub source: String,
-    /// What was changed.
-    pub change: Change,
-    /// What is told of it; `None` when nobody is to hear of it.
     pub event: Option<Box<NewEvent>>,
 }
 

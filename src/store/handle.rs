@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Changed, Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
+use crate::store::boundary::{Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
-use crate::store::event::NewEvent;
+use crate::store::event::{Changed, NewEvent};
 use crate::store::follows::{Asked, Reminding};
 use crate::store::hearing::{Heard, Hearing};
 use crate::store::incidents::Escalating;

@@ -11,9 +11,9 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    Changed, DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
+    DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
 };
-use crate::store::event::{NewEvent, NewPart};
+use crate::store::event::{Changed, NewEvent, NewPart};
 use crate::store::follows::Following;
 use crate::store::incidents::{Escalating, IncidentId};
 use crate::store::records::Accepted;

@@ -32,6 +32,7 @@ fn opening(mut event: NewEvent) -> NewEvent {
         started_at: None,
         root: Some(("root".into(), Duration::from_secs(600))),
         steps: Vec::new(),
+        jobs: Vec::new(),
         policy: Policy::default(),
     });
     event.parts.iter_mut().for_each(|part| part.incident = Some(Arc::clone(&draft)));

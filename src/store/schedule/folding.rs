@@ -96,6 +96,7 @@ mod tests {
             truncated: 0,
             reason: String::new(),
             alerts: Vec::new(),
+            changes: Vec::new(),
             event: serde_json::Value::Null,
         };
         Open {
