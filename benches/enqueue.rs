@@ -138,6 +138,7 @@ async fn settle(store: &Store) {
         fall_now: false,
         given_up: None,
         tells: None,
+        follows: None,
     };
     store.settle(settlement).await.unwrap();
     store.queues().of("pagerduty-core").schedule().release(claimed.lane, &[id], None, now, claimed.state);

@@ -180,6 +180,7 @@ static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
         may_exist: false,
         begun: None,
         note: None,
+        proposal: None,
         accepted_at: AT,
     };
     Some(View::of(&message, "https://relay.example.com", AT))

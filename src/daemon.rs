@@ -7,6 +7,7 @@ pub mod failed;
 mod listeners;
 mod notify;
 mod opening;
+mod platforms;
 mod reload;
 mod tls;
 mod traces;
@@ -32,12 +33,16 @@ use crate::daemon::failed::Failed;
 use crate::daemon::listeners::Given;
 use crate::daemon::notify::Supervisor;
 use crate::daemon::opening::{Remembered, open_store, read_first, remembered};
+use crate::daemon::platforms::ByCourier;
 use crate::daemon::reload::{Reloader, left_behind};
 use crate::daemon::tls::Certificates;
 use crate::deliver::attempt::{Courier, Printer, Voice};
 use crate::deliver::fleet::Fleet;
+use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
-use crate::incident::{budget, escalation, watch as histograms};
+use crate::deliver::tickets;
+use crate::incident::jobs::Runner;
+use crate::incident::{budget, escalation, reminding, watch as histograms};
 use crate::metrics::Metrics;
 use crate::pace::clock::Clock;
 use crate::server::accept::{self, Limits};
@@ -105,14 +110,14 @@ async fn run(
     let client = Client::new(base.outbound.over(calls)).map_err(Failed::new)?;
     let notary = Notary::new(client.with_limits(TimeLimits::whole(NOTARY_TIME)).map_err(Failed::new)?);
     let (voice, ear) = Voice::new();
-    let purse = Purse::new(store.clone());
     let (tracer, exporter) = traces::start(&base, &client, &metrics, &clock);
     let courier = Courier {
         client,
         clock: Arc::clone(&clock),
         printer,
         voice: voice.clone(),
-        purse,
+        purse: Purse::new(store.clone()),
+        inquiries: Inquiries::new(metrics.clone()),
         tracer: tracer.clone(),
     };
     let fleet = Fleet::new(rulebook, store.clone(), courier, metrics.clone(), Arc::new(seed));
@@ -234,6 +239,8 @@ fn look_after(
         seed(),
         stop.clone(),
     ));
+    follow_tickets(tasks, &state, stop);
+    tasks.spawn(runner(&state).run(seed(), stop.clone()));
     let clock = Arc::clone(&state.clock);
     tasks.spawn(histograms::run(store.clone(), metrics.clone(), clock, stop.clone()));
     let (books, clock) = (state.books.clone(), Arc::clone(&state.clock));
@@ -241,6 +248,31 @@ fn look_after(
     tasks.spawn(watch::watch(Arc::clone(reloader), stop.clone()));
     tasks.spawn(reloader.certificates.clone().watch(Arc::clone(&state.clock), stop.clone()));
     tasks.spawn(reloader.supervisor.clone().keep_alive(store.clone(), stop.clone()));
+}
+
+/// What moves the jobs of incidents.
+fn runner(state: &State) -> Runner<ByCourier> {
+    Runner {
+        store: state.store.clone(),
+        books: state.books.clone(),
+        clock: Arc::clone(&state.clock),
+        metrics: state.metrics.clone(),
+        platforms: ByCourier(state.fleet.courier().clone()),
+    }
+}
+
+/// Starts what asks after tickets and reminds of them.
+fn follow_tickets(tasks: &TaskTracker, state: &State, stop: &CancellationToken) {
+    let (store, books, clock) = (&state.store, &state.books, Arc::clone(&state.clock));
+    tasks.spawn(tickets::run(
+        store.clone(),
+        books.clone(),
+        state.fleet.courier().clone(),
+        state.metrics.clone(),
+        seed(),
+        stop.clone(),
+    ));
+    tasks.spawn(reminding::run(store.clone(), books.clone(), clock, seed(), stop.clone()));
 }
 
 fn limits(base: &Base) -> Limits {

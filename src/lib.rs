@@ -11,7 +11,7 @@
 //! | 8 | `main`: words in, exit code out |
 //! | 7 | `daemon`: open, wire, run, watch, reload, drain, tell systemd · `cli`: one file a command |
 //! | 6 | `server`: accept, intake, admin, queue, probes, callbacks, changes, gate, incidents, the console (a page for people), shadow, OpenAPI |
-//! | 5 | `assemble`: file to rulebook, or every problem at once · `plan`: group to deliveries, and what two configurations make of one event, pure · `deliver`: one loop a target · `incident`: escalation, reports, numbers |
+//! | 5 | `assemble`: file to rulebook, or every problem at once · `plan`: group to deliveries, and what two configurations make of one event, pure · `deliver`: one loop a target, and questions how tickets and runs stand · `incident`: escalation, jobs, reminders, reports, numbers |
 //! | 4 | `rulebook`: everything checked, compiled, frozen, behind one swap pointer |
 //! | 3 | `target`: what a kind can say: a contract, a table, one file a kind |
 //! | 2 | `source`: one file a sender · `route`: matchers, tree, intervals, inhibition, enrichment · `template`: wording that cannot fail · `config`: shapes and secrets · `store`: boundary, schedule, engines · `client`: the only outward socket · `auth`: who may call · `metrics` · `trace`: spans for OpenTelemetry |

@@ -28,9 +28,9 @@ use self::handles::{Intake, OUTCOMES, OpenConnection, SourceMetrics, TargetMetri
 use self::process::Process;
 use self::series::{
     Counters, GaugeF64, OfHeartbeat, OfListener, OfReason, OfResult, OfService, OfSource, OfStage, OfTarget,
-    PathCode, SourceResult, SourceStatus, TargetEvent, TargetField, TargetOutcome, TargetReason, TargetState,
-    Version, call_buckets, commit_buckets, incident_buckets, latency_buckets, operation_buckets,
-    target_state,
+    PathCode, RuleEnd, SourceResult, SourceStatus, TargetAsked, TargetEvent, TargetField, TargetOutcome,
+    TargetReason, TargetState, Version, call_buckets, commit_buckets, incident_buckets, latency_buckets,
+    operation_buckets, target_state,
 };
 use self::table::PREFIX;
 
@@ -55,7 +55,9 @@ struct Inner {
     deferrals: Counters<TargetReason>,
     template_faults: Counters<TargetField>,
     signals: Counters<TargetEvent>,
+    inquiries: Counters<TargetAsked>,
     incident_duration: Histograms<OfStage>,
+    jobs: Counters<RuleEnd>,
     budget_left: Family<OfService, GaugeF64>,
     attempt_duration: Histograms<OfTarget>,
     delivery_latency: Histograms<OfTarget>,
@@ -63,6 +65,7 @@ struct Inner {
     held: Family<OfTarget, Gauge>,
     oldest_age: Family<OfTarget, GaugeF64>,
     parked: Family<OfTarget, Gauge>,
+    followed: Family<OfTarget, Gauge>,
     concurrency: Family<OfTarget, Gauge>,
     sick: Family<OfTarget, Gauge>,
     heartbeats: Family<OfHeartbeat, Gauge>,
@@ -103,7 +106,9 @@ impl Metrics {
             deferrals: register(r, "deferrals_total", Family::default()),
             template_faults: register(r, "template_faults_total", Family::default()),
             signals: register(r, "signals_total", Family::default()),
+            inquiries: register(r, "inquiries_total", Family::default()),
             incident_duration: register(r, "incident_duration_seconds", histograms(incident_buckets)),
+            jobs: register(r, "jobs_total", Family::default()),
             budget_left: register(r, "error_budget_left_ratio", Family::default()),
             attempt_duration: register(r, "attempt_duration_seconds", histograms(call_buckets)),
             delivery_latency: register(r, "delivery_latency_seconds", histograms(latency_buckets)),
@@ -111,6 +116,7 @@ impl Metrics {
             held: register(r, "held_deliveries", Family::default()),
             oldest_age: register(r, "oldest_waiting_age_seconds", Family::default()),
             parked: register(r, "parked_deliveries", Family::default()),
+            followed: register(r, "followed_tickets", Family::default()),
             concurrency: register(r, "target_concurrency", Family::default()),
             sick: register(r, "target_sick", Family::default()),
             heartbeats: register(r, "heartbeat_missing", Family::default()),
@@ -207,6 +213,15 @@ impl Metrics {
         }
     }
 
+    /// Open tickets that are followed, by target: these, and no others.
+    pub fn followed<'a>(&self, by_target: impl Iterator<Item = (&'a str, u64)>) {
+        self.0.followed.clear();
+        for (target, count) in by_target {
+            let of = OfTarget { target: target.into() };
+            self.0.followed.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
     /// The writer made so many operations durable in one commit.
     pub fn committed(&self, operations: usize, took: Duration) {
         self.0.commit_duration.observe(took.as_secs_f64());
@@ -288,6 +303,11 @@ impl Metrics {
         self.0.incident_duration.get_or_create_owned(&OfStage { stage, level }).observe(after.as_secs_f64());
     }
 
+    /// A job of an incident came to its end, or to none.
+    pub fn job_ended(&self, rule: &str, end: &'static str) {
+        self.0.jobs.get_or_create_owned(&RuleEnd { rule: rule.to_owned(), end }).inc();
+    }
+
     /// How much is left of the error budgets, of 1, by service; of others nothing is told any more.
     pub fn budgets_left(&self, left: impl IntoIterator<Item = (String, f64)>) {
         self.0.budget_left.clear();
@@ -300,6 +320,12 @@ impl Metrics {
     pub fn signal_heard(&self, target: &Arc<str>, event: Event) {
         let labels = TargetEvent { target: Arc::clone(target), event: event.as_str() };
         self.0.signals.get_or_create(&labels).inc();
+    }
+
+    /// A service was asked how something stands, or left alone; `outcome` is one word.
+    pub fn inquired(&self, target: &Arc<str>, outcome: &'static str) {
+        let labels = TargetAsked { target: Arc::clone(target), outcome };
+        self.0.inquiries.get_or_create(&labels).inc();
     }
 
     /// The process started at `now`.

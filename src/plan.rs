@@ -366,6 +366,7 @@ fn key_of(
         may_exist: false,
         begun: None,
         note: None,
+        proposal: None,
         accepted_at: now,
     };
     match template.render(&View::of(&message, &rulebook.external_url, now)) {

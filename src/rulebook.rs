@@ -17,10 +17,12 @@ use crate::client::TimeLimits;
 use crate::config::server::RemovedTargets;
 use crate::domain::delivery::RetryPolicy;
 use crate::domain::incident::{Level, Policy, Step};
+use crate::domain::message::Action;
+use crate::domain::rails::{Limits, Rule};
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Redactor;
 use crate::pace::breaker::BreakerPolicy;
-use crate::pace::bucket::Rate;
+use crate::pace::bucket::{Pace, Rate};
 use crate::pace::quota::Quota;
 use crate::route::enrich::Enrichment;
 use crate::route::inhibit::InhibitRule;
@@ -29,6 +31,7 @@ use crate::route::matcher::Matcher;
 use crate::route::rota::Rota;
 use crate::route::tree::Tree;
 use crate::source::contract::Source;
+use crate::store::hearing::{Cast, Part};
 use crate::target::contract::{Repeat, Target};
 use crate::template::library::Template;
 
@@ -78,6 +81,8 @@ pub struct Rulebook {
     pub incidents: Option<IncidentRules>,
     /// When a pipeline may not deploy.
     pub gate: GateRules,
+    /// Which jobs may help.
+    pub jobs: JobRules,
     /// Who is told of changes.
     pub announce: Vec<Announce>,
     /// Where people are reached: names of targets.
@@ -115,6 +120,21 @@ impl Rulebook {
     pub fn target(&self, name: &str) -> Option<Arc<TargetRule>> {
         let former = || self.former.current().get(name).filter(|former| former.drains)?.rule.clone();
         self.targets.get(name).cloned().or_else(former)
+    }
+
+    /// What each target can be told.
+    pub fn cast(&self) -> Cast {
+        let ends = self.incidents.as_ref().is_some_and(|rules| rules.tickets.ends);
+        let part = |rule: &Arc<TargetRule>| {
+            let part = Part {
+                acknowledges: rule.target.says(Action::Acknowledge),
+                mirrors: rule.target.mirrors(),
+                talks: rule.target.talks(),
+                ends: ends && rule.target.keeps_tickets(),
+            };
+            (rule.name.to_string(), part)
+        };
+        Cast(self.spoken_to().iter().map(part).collect())
     }
 
     /// All that are spoken to: as configured, and those that are being drained.
@@ -172,6 +192,31 @@ pub struct Heartbeat {
     pub every: Duration,
     /// Who is told.
     pub receiver: String,
+}
+
+/// Which jobs may help, and what goes for all of them.
+#[derive(Debug, Clone)]
+pub struct JobRules {
+    /// In the order of the file.
+    pub rules: Vec<JobRule>,
+    /// Of all of them together.
+    pub limits: Limits,
+}
+
+impl JobRules {
+    /// A rule by its name.
+    pub fn named(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().map(|rule| &rule.rule).find(|rule| *rule.name == *name)
+    }
+}
+
+/// A rule, and for which alerts it is.
+#[derive(Debug, Clone)]
+pub struct JobRule {
+    /// All must match.
+    pub matchers: Vec<Matcher>,
+    /// The rest.
+    pub rule: Rule,
 }
 
 /// Who is told of which changes.
@@ -237,8 +282,23 @@ pub struct IncidentRules {
     pub quiet: Vec<Quiet>,
     /// How long before an incident a change may lie that is shown with it.
     pub changes_within: Duration,
+    /// How tickets are followed.
+    pub tickets: TicketRules,
     /// The rest.
     pub policy: Policy,
+}
+
+/// How tickets are followed.
+#[derive(Debug, Clone)]
+pub struct TicketRules {
+    /// How often they are asked after while they are young; zero: never.
+    pub every: Duration,
+    /// The incident is over when a ticket of it is closed.
+    pub ends: bool,
+    /// When somebody is reminded of one that nobody has taken; zero: never.
+    pub remind_after: Duration,
+    /// Who is reminded besides: names of targets.
+    pub remind: Vec<Arc<str>>,
 }
 
 /// What belongs to the same root.
@@ -321,6 +381,8 @@ pub struct TargetRule {
     pub digest: bool,
     /// What it hears of what goes on unchanged.
     pub reminders: Reminders,
+    /// How often it may be asked how things stand, beside `rate`.
+    pub inquiries: Pace,
     /// How many calls may be paid for; `None`: they cost nothing.
     pub quota: Option<Quota>,
     /// Who is told instead.

@@ -21,6 +21,8 @@ use samples::{build, sample, shown, text};
 
 #[path = "targets/manner.rs"]
 mod manner;
+#[path = "contract/questions.rs"]
+mod questions;
 #[allow(dead_code, reason = "shared with the other drivers")]
 mod samples;
 

@@ -47,6 +47,9 @@ fn busy() -> Metrics {
     metrics.signal_heard(&"oncall".into(), Event::Acknowledged);
     metrics.budgets_left([("checkout".to_owned(), 0.25)]);
     metrics.incident_moved("acknowledge", "P1", Duration::from_secs(90));
+    metrics.job_ended("restart", "failed");
+    metrics.inquired(&"desk".into(), "known");
+    metrics.followed([("desk", 3)].into_iter());
     metrics.parked([("gone", 2)].into_iter());
     metrics.shadowed("same");
     metrics.committed(17, Duration::from_micros(300));

@@ -126,6 +126,7 @@ impl World {
             group: group(),
             accepted_at: at(self.now),
             attempts: 0,
+            proposal: None,
             note: None,
         };
         let on_disk = self.disk.entry(lane).or_default();

@@ -11,6 +11,8 @@ mod full_disk;
 mod ground;
 #[path = "store/intake.rs"]
 mod intake;
+#[path = "store/jobs.rs"]
+mod jobs;
 #[path = "store/orders.rs"]
 mod orders;
 #[path = "store/pruning.rs"]
@@ -19,6 +21,8 @@ mod pruning;
 mod quotas;
 #[path = "store/settling.rs"]
 mod settling;
+#[path = "store/tickets.rs"]
+mod tickets;
 #[path = "store/upgrade.rs"]
 mod upgrade;
 
@@ -81,5 +85,6 @@ fn settlement(id: i64, state: State, seen: bool, remote: Option<&str>) -> Settle
         fall_now: false,
         given_up: None,
         tells: None,
+        follows: None,
     }
 }

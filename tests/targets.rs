@@ -4,7 +4,8 @@
 //!
 //! Where a try may take several calls, `dialogues.yaml` plays the service, reply after reply, and
 //! `dialogues.txt` holds what is sent in between and how it ends. What the service posts by itself
-//! stands in `callbacks.yaml`, what is heard of it in `callbacks.txt`.
+//! stands in `callbacks.yaml`, what is heard of it in `callbacks.txt`; what it answers when it is asked
+//! how things stand, in `inquiries.yaml` and `inquiries.txt`.
 //!
 //! `UPDATE_GOLDEN=1` rewrites the `.txt` files; read them before you commit them.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -28,6 +29,8 @@ use samples::{Sample, build, sample, shown, text};
 mod callbacks;
 #[path = "targets/dialogues.rs"]
 mod dialogues;
+#[path = "targets/inquiries.rs"]
+mod inquiries;
 #[allow(dead_code, reason = "shared with the other drivers")]
 mod samples;
 
@@ -81,6 +84,7 @@ fn run(kind: &Kind, case: &Path, wrong: &mut Vec<String>) {
             judge(&*made.target, &message, case, wrong);
             dialogues::compare_all(&*made.target, &message, &view, case, wrong);
             callbacks::compare_all(&*made.target, case, wrong);
+            inquiries::compare_all(&*made.target, case, wrong);
         }
         Err(problems) => {
             let got: String = problems.iter().map(|problem| format!("{problem}\n")).collect();

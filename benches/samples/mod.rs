@@ -135,6 +135,7 @@ pub fn message(alerts: usize) -> Message {
         may_exist: false,
         begun: None,
         note: None,
+        proposal: None,
         accepted_at: now(),
     }
 }

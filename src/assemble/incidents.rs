@@ -10,16 +10,19 @@ use jiff::tz::TimeZone;
 use crate::assemble::routing::matchers;
 use crate::assemble::{Names, refer};
 use crate::config::file::File;
-use crate::config::incidents::{LayerFile, OverrideFile, RotaFile};
+use crate::config::incidents::{LayerFile, OnClosed, OverrideFile, RotaFile};
 use crate::document::node::At;
 use crate::domain::incident::{Level, Policy, Step};
 use crate::domain::problem::Problem;
 use crate::route::rota::{Layer, Override, Rota};
-use crate::rulebook::{IncidentRules, Merge, Quiet};
+use crate::rulebook::{IncidentRules, Merge, Quiet, TicketRules};
 
 /// Lanes, by which what comes back is known again, are kept so long after their end.
 const REOPEN_MAX: Duration = Duration::from_secs(24 * 3600);
 const DAY: u64 = 24 * 3600;
+/// Shortest times of `incidents.tickets`.
+const TICKETS_EVERY_MIN: Duration = Duration::from_secs(1);
+const REMIND_MIN: Duration = Duration::from_secs(1);
 
 /// The rules of `incidents`; `None`: none are kept.
 pub(super) fn rules(file: &File, problems: &mut Vec<Problem>) -> Option<IncidentRules> {
@@ -56,6 +59,7 @@ pub(super) fn rules(file: &File, problems: &mut Vec<Problem>) -> Option<Incident
             during: named(&rule.time_intervals, &format!("{path}.time_intervals"), &intervals, problems),
         });
     }
+    let tickets = tickets(file, problems);
     let window = &incidents.reopen_within;
     if window.value.0 > REOPEN_MAX {
         let what = "is longer than a day, and what is over is known no longer than that";
@@ -68,9 +72,34 @@ pub(super) fn rules(file: &File, problems: &mut Vec<Problem>) -> Option<Incident
         environment: incidents.environment.clone(),
         merge,
         changes_within: incidents.changes_within.0,
+        tickets,
         quiet,
         policy: Policy { reopen_within: window.value.0, flapping_from: incidents.flapping_from },
     })
+}
+
+/// How tickets are followed.
+fn tickets(file: &File, problems: &mut Vec<Problem>) -> TicketRules {
+    let rules = &file.incidents.tickets;
+    let short =
+        [("every", &rules.every, TICKETS_EVERY_MIN), ("remind_after", &rules.remind_after, REMIND_MIN)];
+    for (name, time, least) in short {
+        if !time.value.0.is_zero() && time.value.0 < least {
+            let what = format!("is less than {} s, which serves nobody", least.as_secs());
+            let cure = "write a longer time, or 0 for never";
+            problems.push(Problem::error(format!("incidents.tickets.{name}"), time.place, what, cure));
+        }
+    }
+    let targets: Vec<&str> = file.targets.iter().map(|target| target.common.name.value.as_str()).collect();
+    for (place, target) in rules.remind.iter().enumerate() {
+        refer("target", target, &format!("incidents.tickets.remind[{place}]"), &targets, problems);
+    }
+    TicketRules {
+        every: rules.every.value.0,
+        ends: rules.on_closed == OnClosed::Resolve,
+        remind_after: rules.remind_after.value.0,
+        remind: rules.remind.iter().map(|target| Arc::from(target.value.as_str())).collect(),
+    }
 }
 
 pub(super) fn level(word: &At<String>, path: &str, problems: &mut Vec<Problem>) -> Option<Level> {

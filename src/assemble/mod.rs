@@ -6,6 +6,7 @@
 
 mod changes;
 mod incidents;
+mod jobs;
 mod pacing;
 pub mod reading;
 mod routing;
@@ -149,6 +150,7 @@ fn build(file: &File, world: &dyn World, problems: &mut Vec<Problem>) -> Option<
         escalations,
         incidents: incidents::rules(file, problems),
         gate: changes::gate(file, problems),
+        jobs: jobs::rules(file, problems),
         announce: changes::announce(file, &targets, problems),
         people,
         rotas,

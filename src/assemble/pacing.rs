@@ -57,6 +57,14 @@ fn pace(rate: &RateFile, path: &str, problems: &mut Vec<Problem>) -> Option<buck
     })
 }
 
+/// How often it may be asked how things stand. A few questions may follow each other at once.
+pub(super) fn inquiries(rate: Rate) -> bucket::Pace {
+    const BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
+    // A rate of nothing does not parse.
+    let tokens = NonZeroU32::new(rate.count).unwrap_or(NonZeroU32::MIN);
+    bucket::Pace { tokens, per: rate.per.length(), burst: BURST.min(tokens) }
+}
+
 pub(super) fn retry(
     common: &CommonFile,
     defaults: &Defaults,

@@ -105,6 +105,7 @@ fn rule(
         send_resolved: common.send_resolved,
         digest,
         reminders: pacing::reminders(common.reminders, &kind.defaults),
+        inquiries: pacing::inquiries(common.inquiries),
         quota,
         dry_run: common.dry_run,
     })
@@ -175,9 +176,13 @@ pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
             receiver.escalate.iter().flat_map(|step| &step.targets).map(|target| target.value.as_str()),
         );
     }
+    named.extend(file.incidents.tickets.remind.iter().map(|target| target.value.as_str()));
     let forwards = file.changes.forward.iter().flat_map(|rule| &rule.targets.value);
     named.extend(forwards.map(|target| target.value.as_str()));
     named.extend(file.people.iter().flat_map(|person| &person.targets).map(|target| target.value.as_str()));
+    for rule in &file.jobs.rules {
+        named.extend([&rule.target].into_iter().chain(&rule.on_failure).map(|target| target.value.as_str()));
+    }
     for target in &file.targets {
         named.extend(
             target.common.fallback.iter().flat_map(|f| &f.targets).map(|target| target.value.as_str()),

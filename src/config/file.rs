@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::config::incidents::{ChangesFile, GateFile, IncidentsFile, PersonFile, RotaFile};
+use crate::config::jobs::JobsFile;
 use crate::config::network::OutboundFile;
 use crate::config::routes::{HeartbeatFile, InhibitFile, ReceiverFile, RouteFile, TimeIntervalFile};
 use crate::config::server::{RetentionFile, ServerFile, StoreFile, TemplatesFile};
@@ -55,6 +56,9 @@ pub struct File {
     /// Problems as people work on them.
     #[serde(default)]
     pub incidents: IncidentsFile,
+    /// Repair jobs that may help.
+    #[serde(default)]
+    pub jobs: JobsFile,
     /// What becomes of changes that pipelines tell of.
     #[serde(default)]
     pub changes: ChangesFile,

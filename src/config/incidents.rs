@@ -40,6 +40,8 @@ pub struct IncidentsFile {
     pub merge: Vec<At<MergeFile>>,
     /// How long before an incident a change may lie that is shown with it.
     pub changes_within: Duration,
+    /// How tickets are followed.
+    pub tickets: TicketsFile,
     /// When others are not to be told: an escalation waits for the end of these times.
     pub quiet: Vec<QuietFile>,
 }
@@ -57,9 +59,54 @@ impl Default for IncidentsFile {
             flapping_from: FLAPPING_FROM,
             merge: Vec::new(),
             changes_within: CHANGES_WITHIN,
+            tickets: TicketsFile::default(),
             quiet: Vec::new(),
         }
     }
+}
+
+/// `tickets`: those that targets opened are followed until they are closed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TicketsFile {
+    /// How often the service is asked how a ticket stands while that is young; less and less often
+    /// when it stands still, at least every 30 min. 0: never, it tells by callbacks.
+    pub every: At<Duration>,
+    /// What follows when a person closes a ticket.
+    pub on_closed: OnClosed,
+    /// A ticket that nobody has taken for so long is commented with a reminder, again after the same
+    /// time, three times at most. 0: never.
+    pub remind_after: At<Duration>,
+    /// Who is reminded besides: names of targets.
+    pub remind: Vec<At<String>>,
+}
+
+/// How often a ticket is asked after.
+pub const TICKETS_EVERY: Duration = Duration::from_secs(2 * 60);
+/// When somebody is reminded.
+pub const REMIND_AFTER: Duration = Duration::from_secs(2 * 3600);
+
+impl Default for TicketsFile {
+    fn default() -> TicketsFile {
+        let at = |value| At { value, place: Default::default() };
+        TicketsFile {
+            every: at(TICKETS_EVERY),
+            on_closed: OnClosed::Resolve,
+            remind_after: at(REMIND_AFTER),
+            remind: Vec::new(),
+        }
+    }
+}
+
+/// What follows when a person closes a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnClosed {
+    /// The incident is over, at every target.
+    #[default]
+    Resolve,
+    /// It stands on the time line.
+    Note,
 }
 
 /// An element of `levels`.

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod file;
 pub mod incidents;
+pub mod jobs;
 pub mod load;
 pub mod network;
 pub mod noting;

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::config::pacing::{BreakerFile, RateFile, RemindersFile, RetryFile, TimeoutFile, nowhere};
-use crate::config::units::{Duration, Rate};
+use crate::config::units::{self, Duration, Rate};
 use crate::document::nearest;
 use crate::document::node::{At, Node, Value, path_to_element, path_to_key};
 use crate::document::read::{Read, read};
@@ -15,12 +15,16 @@ use crate::domain::problem::{Place, Problem};
 /// Calls to one target at once.
 pub const CONCURRENCY: u32 = 8;
 
+/// Questions to one target.
+pub const INQUIRIES: Rate = Rate { count: 30, per: units::Per::Minute };
+
 /// Keys of every target; the test at the end keeps them those of [`CommonFile`].
-const COMMON_KEYS: [&str; 15] = [
+const COMMON_KEYS: [&str; 16] = [
     "name",
     "per",
     "dedup_key",
     "rate",
+    "inquiries",
     "retry",
     "breaker",
     "timeout",
@@ -65,6 +69,9 @@ pub struct CommonFile {
     /// How many calls in a time. Left out: what the vendor allows.
     #[serde(default)]
     pub rate: Option<RateFile>,
+    /// How often it may be asked how tickets and runs stand, beside `rate`: deliveries go first.
+    #[serde(default = "inquiries")]
+    pub inquiries: Rate,
     /// When to try again.
     #[serde(default)]
     pub retry: RetryFile,
@@ -125,6 +132,10 @@ pub struct FallbackFile {
 
 fn concurrency() -> At<u32> {
     nowhere(CONCURRENCY)
+}
+
+fn inquiries() -> Rate {
+    INQUIRIES
 }
 
 fn yes() -> bool {

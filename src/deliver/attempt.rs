@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::client::Client;
 use crate::deliver::errand::Errand;
+use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::{Purse, Unpaid};
 use crate::deliver::resolution::Tried;
 use crate::domain::exchange::{Reply, Request};
@@ -65,6 +66,8 @@ pub struct Courier {
     pub voice: Voice,
     /// Pays for what costs money.
     pub purse: Purse,
+    /// How often targets may be asked how things stand.
+    pub inquiries: Inquiries,
     /// Where spans are handed in.
     pub tracer: Tracer,
 }
@@ -91,6 +94,44 @@ impl Courier {
             metrics.attempt_finished(tried.outcome.word(), tried.took);
         }
         tried
+    }
+
+    /// Sends one request within the target's limits of time.
+    ///
+    /// # Errors
+    /// What it means that no reply came.
+    pub(super) async fn exchange(
+        &self,
+        book: &Rulebook,
+        rule: &TargetRule,
+        request: &Request,
+    ) -> Result<Reply, Outcome> {
+        let client = self
+            .client
+            .with_limits(rule.limits)
+            .map_err(|error| Outcome::Hold { reason: error.to_string() })?;
+        let sent = match request {
+            Request::Http(request) => client.send(request).await,
+            Request::Mail(request) => client.send_mail(request).await,
+            Request::Print(_) | Request::Nothing(_) => return Err(Outcome::delivered()),
+        };
+        match sent {
+            // Starred before anything is cut out of it: half a secret would not be found.
+            Ok(reply) => {
+                let starred = match verdict::cleaned(&reply, &book.redactor) {
+                    Cow::Owned(starred) => Some(starred),
+                    Cow::Borrowed(_) => None,
+                };
+                Ok(starred.unwrap_or(reply))
+            }
+            Err(error) => Err(match verdict::unanswered(&error) {
+                // A question that may have arrived has changed nothing.
+                Outcome::Unknown { reason } if request.is_question() => {
+                    Outcome::Retry { reason, after: None, whole_target: false }
+                }
+                outcome => outcome,
+            }),
+        }
     }
 }
 
@@ -219,35 +260,9 @@ impl Talk<'_> {
     }
 
     async fn call(&self, request: &Request) -> Result<Reply, Outcome> {
-        let client = self
-            .courier
-            .client
-            .with_limits(self.rule.limits)
-            .map_err(|error| Outcome::Hold { reason: error.to_string() })?;
-        let sent = match request {
-            Request::Http(request) => client.send(request).await,
-            Request::Mail(request) => client.send_mail(request).await,
-            Request::Print(_) | Request::Nothing(_) => return Err(Outcome::delivered()),
-        };
-        match sent {
-            // Starred before anything is cut out of it: half a secret would not be found.
-            Ok(reply) => {
-                let starred = match verdict::cleaned(&reply, &self.book.redactor) {
-                    Cow::Owned(starred) => Some(starred),
-                    Cow::Borrowed(_) => None,
-                };
-                let reply = starred.unwrap_or(reply);
-                self.report_refused(&reply);
-                Ok(reply)
-            }
-            Err(error) => Err(match verdict::unanswered(&error) {
-                // A question that may have arrived has changed nothing.
-                Outcome::Unknown { reason } if request.is_question() => {
-                    Outcome::Retry { reason, after: None, whole_target: false }
-                }
-                outcome => outcome,
-            }),
-        }
+        let reply = self.courier.exchange(self.book, self.rule, request).await?;
+        self.report_refused(&reply);
+        Ok(reply)
     }
 
     /// A mail that reached only some of its recipients.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::deliver::errand::Errand;
 use crate::deliver::gate::{Gate, Shut, later};
 use crate::deliver::resolution::{
-    Ended, Resolution, Terms, Tried, after_try, folded_away, left_unsaid, put_off,
+    Ended, Resolution, Terms, Tried, after_try, folded_away, left_to, left_unsaid, put_off,
 };
 use crate::deliver::vitals::Vitals;
 use crate::domain::message::Action;
@@ -21,6 +21,8 @@ use crate::store::schedule::{Claim, Claimed, Schedule};
 
 /// Pause after lanes were looked for on disk, before they are looked for again.
 const REFILL_PAUSE: Duration = Duration::from_millis(200);
+/// How long others wait at a time while a probe is under way.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 /// Due lanes that are looked at for one digest.
 const LOOK_MAX: usize = 64;
 /// Deliveries remembered as refused within a digest.
@@ -102,6 +104,20 @@ impl Engine {
     /// Whether the target was last seen refusing the relay, or not answering.
     pub fn is_sick(&self) -> bool {
         self.vitals.is_sick()
+    }
+
+    /// The service wants to be left alone until then: it said so to a question.
+    pub fn rest(&mut self, until: Timestamp, now: Timestamp) {
+        self.gate.rest(None, until, now);
+    }
+
+    /// Until when the target as a whole is left alone: by its own wish, or by the breaker.
+    pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let open_until = match self.vitals.verdict(now) {
+            Verdict::Open(until) => Some(until.unwrap_or_else(|| later(now, PROBE_TIME))),
+            Verdict::Closed | Verdict::Probe => None,
+        };
+        open_until.max(self.gate.rests_until(now))
     }
 
     /// Decides the next step.
@@ -250,6 +266,11 @@ impl Engine {
             self.vitals.nothing_shown();
             let put_off = |claimed| put_off(claimed, unpaid, terms, now);
             return Ended { resolutions: errand.claims().map(put_off).collect(), health: None };
+        }
+        if let Some(target) = &tried.elsewhere {
+            self.vitals.nothing_shown();
+            let resolutions = errand.claims().map(|claimed| left_to(claimed, target, now)).collect();
+            return Ended { resolutions, health: None };
         }
         if let Outcome::Retry { after: Some(after), whole_target, .. } = &tried.outcome {
             let key = errand.key.as_deref().filter(|_| !whole_target);

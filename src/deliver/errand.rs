@@ -80,6 +80,7 @@ impl Errand {
             may_exist: false,
             begun: None,
             note: Some(note(&heads)),
+            proposal: None,
             accepted_at: heads.iter().map(|open| open.accepted_at).min().unwrap_or(alone.accepted_at),
             ..alone
         })
@@ -103,6 +104,7 @@ fn message_of(target: &str, claimed: &Claimed) -> Option<Message> {
         may_exist: claimed.state.seen,
         begun: claimed.state.begun.clone(),
         note: open.note.clone(),
+        proposal: open.proposal,
         accepted_at: open.accepted_at,
     })
 }

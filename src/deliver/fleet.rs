@@ -53,6 +53,11 @@ impl Fleet {
         }
     }
 
+    /// What calls are made with.
+    pub fn courier(&self) -> &Courier {
+        &self.courier
+    }
+
     /// The rules in force.
     pub fn books(&self) -> &Rulebooks {
         &self.books

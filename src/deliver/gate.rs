@@ -122,6 +122,11 @@ impl Gate {
         Some(Shut { until, why, key_only: false })
     }
 
+    /// Until when the service wants to be left alone as a whole.
+    pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.whole.resting_until.filter(|until| *until > now)
+    }
+
     /// Takes what a call needs, for a lane that was due at `due`: behind the lanes of its key that
     /// wait already, and with a token.
     ///

@@ -14,6 +14,7 @@ use crate::pace::backoff;
 use crate::pace::breaker::BreakerPolicy;
 use crate::pace::bucket::Rate;
 use crate::store::boundary::{AttemptRow, DeliveryId, LaneState, Open, Settled, Settlement};
+use crate::store::follows::Following;
 use crate::store::schedule::Claimed;
 use crate::target::contract::Repeat;
 
@@ -72,6 +73,8 @@ pub struct Tried {
     pub calls: u32,
     /// No call was made, because it could not be paid for: this is no attempt.
     pub unpaid: Option<Unpaid>,
+    /// No call was made, because this target, a fallback, has the ticket: it is told instead.
+    pub elsewhere: Option<String>,
 }
 
 impl Tried {
@@ -86,7 +89,25 @@ impl Tried {
             kept: None,
             calls: 0,
             unpaid: None,
+            elsewhere: None,
         }
+    }
+
+    /// The ticket is at another target.
+    pub fn left_to(target: String, at: Timestamp) -> Tried {
+        Tried { outcome: Outcome::delivered(), elsewhere: Some(target), ..Tried::nothing(at) }
+    }
+
+    /// It came to nothing, by the relay's own doing.
+    pub fn unsent(at: Timestamp) -> Tried {
+        let reason = "the relay is stopping".into();
+        Tried { outcome: Outcome::Retry { reason, after: None, whole_target: false }, ..Tried::nothing(at) }
+    }
+
+    /// Nobody knows what became of it.
+    pub fn panicked(at: Timestamp) -> Tried {
+        let reason = "the attempt panicked: this is a bug of the relay".into();
+        Tried { outcome: Outcome::Unknown { reason }, ..Tried::nothing(at) }
     }
 
     /// The next call could not be paid for. After others it is a try that goes on later; as the
@@ -132,6 +153,21 @@ pub(super) fn left_unsaid(claimed: &Claimed, now: Timestamp) -> Resolution {
     resolution
 }
 
+/// What is told to another target, which has the ticket. The lane is as it was: a ticket of its own it
+/// never had.
+pub(super) fn left_to(claimed: &Claimed, target: &str, now: Timestamp) -> Resolution {
+    let mut resolution = folded_away(claimed, now);
+    if let Some(head) = &claimed.head {
+        let reason = format!("{target} has the ticket and is told instead");
+        let settled = Settled { id: head.id, state: State::Expired, reason, by: None, attempt: None };
+        resolution.settlement.settled.push(settled);
+        resolution.settlement.due = now;
+        resolution.settlement.follows = Some(Box::new(Following::Elsewhere));
+        resolution.done.push(head.id);
+    }
+    resolution
+}
+
 pub(super) fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
     let settled = superseded(claimed);
     let done = settled.iter().map(|delivery| delivery.id).collect();
@@ -148,6 +184,7 @@ pub(super) fn folded_away(claimed: &Claimed, now: Timestamp) -> Resolution {
             fall_now: false,
             given_up: None,
             tells: None,
+            follows: None,
         },
         done,
         tried: None,
@@ -223,6 +260,7 @@ pub(super) fn after_try(
         fall_now: is_trigger && !announcement::is(&head.group) && (enough || is_held) && open.is_some(),
         given_up: (is_trigger && given_up).then_some(head.id),
         tells: None,
+        follows: None,
     };
     Resolution { settlement, done, tried: open }
 }
@@ -247,6 +285,7 @@ pub(super) fn put_off(claimed: &Claimed, unpaid: &Unpaid, terms: &Terms, now: Ti
         fall_now: is_trigger && *spent && lives,
         given_up: (is_trigger && !lives && !terms.repeat.is_announced()).then_some(head.id),
         tells: None,
+        follows: None,
     };
     let done = if lives { Vec::new() } else { vec![head.id] };
     Resolution { settlement, done, tried: None }

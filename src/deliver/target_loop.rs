@@ -16,9 +16,11 @@ use crate::deliver::engine::{Engine, Step};
 use crate::deliver::errand::{Errand, key_of};
 use crate::deliver::gate::later;
 use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
+use crate::deliver::patience::Peace;
 use crate::deliver::report;
 use crate::deliver::rescue::Rescuer;
 use crate::deliver::resolution::{Health, Resolution, Terms, Tried};
+use crate::deliver::tickets::{Follow, elsewhere};
 use crate::deliver::traced;
 use crate::domain::announcement;
 use crate::domain::delivery::State;
@@ -27,6 +29,7 @@ use crate::domain::outcome::Outcome;
 use crate::metrics::handles::TargetMetrics;
 use crate::rulebook::{Fallback, Rulebook, Rulebooks, TargetRule};
 use crate::store::boundary::{Open, Settled};
+use crate::store::follows::Following;
 use crate::store::handle::Store;
 use crate::store::queues::Queue;
 use crate::store::schedule::Claimed;
@@ -50,6 +53,11 @@ pub struct TargetLoop {
     courier: Courier,
     metrics: TargetMetrics,
     engine: Engine,
+    /// Shared with those who ask the target how things stand.
+    peace: Arc<Peace>,
+    /// How its tickets are followed, if it opens any.
+    follow: Option<Follow>,
+    dice: fastrand::Rng,
     tries: JoinSet<Tried>,
     /// What is being tried, by the task that tries it.
     under_way: HashMap<Id, Arc<Errand>>,
@@ -76,6 +84,7 @@ impl TargetLoop {
         seed: u64,
     ) -> TargetLoop {
         let queue = store.queues().of(&name);
+        let peace = courier.inquiries.peace(&name);
         let rescuer = Rescuer::new(Arc::clone(&name), store.clone(), seed.rotate_left(32));
         TargetLoop {
             rescuer,
@@ -90,6 +99,9 @@ impl TargetLoop {
             courier,
             metrics,
             engine: Engine::new(seed),
+            peace,
+            follow: None,
+            dice: fastrand::Rng::with_seed(seed.rotate_left(16)),
             tries: JoinSet::new(),
             under_way: HashMap::new(),
             writes: JoinSet::new(),
@@ -109,7 +121,11 @@ impl TargetLoop {
             };
             let terms = terms_of(&rule);
             self.terms = Some(terms);
+            self.follow = Follow::of(&book, &rule);
             let now = self.courier.clock.now();
+            if let Some(until) = self.peace.wished() {
+                self.engine.rest(until, now);
+            }
             if let Some(fallback) = rule.fallback.as_ref().filter(|_| now >= self.look_at) {
                 self.look_at = self.tell_fallbacks(fallback, now).await;
             }
@@ -168,7 +184,10 @@ impl TargetLoop {
         let work = Arc::clone(&errand);
         let task = self.tries.spawn(async move {
             if !announce(&store, &rule, &work).await {
-                return unsent(courier.clock.now());
+                return Tried::unsent(courier.clock.now());
+            }
+            if let Some(target) = elsewhere(&store, &rule, &work).await {
+                return Tried::left_to(target, courier.clock.now());
             }
             courier.attempt(&book, &rule, &work, &metrics).await
         });
@@ -184,6 +203,7 @@ impl TargetLoop {
     ) {
         self.metrics.allowed_at_once(self.engine.allowed(terms));
         self.metrics.seen_sick(self.engine.is_sick());
+        self.peace.deliveries_wait(self.engine.rests_until(now));
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.something_happens(until, now, terms) => {}
@@ -209,19 +229,20 @@ impl TargetLoop {
 
     fn tried(&mut self, joined: Result<(Id, Tried), JoinError>, terms: &Terms) {
         let now = self.courier.clock.now();
-        let (id, tried) = joined.unwrap_or_else(|error| (error.id(), panicked(now)));
+        let (id, tried) = joined.unwrap_or_else(|error| (error.id(), Tried::panicked(now)));
         let Some(errand) = self.under_way.remove(&id) else { return };
-        match &tried.unpaid {
-            Some(unpaid) => {
+        match (&tried.unpaid, &tried.elsewhere) {
+            (Some(unpaid), _) => {
                 report::unpaid(&self.name, unpaid, &self.courier.voice);
                 self.metrics.deferred("quota");
             }
-            None => {
+            (None, Some(_)) => {}
+            (None, None) => {
                 report::tried(&self.name, &errand, &tried);
                 self.trace(|tracer, rule| traced::tried(tracer, rule, &errand, &tried));
             }
         }
-        if matches!(tried.outcome, Outcome::Delivered { .. }) {
+        if tried.elsewhere.is_none() && matches!(tried.outcome, Outcome::Delivered { .. }) {
             let ages = errand.heads().map(|head| now.duration_since(head.accepted_at).unsigned_abs());
             ages.for_each(|age| self.metrics.delivered(age));
         }
@@ -257,6 +278,11 @@ impl TargetLoop {
             let event = self.rescuer.told_instead(&fallback, head, &self.trouble, now);
             resolution.settlement.tells = Some(Box::new(event));
         }
+        if let Some(follow) = self.follow
+            && let Some(following) = follow.settled(claimed, &resolution.settlement, self.dice.f64())
+        {
+            resolution.settlement.follows = Some(Box::new(following));
+        }
         self.write(resolution);
     }
 
@@ -269,13 +295,15 @@ impl TargetLoop {
         }
     }
 
-    /// A trigger that dies without its fallback having been told.
+    /// A trigger that dies without its fallback having been told, or is told to the fallback instead.
     fn owes_fallback(&self, claimed: &Claimed, resolution: &Resolution) -> Option<Fallback> {
         let wakes = |head: &&Open| head.action == Action::Trigger && !announcement::is(&head.group);
         let head = claimed.head.as_ref().filter(wakes)?;
         let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
-        let rule = self.books.current().target(&self.name)?;
-        rule.fallback.clone().filter(|_| resolution.settlement.settled.iter().any(dies))
+        let settlement = &resolution.settlement;
+        let is_elsewhere = settlement.follows.as_deref() == Some(&Following::Elsewhere);
+        let owes = is_elsewhere || settlement.settled.iter().any(dies);
+        self.books.current().target(&self.name)?.fallback.clone().filter(|_| owes)
     }
 
     async fn tell_fallbacks(&mut self, fallback: &Fallback, now: Timestamp) -> Timestamp {
@@ -366,15 +394,4 @@ fn terms_of(rule: &TargetRule) -> Terms {
         breaker: rule.breaker,
         fall_after_attempts: rule.fallback.as_ref().and_then(|fallback| fallback.attempts),
     }
-}
-
-/// The store closed before the sending could be announced.
-fn unsent(now: Timestamp) -> Tried {
-    let outcome = Outcome::Retry { reason: "the relay is stopping".into(), after: None, whole_target: false };
-    Tried { outcome, ..Tried::nothing(now) }
-}
-
-fn panicked(now: Timestamp) -> Tried {
-    let reason = "the attempt panicked: this is a bug of the relay".into();
-    Tried { outcome: Outcome::Unknown { reason }, ..Tried::nothing(now) }
 }

@@ -132,6 +132,8 @@ pub struct Draft {
     pub root: Option<(String, Duration)>,
     /// Who is told when nobody acknowledges, by time.
     pub steps: Vec<Step>,
+    /// Rules for jobs that may help, by name.
+    pub jobs: Vec<Arc<str>>,
     /// What goes for all of them.
     pub policy: Policy,
 }

@@ -89,6 +89,33 @@ impl fmt::Display for DedupKey {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemoteRef(pub String);
 
+/// Row id of a run of a job, and its name outside.
+pub type JobId = i64;
+
+/// What a message says about a job of its incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proposal {
+    /// This run waits for a person's word.
+    Made(JobId),
+    /// None does any more.
+    Settled,
+}
+
+impl Proposal {
+    /// As a number, for rows: 0 for none any more.
+    pub fn number(self) -> JobId {
+        match self {
+            Proposal::Made(job) => job,
+            Proposal::Settled => 0,
+        }
+    }
+
+    /// Reads what [`Proposal::number`] wrote.
+    pub fn of(number: JobId) -> Proposal {
+        if number == 0 { Proposal::Settled } else { Proposal::Made(number) }
+    }
+}
+
 /// One thing to say to one target.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -112,6 +139,8 @@ pub struct Message {
     pub begun: Option<String>,
     /// A sentence to add to the text, such as why this message comes by a fallback.
     pub note: Option<String>,
+    /// What it says about a job; `None`: nothing has changed about that.
+    pub proposal: Option<Proposal>,
     /// When the relay accepted the alert.
     pub accepted_at: Timestamp,
 }

@@ -37,6 +37,10 @@ pub trait Listeners {
     fn says(&self, target: &str, action: Action) -> bool;
     /// Whether this target wants to hear what was said right there.
     fn mirrors(&self, target: &str) -> bool;
+    /// Whether the incident is over when a ticket of this target is closed.
+    fn ends(&self, _target: &str) -> bool {
+        false
+    }
 }
 
 /// Decides what follows from what was heard at `origin`. `lanes` are all lanes of the problem.
@@ -74,6 +78,8 @@ pub fn respond(event: Event, origin: &str, lanes: &[Standing], listeners: &dyn L
         | Event::JobMoved
         | Event::JobSucceeded
         | Event::JobFailed
+        | Event::Approved
+        | Event::Declined
         | Event::Reached => Response::default(),
     }
 }

@@ -50,6 +50,10 @@ pub enum Event {
     JobSucceeded,
     /// A job ended badly, or was cancelled.
     JobFailed,
+    /// A person says yes to a job; the text is its number.
+    Approved,
+    /// A person says no to it.
+    Declined,
     /// A person was reached (picked up, read).
     Reached,
     /// A person was not reached (busy, no answer, not delivered).
@@ -58,7 +62,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, for tables and filters.
-    pub const ALL: [Event; 12] = [
+    pub const ALL: [Event; 14] = [
         Event::Acknowledged,
         Event::Unacknowledged,
         Event::Resolved,
@@ -69,6 +73,8 @@ impl Event {
         Event::JobMoved,
         Event::JobSucceeded,
         Event::JobFailed,
+        Event::Approved,
+        Event::Declined,
         Event::Reached,
         Event::Missed,
     ];
@@ -86,6 +92,8 @@ impl Event {
             Event::JobMoved => "job_moved",
             Event::JobSucceeded => "job_succeeded",
             Event::JobFailed => "job_failed",
+            Event::Approved => "approved",
+            Event::Declined => "declined",
             Event::Reached => "reached",
             Event::Missed => "missed",
         }

@@ -18,10 +18,10 @@ use crate::domain::message::DedupKey;
 use crate::domain::reminders::Reminders;
 use crate::pace::clock::Clock;
 use crate::rulebook::{Rulebook, Rulebooks};
-use crate::store::boundary::{Escalating, StoreError};
+use crate::store::boundary::StoreError;
 use crate::store::event::{NewEvent, NewPart};
 use crate::store::handle::Store;
-use crate::store::incidents::Due;
+use crate::store::incidents::{Due, Escalating};
 
 /// How often it is looked for what has come due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -94,7 +94,14 @@ fn whom(book: &Rulebook, step: &Step, now: Timestamp) -> (Vec<Arc<str>>, Vec<Str
     (targets, names)
 }
 
-fn part(book: &Rulebook, target: &Arc<str>, key: &DedupKey, group: &AlertGroup, note: &str) -> NewPart {
+/// What one target is told of an incident besides what routes say.
+pub(super) fn part(
+    book: &Rulebook,
+    target: &Arc<str>,
+    key: &DedupKey,
+    group: &AlertGroup,
+    note: &str,
+) -> NewPart {
     let told = |(place, alert): (u32, &Alert)| Told {
         place,
         print: alert.fingerprint,
@@ -116,7 +123,8 @@ fn part(book: &Rulebook, target: &Arc<str>, key: &DedupKey, group: &AlertGroup, 
     }
 }
 
-fn spoken(time: Duration) -> String {
+/// `20 min`
+pub(super) fn spoken(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..7200 => format!("{} min", seconds / 60),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::incident::State;
+use crate::store::follows::TicketRecord;
 use crate::store::incidents::{Entry, Story};
 use crate::template::library::Language;
 
@@ -16,6 +17,7 @@ struct Words {
     facts: &'static str,
     rows: [&'static str; 13],
     alerts: &'static str,
+    tickets: &'static str,
     timeline: &'static str,
     people: &'static str,
     cause: &'static str,
@@ -44,6 +46,7 @@ const ENGLISH: Words = Words {
         "Over",
     ],
     alerts: "How it showed",
+    tickets: "Tickets",
     timeline: "Time line",
     people: "What was done",
     cause: "Root cause",
@@ -72,6 +75,7 @@ const CHINESE: Words = Words {
         "恢复",
     ],
     alerts: "影响范围",
+    tickets: "工单",
     timeline: "时间线",
     people: "处理步骤",
     cause: "根本原因分析",
@@ -119,6 +123,12 @@ pub fn report(story: &Story, language: Language) -> String {
     for joined in story.timeline.iter().filter(|entry| entry.kind == "joined") {
         let _written = writeln!(out, "- {}", plain(&joined.text));
     }
+    if !story.tickets.is_empty() {
+        section(&mut out, words.tickets);
+        for ticket in &story.tickets {
+            let _written = writeln!(out, "- {}", stands(ticket));
+        }
+    }
     section(&mut out, words.timeline);
     for entry in &story.timeline {
         let _written = writeln!(out, "- {}", line(entry, life.opened_at));
@@ -150,6 +160,22 @@ pub fn report(story: &Story, language: Language) -> String {
 
 fn section(out: &mut String, heading: &str) {
     let _written = write!(out, "\n## {heading}\n\n");
+}
+
+/// `[OPS-17](https://…) `jira-ops` **open**: In Progress, ann, since 2026-…`
+fn stands(ticket: &TicketRecord) -> String {
+    let name = plain(ticket.name());
+    // An address that could end the link early is written as text.
+    let is_safe = |url: &str| !url.is_empty() && !url.contains(['(', ')', '<', '>', ' ']);
+    let link = if is_safe(&ticket.url) { format!("[{name}]({})", ticket.url) } else { name };
+    let of = |text: &str| if text.is_empty() { String::new() } else { format!("{}, ", plain(text)) };
+    let (state, who) = (of(&ticket.state), of(&ticket.who));
+    format!(
+        "{link} `{}` **{}**: {state}{who}`{}`",
+        plain(&ticket.target),
+        ticket.phase.as_str(),
+        ticket.since
+    )
 }
 
 fn line(entry: &Entry, opened: Timestamp) -> String {

@@ -41,6 +41,12 @@ pub(super) struct OfStage {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RuleEnd {
+    pub rule: String,
+    pub end: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfService {
     pub service: String,
 }
@@ -108,6 +114,12 @@ pub(super) struct PathCode {
 pub(super) struct TargetEvent {
     pub target: Arc<str>,
     pub event: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct TargetAsked {
+    pub target: Arc<str>,
+    pub outcome: &'static str,
 }
 
 pub(super) fn target_state(target: &Arc<str>, kind: &'static str, state: State) -> TargetState {

@@ -110,6 +110,20 @@ pub const METRICS: &[MetricDoc] = &[
         "None from a service that should speak: its webhook does not reach `server.external_url`",
     ),
     row(
+        "alert_relay_inquiries_total",
+        "counter",
+        &["target", "outcome"],
+        "Questions how a ticket or a run stands: known, put_off (by the budget or a rest), or why it was asked in vain (retry, hold, rejected, unknown)",
+        "`hold`: the account may not read; much `put_off`: raise `inquiries` of the target if the service allows more",
+    ),
+    row(
+        "alert_relay_jobs_total",
+        "counter",
+        &["rule", "end"],
+        "Jobs of incidents by rule and end: succeeded, failed, cancelled, declined, expired, refused, rehearsed, unknown",
+        "Many `failed`: the script does not help any more; `expired`: nobody is asked who could say yes; `unknown`: look at the platform",
+    ),
+    row(
         "alert_relay_attempt_duration_seconds",
         "histogram",
         &["target"],
@@ -164,6 +178,13 @@ pub const METRICS: &[MetricDoc] = &[
         &["target"],
         "Deliveries kept for a target that is not in the configuration any more",
         "Put the target back, or drop them: `alert-relay queue drop --target`",
+    ),
+    row(
+        "alert_relay_followed_tickets",
+        "gauge",
+        &["target"],
+        "Tickets that are open and asked after; counted twice a minute",
+        "Grows for ever: nobody closes tickets, or the account may not see that they are closed",
     ),
     row(
         "alert_relay_target_concurrency",

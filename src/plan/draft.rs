@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
 use crate::domain::incident::{Draft, Level, Step};
 use crate::domain::message::DedupKey;
-use crate::rulebook::{IncidentRules, Rulebook};
+use crate::rulebook::{IncidentRules, JobRule, Rulebook};
 use crate::template::severity::Severity;
 use crate::template::view::title;
 
@@ -42,6 +42,7 @@ pub fn draft(
         started_at: alerts.iter().filter_map(|alert| alert.starts_at).min(),
         root: root(rules, &worst.labels),
         steps: steps(rulebook, receivers),
+        jobs: jobs(rulebook, &alerts),
         policy: rules.policy,
     }))
 }
@@ -89,6 +90,15 @@ fn root(rules: &IncidentRules, labels: &Labels) -> Option<(String, std::time::Du
         parts.insert(0, &index);
         Some((DedupKey::hash(&parts).as_str().to_owned(), rule.within))
     })
+}
+
+/// Rules that are for one of these alerts.
+fn jobs(rulebook: &Rulebook, alerts: &[&Alert]) -> Vec<Arc<str>> {
+    let meant = |rule: &&JobRule| {
+        let matches = |alert: &&Alert| rule.matchers.iter().all(|one| one.matches(&alert.labels));
+        alerts.iter().any(matches)
+    };
+    rulebook.jobs.rules.iter().filter(meant).map(|rule| Arc::clone(&rule.rule.name)).collect()
 }
 
 fn steps(rulebook: &Rulebook, receivers: &[&str]) -> Vec<Step> {

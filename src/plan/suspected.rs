@@ -62,6 +62,7 @@ mod tests {
     use crate::domain::alert::{Alert, Fingerprint};
     use crate::domain::change::{Change, Sort};
     use crate::domain::incident::Policy;
+    use crate::rulebook::TicketRules;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()
@@ -76,6 +77,12 @@ mod tests {
             merge: Vec::new(),
             quiet: Vec::new(),
             changes_within: Duration::from_secs(30 * 60),
+            tickets: TicketRules {
+                every: Duration::ZERO,
+                ends: false,
+                remind_after: Duration::ZERO,
+                remind: Vec::new(),
+            },
             policy: Policy::default(),
         }
     }

@@ -140,6 +140,7 @@ impl App {
             | Endpoint::IncidentAct
             | Endpoint::OnCall
             | Endpoint::Report
+            | Endpoint::Jobs
             | Endpoint::Gate
             | Endpoint::Freezes
             | Endpoint::SetFreeze

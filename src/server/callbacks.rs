@@ -11,17 +11,16 @@ use hyper::body::Incoming;
 use hyper::{StatusCode, Uri};
 use serde_json::{Value, json};
 
-use crate::domain::message::Action;
 use crate::domain::secret::Redactor;
 use crate::domain::signal::{Event, Signal};
-use crate::rulebook::{Rulebook, TargetRule};
+use crate::rulebook::Rulebook;
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{Bounds, Encoding, read_within};
 use crate::server::ordering::{plain, stumbled};
 use crate::server::query::{Query, Refusal};
 use crate::server::state::{Head, State, unavailable};
 use crate::store::boundary::StoreError;
-use crate::store::hearing::{Cast, Hearing, Part, SignalFilter, SignalRecord};
+use crate::store::hearing::{Hearing, SignalFilter, SignalRecord};
 use crate::target::contract::{self, Callback, Refusal as Unheard};
 
 /// Longest body of a callback: larger than anything that a service posts.
@@ -91,7 +90,8 @@ async fn keep(
             );
         }
         let events: Vec<Event> = signals.iter().map(|(_, signal)| signal.event).collect();
-        let hearing = Hearing { target: Arc::clone(name), signals, at: head.now, cast: Arc::new(cast(book)) };
+        let hearing =
+            Hearing { target: Arc::clone(name), signals, at: head.now, cast: Arc::new(book.cast()) };
         match app.store.hear(hearing).await {
             Ok(kept) => {
                 tracing::debug!(target_name = %name, ?kept, "signals were kept");
@@ -112,16 +112,6 @@ async fn keep(
 fn cleaned(signal: Signal, redactor: &Redactor) -> Signal {
     let text = |text: &str, chars: usize| redactor.clean(&plain(text, chars));
     Signal { who: text(&signal.who, NAME_CHARS), text: text(&signal.text, TEXT_CHARS), ..signal }
-}
-
-/// What each target can be told.
-pub(super) fn cast(book: &Rulebook) -> Cast {
-    let part = |rule: &Arc<TargetRule>| {
-        let part =
-            Part { acknowledges: rule.target.says(Action::Acknowledge), mirrors: rule.target.mirrors() };
-        (rule.name.to_string(), part)
-    };
-    Cast(book.spoken_to().iter().map(part).collect())
 }
 
 fn not_kept(error: &StoreError) -> Answer {

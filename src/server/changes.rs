@@ -16,7 +16,7 @@ use crate::server::ordering::{plain, stumbled};
 use crate::server::query::{Query, Refusal};
 use crate::server::state::{Head, State, unavailable};
 use crate::source::change;
-use crate::store::boundary::Changed;
+use crate::store::event::Changed;
 use crate::store::incidents::{ChangeFilter, Entry, Story};
 
 /// Longest body: webhooks of deployments tell of whole repositories.

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use crate::domain::incident::{Level, State as Standing};
 use crate::incident::markdown;
 use crate::server::answer::{self, Answer, ProblemDetails};
-use crate::server::callbacks::cast;
 use crate::server::changes;
 use crate::server::gate;
+use crate::server::jobs;
 use crate::server::numbers;
 use crate::server::ordering::{actor, not_found, plain, read_json, stumbled};
 use crate::server::paths::{Endpoint, Found};
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
 use crate::server::queue::Asked;
 use crate::server::state::{Head, State};
+use crate::store::follows::TicketRecord;
 use crate::store::incidents::{Act, Acting, Entry, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::orders::{Order, Refused, What};
 use crate::template::library::Language;
@@ -31,8 +32,19 @@ const NOTE_CHARS: usize = 4000;
 /// Characters of a name that are kept.
 const NAME_CHARS: usize = 200;
 /// What can be done, as the last part of the path.
-const ACTS: [&str; 9] =
-    ["acknowledge", "unacknowledge", "mitigate", "resolve", "review", "close", "assign", "rate", "note"];
+const ACTS: [&str; 11] = [
+    "acknowledge",
+    "unacknowledge",
+    "mitigate",
+    "resolve",
+    "review",
+    "close",
+    "assign",
+    "rate",
+    "note",
+    "approve",
+    "decline",
+];
 
 /// Answers one call of these endpoints.
 pub(super) async fn answer(
@@ -52,6 +64,7 @@ pub(super) async fn answer(
         Endpoint::Freezes => gate::freezes(app, head, asked.query).await,
         Endpoint::SetFreeze => gate::set(app, head, asked.body).await,
         Endpoint::EndFreeze => gate::end(app, head, found.param("id")).await,
+        Endpoint::Jobs => jobs::list(app, asked.query).await,
         Endpoint::Report => numbers::report(app, head, asked.query).await,
         _ => Err(wrong("this is not a matter of incidents")),
     };
@@ -101,7 +114,14 @@ async fn list(app: &State, head: &Head<'_>, query: &str) -> Result<Answer, Refus
 async fn story(app: &State, id: &str) -> Result<Story, Refusal> {
     let id = id_of(id)?;
     let found = app.store.read(move |reader| reader.story(id)).await.map_err(stumbled)?;
-    found.ok_or_else(|| not_found(&format!("there is no incident {id}; it may be past its retention")))
+    let mut story = found
+        .ok_or_else(|| not_found(&format!("there is no incident {id}; it may be past its retention")))?;
+    let book = app.books.current();
+    for ticket in &mut story.tickets {
+        let page = book.target(&ticket.target).and_then(|rule| rule.target.page(&ticket.remote));
+        ticket.url = page.map(|url| book.redactor.clean(&url)).unwrap_or_default();
+    }
+    Ok(story)
 }
 
 async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
@@ -110,6 +130,8 @@ async fn show(app: &State, id: &str) -> Result<Answer, Refusal> {
     let mut shown = incident_json(&story.incident);
     shown["changes"] = suspects.into();
     shown["dedup_keys"] = json!(story.keys);
+    shown["jobs"] = jobs::of_incident(app, story.incident.id).await?.into();
+    shown["tickets"] = story.tickets.iter().map(ticket_json).collect();
     shown["timeline"] = story.timeline.iter().map(entry_json).collect();
     Ok(answer::json(StatusCode::OK, &shown))
 }
@@ -134,6 +156,8 @@ struct Words {
     owner: String,
     /// Of `rate`.
     level: String,
+    /// Of `approve` and `decline`: which, where it is not the one that is proposed.
+    job: Option<i64>,
 }
 
 async fn act(app: &State, head: &Head<'_>, id: &str, word: &str, body: Incoming) -> Result<Answer, Refusal> {
@@ -160,12 +184,14 @@ async fn act(app: &State, head: &Head<'_>, id: &str, word: &str, body: Incoming)
             Some(level) => Act::Rate(level),
             None => return Err(wrong("say how bad it is: {\"level\": \"P1\"}, one of P0, P1 and P2")),
         },
+        "approve" => Act::Approve(words.job),
+        "decline" => Act::Decline(words.job),
         _ if note.is_empty() => return Err(wrong("say what is to be noted: {\"note\": \"…\"}")),
         _ => Act::Note,
     };
     let who = actor(app, head);
     tracing::info!(%who, incident = id, order = word, "ordered");
-    let acting = Acting { id, act, note, cast: std::sync::Arc::new(cast(&book)) };
+    let acting = Acting { id, act, note, cast: std::sync::Arc::new(book.cast()) };
     let what = What::Incident(acting);
     let order = Order { who, at: head.now, uid: app.fresh_id(head.now), what, still: None };
     match app.store.manage(order).await.map_err(stumbled)? {
@@ -218,6 +244,21 @@ fn incident_json(incident: &IncidentRecord) -> Value {
         "escalates_at": time(incident.escalate_at),
         "news": incident.news,
         "reopened": life.reopened,
+    })
+}
+
+fn ticket_json(ticket: &TicketRecord) -> Value {
+    json!({
+        "target": ticket.target,
+        "id": ticket.id(),
+        "name": ticket.name(),
+        "url": ticket.url,
+        "phase": ticket.phase.as_str(),
+        "state": ticket.state,
+        "assignee": ticket.who,
+        "since": ticket.since.to_string(),
+        "changed_at": ticket.changed_at.to_string(),
+        "reminded": ticket.reminded,
     })
 }
 

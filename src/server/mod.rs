@@ -19,6 +19,7 @@ pub mod history;
 mod http2;
 mod incidents;
 pub mod intake;
+mod jobs;
 mod numbers;
 pub mod openapi;
 mod ordering;

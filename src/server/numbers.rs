@@ -10,13 +10,13 @@ use crate::server::ordering::stumbled;
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
 use crate::server::state::{Head, State};
 use crate::store::incidents::IncidentFilter;
+use crate::target::JOB_KINDS;
 
 /// Incidents that one report is about.
 const INCIDENTS_MAX: usize = 500_000;
 /// What is reported when nothing is said.
 const SINCE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
-/// Kinds of targets that start jobs, and that open tickets.
-const JOBS: [&str; 5] = ["job", "bk_job", "rundeck", "awx", "jenkins"];
+/// Kinds of targets that open tickets.
 const TICKETS: [&str; 4] = ["jira", "zendesk", "servicenow", "ticket"];
 
 /// Answers `GET /api/v1/report`; whoever asks has been admitted.
@@ -58,7 +58,7 @@ pub(super) async fn report(app: &State, head: &Head<'_>, query: &str) -> Result<
         let targets = book.targets.iter().filter(|(_, rule)| kinds.contains(&rule.kind));
         targets.map(|(name, _)| name.to_string()).collect()
     };
-    let (jobs, tickets) = (of_kinds(&JOBS), of_kinds(&TICKETS));
+    let (jobs, tickets) = (of_kinds(&JOB_KINDS), of_kinds(&TICKETS));
     // Computed where it is read: off the threads that answer.
     let computed = app
         .store

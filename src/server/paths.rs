@@ -98,6 +98,8 @@ pub enum Endpoint {
     OnCall,
     /// The numbers over many incidents.
     Report,
+    /// What was run against incidents.
+    Jobs,
     /// May a pipeline deploy now?
     Gate,
     /// What pipelines changed.
@@ -165,6 +167,7 @@ pub const ENDPOINTS: &[Row<Endpoint>] = &[
     post("/api/v1/incidents/{id}/{act}", Endpoint::IncidentAct, OPERATE),
     get("/api/v1/on-call", Endpoint::OnCall, READ),
     get("/api/v1/report", Endpoint::Report, READ),
+    get("/api/v1/jobs", Endpoint::Jobs, READ),
     get("/api/v1/gate", Endpoint::Gate, READ),
     get("/api/v1/changes", Endpoint::Changes, READ),
     get("/api/v1/freezes", Endpoint::Freezes, READ),

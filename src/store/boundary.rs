@@ -13,12 +13,17 @@ use crate::domain::change::Change;
 use crate::domain::delivery::State;
 use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
-use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::domain::message::{Action, DedupKey, Proposal, RemoteRef};
+use crate::domain::rails::Record;
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Extent;
-use crate::store::event::NewEvent;
+use crate::store::event::{Changed, NewEvent};
+use crate::store::follows::{Asked, Asking, Following, Pending, Reminding};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
-use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{
+    ChangeFilter, Due, Escalating, Figure, IncidentFilter, IncidentId, IncidentRecord, Story,
+};
+use crate::store::jobs::{DuePlan, JobFilter, JobRecord, JobStep, OpenRun};
 use crate::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Recordings, Refused,
 };
@@ -66,21 +71,6 @@ pub enum StoreError {
     Engine(String),
 }
 
-/// A step of an escalation, to be made unless somebody has acknowledged meanwhile.
-#[derive(Debug, Clone)]
-pub struct Escalating {
-    /// Of which incident.
-    pub id: IncidentId,
-    /// The time that was due: another one there means that it was made already.
-    pub due: Timestamp,
-    /// When.
-    pub at: Timestamp,
-    /// A sentence for the time line.
-    pub said: String,
-    /// What is told; `None` when nobody can be told anything.
-    pub event: Option<Box<NewEvent>>,
-}
-
 /// What a target did not take is told elsewhere or later, unless that has been done already.
 #[derive(Debug, Clone)]
 pub struct Rescue {
@@ -89,17 +79,6 @@ pub struct Rescue {
     /// Why.
     pub why: Why,
     /// What is told; `None` when it is over and nobody need hear of it.
-    pub event: Option<Box<NewEvent>>,
-}
-
-/// A change to be kept, and to be told onward when it is not known yet.
-#[derive(Debug, Clone)]
-pub struct Changed {
-    /// The source that told of it.
-    pub source: String,
-    /// What was changed.
-    pub change: Change,
-    /// What is told of it; `None` when nobody is to hear of it.
     pub event: Option<Box<NewEvent>>,
 }
 
@@ -133,6 +112,8 @@ pub struct Open {
     pub attempts: u32,
     /// A sentence for its text.
     pub note: Option<String>,
+    /// What its text says about a job.
+    pub proposal: Option<Proposal>,
 }
 
 /// What a lane knows beyond its deliveries.
@@ -202,6 +183,8 @@ pub struct Settlement {
     /// What the fallback targets are told of a trigger that ends here; once, however often this is
     /// written.
     pub tells: Option<Box<NewEvent>>,
+    /// What it means for the tickets of the lane; `None`: nothing, as everywhere but at ticket systems.
+    pub follows: Option<Box<Following>>,
 }
 
 /// Something for the writer to do.
@@ -227,6 +210,12 @@ pub enum Op {
     Hear(Box<Hearing>),
     /// Tell others of an incident that nobody has acknowledged.
     Escalate(Box<Escalating>),
+    /// Keep what asking after a ticket came to, with what follows from it.
+    Asked(Box<Asked>),
+    /// Remind somebody of a ticket that nobody has taken.
+    Remind(Box<Reminding>),
+    /// Move a job of an incident.
+    Job(Box<JobStep>),
     /// Keep a change, and tell of it.
     Change(Box<Changed>),
     /// Tell others of a lane that a target does not take, or the target once more.
@@ -247,9 +236,10 @@ pub enum Done {
     Pruned(u32),
     /// Answer to `Charge`.
     Charged(Charged),
-    /// Answer to `Hear`, and what the schedule must learn.
+    /// Answer to `Hear` and `Asked`, and what the schedule must learn.
     Heard(Heard, Vec<Fresh>),
-    /// Answer to `Settle`, `Escalate`, `Rescue` and `Change`, and what the schedule must learn.
+    /// Answer to `Settle`, `Escalate`, `Job`, `Remind`, `Rescue` and `Change`, and what the schedule must
+    /// learn.
     Told(Vec<Fresh>),
     /// Answer to `Manage`, and what the schedule must learn.
     Managed(Result<Ordered, Refused>, Vec<Fresh>),
@@ -378,6 +368,28 @@ pub trait Reader: Send {
     /// Escalations of incidents of these levels whose time has come, the earliest first.
     fn escalations(&mut self, now: Timestamp, levels: &[Level], limit: usize)
     -> Result<Vec<Due>, StoreError>;
+    /// Runs of jobs whose conclusions have not been drawn, the oldest first.
+    fn open_runs(&mut self, limit: usize) -> Result<Vec<OpenRun>, StoreError>;
+    /// Incidents for which it is to be looked which job comes next, with changes of so long before.
+    fn due_plans(&mut self, within: Duration, limit: usize) -> Result<Vec<DuePlan>, StoreError>;
+    /// Runs of jobs, newest first.
+    fn jobs(&mut self, filter: &JobFilter) -> Result<Vec<JobRecord>, StoreError>;
+    /// What each rule came to.
+    fn job_records(&mut self) -> Result<BTreeMap<String, Record>, StoreError>;
+
+    /// Tickets of a target whose service is to be asked by now, the longest due first.
+    fn asking(&mut self, target: &str, now: Timestamp, limit: usize) -> Result<Vec<Asking>, StoreError>;
+
+    /// Tickets of incidents of these levels of which somebody may have to be reminded by now.
+    fn pending(&mut self, now: Timestamp, levels: &[Level], limit: usize)
+    -> Result<Vec<Pending>, StoreError>;
+
+    /// Which of these targets has an open ticket of this dedup key.
+    fn ticket_elsewhere(&mut self, key: &str, targets: &[Arc<str>]) -> Result<Option<String>, StoreError>;
+
+    /// How many tickets are followed, by target.
+    fn followed(&mut self) -> Result<Vec<(String, u64)>, StoreError>;
+
     /// What people ordered, newest first.
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

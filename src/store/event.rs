@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::alert::AlertGroup;
+use crate::domain::change::Change;
 use crate::domain::incident::Draft;
 use crate::domain::lane::Told;
 use crate::domain::message::DedupKey;
@@ -57,4 +58,15 @@ pub struct NewPart {
     pub note: Option<String>,
     /// What is known of the incident, should it open one; `None`: it opens none.
     pub incident: Option<Arc<Draft>>,
+}
+
+/// A change to be kept, and to be told onward when it is not known yet.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The source that told of it.
+    pub source: String,
+    /// What was changed.
+    pub change: Change,
+    /// What is told of it; `None` when nobody is to hear of it.
+    pub event: Option<Box<NewEvent>>,
 }

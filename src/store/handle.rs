@@ -10,11 +10,14 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Changed, Done, Escalating, LaneId, Op, Reader, Rescue, Settlement, StoreError};
+use crate::store::boundary::{Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
-use crate::store::event::NewEvent;
+use crate::store::event::{Changed, NewEvent};
+use crate::store::follows::{Asked, Reminding};
 use crate::store::hearing::{Heard, Hearing};
+use crate::store::incidents::Escalating;
+use crate::store::jobs::JobStep;
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
@@ -220,6 +223,24 @@ impl Store {
     /// it is on disk.
     pub async fn escalate(&self, step: Escalating) -> Result<(), StoreError> {
         self.ask(Op::Escalate(Box::new(step))).await.map(|_| ())
+    }
+
+    /// Moves a job of an incident, unless that was done already. Returns only when it is on disk.
+    pub async fn move_job(&self, step: JobStep) -> Result<(), StoreError> {
+        self.ask(Op::Job(Box::new(step))).await.map(|_| ())
+    }
+
+    /// Keeps what asking after a ticket came to. Returns only when it is on disk, with what follows.
+    pub async fn asked(&self, asked: Asked) -> Result<Heard, StoreError> {
+        match self.ask(Op::Asked(Box::new(asked))).await? {
+            Done::Heard(heard, _) => Ok(heard),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// Reminds somebody of a ticket, unless it was taken meanwhile. Returns only when it is on disk.
+    pub async fn remind(&self, reminding: Reminding) -> Result<(), StoreError> {
+        self.ask(Op::Remind(Box::new(reminding))).await.map(|_| ())
     }
 
     /// Tells of a lane elsewhere or later, unless that was done already. Returns only when it is on

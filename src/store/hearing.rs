@@ -34,6 +34,10 @@ pub struct Part {
     pub acknowledges: bool,
     /// It shows what was said right there.
     pub mirrors: bool,
+    /// People talk there: it hears of jobs.
+    pub talks: bool,
+    /// The incident is over when a ticket of it is closed.
+    pub ends: bool,
 }
 
 impl Listeners for Cast {
@@ -43,6 +47,10 @@ impl Listeners for Cast {
 
     fn mirrors(&self, target: &str) -> bool {
         self.0.get(target).is_some_and(|part| part.mirrors)
+    }
+
+    fn ends(&self, target: &str) -> bool {
+        self.0.get(target).is_some_and(|part| part.ends)
     }
 }
 

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::domain::alert::AlertGroup;
 use crate::domain::incident::{Escalation, Incident, Level, State};
-use crate::domain::message::DedupKey;
+use crate::domain::message::{DedupKey, JobId};
+use crate::store::event::NewEvent;
+use crate::store::follows::TicketRecord;
 use crate::store::hearing::Cast;
 
 /// Row id of an incident, and its name outside; ascending in order of opening.
@@ -64,6 +66,8 @@ pub struct Story {
     pub keys: Vec<String>,
     /// In order.
     pub timeline: Vec<Entry>,
+    /// Tickets that were opened for it, in order.
+    pub tickets: Vec<TicketRecord>,
 }
 
 /// An incident with what ran by itself for it.
@@ -136,6 +140,10 @@ pub enum Act {
     Rate(Level),
     /// Write on its time line.
     Note,
+    /// Say yes to a job: to this one, or to the one that is proposed.
+    Approve(Option<JobId>),
+    /// Say no to it.
+    Decline(Option<JobId>),
 }
 
 impl Act {
@@ -151,6 +159,8 @@ impl Act {
             Act::Assign(_) => "assign",
             Act::Rate(_) => "rate",
             Act::Note => "note",
+            Act::Approve(_) => "approve",
+            Act::Decline(_) => "decline",
         }
     }
 }
@@ -191,4 +201,19 @@ pub struct Due {
     pub key: DedupKey,
     /// What was told last of it; `None` when that is past its retention.
     pub group: Option<Arc<AlertGroup>>,
+}
+
+/// A step of an escalation, to be made unless somebody has acknowledged meanwhile.
+#[derive(Debug, Clone)]
+pub struct Escalating {
+    /// Of which incident.
+    pub id: IncidentId,
+    /// The time that was due: another one there means that it was made already.
+    pub due: Timestamp,
+    /// When.
+    pub at: Timestamp,
+    /// A sentence for the time line.
+    pub said: String,
+    /// What is told; `None` when nobody can be told anything.
+    pub event: Option<Box<NewEvent>>,
 }

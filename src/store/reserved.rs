@@ -60,8 +60,11 @@ pub fn brings_a_body(op: &Op) -> bool {
         Op::Settle(_) | Op::Prune(_) | Op::Rescue(_) => false,
         Op::Manage(_)
         | Op::Hear(_)
+        | Op::Asked(_)
+        | Op::Remind(_)
         | Op::Change(_)
         | Op::Escalate(_)
+        | Op::Job(_)
         | Op::Charge(_)
         | Op::Begin(..)
         | Op::Nothing => false,

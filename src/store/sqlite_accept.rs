@@ -11,18 +11,18 @@ use crate::domain::delivery::State;
 use crate::domain::lane::{self, Admission, Incoming, LaneFacts};
 use crate::domain::message::{Action, RemoteRef};
 use crate::store::boundary::{
-    Changed, DeliveryId, Done, Escalating, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError,
-    Why,
+    DeliveryId, Done, Fresh, LaneId, LaneState, Open, Rescue, Settlement, StoreError, Why,
 };
-use crate::store::event::{NewEvent, NewPart};
-use crate::store::incidents::IncidentId;
+use crate::store::event::{Changed, NewEvent, NewPart};
+use crate::store::follows::Following;
+use crate::store::incidents::{Escalating, IncidentId};
 use crate::store::records::Accepted;
 use crate::store::rows::{self, delivery_uid, millis, told};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Casebook, Line};
 use crate::store::sqlite_changes::keep;
 use crate::store::sqlite_docket::Docket;
-use crate::store::sqlite_settle::{rescued, settle};
+use crate::store::sqlite_settle::{is_to_fall, rescued, settle};
 
 /// Accepting events within one transaction.
 pub struct Accept<'a> {
@@ -106,11 +106,17 @@ impl Accept<'_> {
 
     /// Writes what a try came to, with what is told of it elsewhere.
     pub fn settle(&mut self, settlement: &Settlement) -> Result<Done, StoreError> {
+        // Its fallback may have heard of it already.
+        let owes = match settlement.follows.as_deref() {
+            Some(Following::Elsewhere) => is_to_fall(self.transaction, settlement.lane).map_err(engine)?,
+            _ => true,
+        };
         let ended = settle(self.transaction, settlement).map_err(engine)?;
-        self.told(settlement.tells.as_deref().filter(|_| ended))
+        self.told(settlement.tells.as_deref().filter(|_| ended && owes))
     }
 
-    fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
+    /// What is told besides.
+    pub fn told(&mut self, event: Option<&NewEvent>) -> Result<Done, StoreError> {
         match event.map(|event| self.event(event)).transpose()? {
             Some(Done::Accepted(_, fresh)) => Ok(Done::Told(fresh)),
             _ => Ok(Done::Told(Vec::new())),
@@ -188,6 +194,7 @@ impl Accept<'_> {
                 accepted_at: event.received_at,
                 attempts: 0,
                 note: part.note.clone(),
+                proposal: None,
             },
             lane: LaneState { seen, ..known.state },
         })))

@@ -25,6 +25,7 @@ pub fn act(rows: &mut Teller<'_>, order: &Order, acting: &Acting) -> Outcome {
     let Some(mut case) = book.case(acting.id)? else { return Ok(Err(unknown("incident", acting.id))) };
     let who = order.who.as_str();
     let (what, kind) = match &acting.act {
+        Act::Approve(_) | Act::Decline(_) => return refuse("this is said about a job"),
         Act::Acknowledge => (Happening::Acknowledged(who), "acknowledged"),
         Act::Unacknowledge => (Happening::Unacknowledged(who), "unacknowledged"),
         Act::Mitigate => (Happening::Mitigated(who), "mitigated"),
@@ -51,6 +52,10 @@ pub fn act(rows: &mut Teller<'_>, order: &Order, acting: &Acting) -> Outcome {
     };
     if !moved.is_news {
         return refuse(&format!("the incident is {} already; nothing was changed", case.life.state));
+    }
+    if let Act::Rate(_) = acting.act {
+        // Other jobs may be meant for this level.
+        rows.change("UPDATE job_plans SET due = 1 WHERE incident = ?1", [case.id])?;
     }
     let event = match (&acting.act, moved.effects.contains(&Effect::TellTaken)) {
         (_, true) => Event::Acknowledged,
@@ -144,7 +149,8 @@ pub fn carry_out(
             // Past its retention: the key is all there is.
             (_, told_last) => over(told_last.as_deref(), &lane.key, told.at).into(),
         };
-        tellings.push((*id, lane, Telling { action: *action, group, note: Some(told.note.to_owned()) }));
+        let note = Some(told.note.to_owned());
+        tellings.push((*id, lane, Telling { action: *action, group, note, proposal: None }));
     }
     let source = tellings.first().map(|(_, _, telling)| telling.group.source.clone()).unwrap_or_default();
     let occasion =

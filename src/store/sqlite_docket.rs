@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ use crate::store::rows;
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Case, Casebook, Line};
 use crate::store::sqlite_orders::is_over;
+use crate::store::sqlite_runs::plan;
 use crate::store::sqlite_telling::{Occasion, Teller, Telling, over};
 
 /// Makes the id of an event that follows from another of the id of that one.
@@ -120,6 +122,7 @@ fn fired(
             let text = counts(part);
             book.count(case.id, draft.level, at)?;
             book.write(case.id, at, Line { kind: "alert", text: &text, ..Line::default() })?;
+            planned(book, case, draft, at, false)?;
         }
         (Some(case), Belongs::Returns) => {
             let times = case.life.reopened + 1;
@@ -128,6 +131,7 @@ fn fired(
             let line = Line { kind: "reopened", text: &text, ..Line::default() };
             let _moved = book.happen(case, Happening::Fired(draft.level, draft.policy), at, line)?;
             book.count(case.id, draft.level, at)?;
+            planned(book, case, draft, at, true)?;
         }
         _ => touched.case = Some(opened(book, event, part, draft)?),
     }
@@ -148,9 +152,23 @@ fn opened(
         book.join(case.id, key)?;
         book.count(case.id, draft.level, at)?;
         book.write(case.id, at, Line { kind: "joined", text: &draft.title, ..Line::default() })?;
+        planned(book, &case, draft, at, false)?;
         return Ok(case);
     }
-    book.open(key, draft, &event.source, at)
+    let case = book.open(key, draft, &event.source, at)?;
+    planned(book, &case, draft, at, true)?;
+    Ok(case)
+}
+
+/// What may help is looked at next; nothing is written where there are no rules.
+fn planned(
+    book: Casebook<'_>,
+    case: &Case,
+    draft: &Draft,
+    at: Timestamp,
+    anew: bool,
+) -> Result<(), StoreError> {
+    if draft.jobs.is_empty() { Ok(()) } else { plan(book.0, case.id, &draft.jobs, at, anew) }
 }
 
 /// `2 firing, 1 resolved`
@@ -236,7 +254,7 @@ fn tell_over(
             "UPDATE lanes SET clocks = ?2, content = 0 WHERE id = ?1",
             params![id, rows::clocks_blob(&Clocks::new())],
         )?;
-        tellings.push((*id, lane, Telling { action: Action::Resolve, group, note: None }));
+        tellings.push((*id, lane, Telling { action: Action::Resolve, group, note: None, proposal: None }));
     }
     let occasion = Occasion { uid, at: event.received_at, source: &event.source, note: WHY, reason: WHY };
     rows.tell(occasion, tellings)

@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::incident::{Level, State};
+use crate::domain::job;
 use crate::domain::message::DedupKey;
 use crate::store::boundary::StoreError;
 use crate::store::incidents::{Due, Entry, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_casebook::{level_number, life, read, state_number};
+use crate::store::sqlite_follows::of_incident;
+use crate::store::sqlite_runs::number;
 use crate::store::sqlite_telling::last_told_of_key;
 
 const COLUMNS: &str =
@@ -80,12 +83,17 @@ pub fn figures(
     let bare = |incident| Figure { incident, automated_at: None, job_ended_well: None, has_ticket: false };
     let mut figures: Vec<Figure> = incidents(connection, filter)?.into_iter().map(bare).collect();
     let (Some(first), Some(last)) = (figures.last(), figures.first()) else { return Ok(figures) };
+    let range = [first.incident.id, last.incident.id];
+    let places: HashMap<IncidentId, usize> =
+        figures.iter().enumerate().map(|(place, figure)| (figure.incident.id, place)).collect();
+    for (id, started_at, ended_well) in runs(connection, range).map_err(engine)? {
+        let Some(figure) = places.get(&id).and_then(|place| figures.get_mut(*place)) else { continue };
+        figure.automated_at = figure.automated_at.or(Some(rows::time(started_at)));
+        figure.job_ended_well = ended_well.or(figure.job_ended_well);
+    }
     if jobs.is_empty() && tickets.is_empty() {
         return Ok(figures);
     }
-    let range = params![first.incident.id, last.incident.id];
-    let places: HashMap<IncidentId, usize> =
-        figures.iter().enumerate().map(|(place, figure)| (figure.incident.id, place)).collect();
     let mut lines = connection
         .prepare_cached(
             "SELECT incident, at, kind, target FROM timeline WHERE incident BETWEEN ?1 AND ?2
@@ -109,6 +117,21 @@ pub fn figures(
         }
     }
     Ok(figures)
+}
+
+/// Runs that were started by rules, in order: incident, when, and whether it ended well.
+fn runs(
+    connection: &Connection,
+    [first, last]: [IncidentId; 2],
+) -> rusqlite::Result<Vec<(IncidentId, i64, Option<bool>)>> {
+    let mut query = connection.prepare_cached(
+        "SELECT incident, started_at, CASE state WHEN ?3 THEN 1 WHEN ?4 THEN 0 END FROM jobs
+         WHERE incident BETWEEN ?1 AND ?2 AND started_at IS NOT NULL AND state <> ?5 ORDER BY id",
+    )?;
+    let (good, bad, none) =
+        (number(job::State::Succeeded), number(job::State::Failed), number(job::State::Rehearsed));
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    query.query_map(params![first, last, good, bad, none], read)?.collect()
 }
 
 fn bits(levels: &[Level]) -> i64 {
@@ -172,7 +195,8 @@ pub fn story(connection: &Connection, id: IncidentId) -> Result<Option<Story>, S
     for line in lines.query_map([id], entry).map_err(engine)? {
         timeline.push(line.map_err(engine)?);
     }
-    Ok(Some(Story { incident, keys, timeline }))
+    let tickets = of_incident(connection, id).map_err(engine)?;
+    Ok(Some(Story { incident, keys, timeline, tickets }))
 }
 
 /// Escalations of incidents of these levels whose time has come, the earliest first.

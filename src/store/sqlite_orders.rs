@@ -10,10 +10,12 @@ use crate::domain::delivery::State;
 use crate::domain::lane::Clocks;
 use crate::domain::message::Action;
 use crate::store::boundary::{DeliveryId, Done, Fresh, LaneId, StoreError};
+use crate::store::incidents::Act;
 use crate::store::orders::{Order, Ordered, REDRIVE_NOTE, Refused, What};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_acts;
+use crate::store::sqlite_chat::word_about;
 use crate::store::sqlite_freezes;
 use crate::store::sqlite_telling::{Occasion, Outcome, Teller, Telling, over, refuse, unknown};
 
@@ -30,7 +32,11 @@ pub fn carry_out(
         What::Drop(id, why) => (format!("delivery {id}"), why.as_str(), desk.drop(*id, why)?),
         What::Resolve(lane) => (format!("lane {lane}"), "", desk.resolve(*lane)?),
         What::Incident(acting) => {
-            let outcome = sqlite_acts::act(&mut desk.rows, order, acting)?;
+            let outcome = match acting.act {
+                Act::Approve(job) => word_about(&mut desk.rows, order, acting, job, true)?,
+                Act::Decline(job) => word_about(&mut desk.rows, order, acting, job, false)?,
+                _ => sqlite_acts::act(&mut desk.rows, order, acting)?,
+            };
             (format!("incident {}", acting.id), acting.note.as_str(), outcome)
         }
         What::Freeze(freeze) => {
@@ -115,7 +121,7 @@ impl Desk<'_> {
         let who = &self.order.who;
         let event_note = format!("{REDRIVE_NOTE}{who}: delivery {id}");
         let reason = format!("{REDRIVE_NOTE}{who}");
-        let told = Telling { action, group, note: known.note };
+        let told = Telling { action, group, note: known.note, proposal: None };
         let why = occasion(self.order, &known.source, &event_note, &reason);
         // Whoever orders it has seen to what was in doubt.
         lane.state.begun = None;
@@ -162,7 +168,7 @@ impl Desk<'_> {
         let group = Arc::new(over(told_last.as_deref(), &lane.key, self.order.at));
         let reason = format!("resolved by {}", self.order.who);
         let source = group.source.clone();
-        let told = Telling { action: Action::Resolve, group, note: None };
+        let told = Telling { action: Action::Resolve, group, note: None, proposal: None };
         let fresh =
             self.rows.tell(occasion(self.order, &source, &reason, &reason), vec![(id, lane, told)])?;
         // What is told of it from now on is a new story.

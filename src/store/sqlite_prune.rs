@@ -115,7 +115,14 @@ fn prune_incidents(transaction: &Transaction<'_>, before: i64, limit: u32) -> ru
             continue;
         }
         let id: i64 = row.get(0)?;
-        for table in ["timeline WHERE incident", "joined WHERE incident", "incidents WHERE id"] {
+        for table in [
+            "timeline WHERE incident",
+            "joined WHERE incident",
+            "jobs WHERE incident",
+            "job_plans WHERE incident",
+            "follows WHERE incident",
+            "incidents WHERE id",
+        ] {
             transaction.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([id])?;
         }
         gone += 1;

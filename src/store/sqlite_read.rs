@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -12,20 +13,25 @@ use crate::domain::alert::{AlertGroup, Status};
 use crate::domain::change::Change;
 use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
-use crate::domain::message::{DedupKey, RemoteRef};
+use crate::domain::message::{DedupKey, Proposal, RemoteRef};
+use crate::domain::rails::Record;
 use crate::store::boundary::{
     DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
 };
 use crate::store::disk::Extent;
+use crate::store::follows::{Asking, Pending};
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::jobs::{DuePlan, JobFilter, JobRecord, OpenRun};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
 use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
+use crate::store::sqlite_follows;
 use crate::store::sqlite_freezes;
 use crate::store::sqlite_incidents;
+use crate::store::sqlite_job_list;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
 
@@ -74,7 +80,8 @@ impl SqliteReader {
         let mut query = self
             .connection
             .prepare_cached(
-                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery, d.note
+                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery, d.note,
+                        d.job
                  FROM deliveries d JOIN events e ON e.id = d.event
                  WHERE d.lane = ?1 AND d.id > ?2 AND d.state < 2 ORDER BY d.id LIMIT ?3",
             )
@@ -116,6 +123,7 @@ impl SqliteReader {
             accepted_at: rows::time(row.accepted_at),
             attempts: row.attempts,
             note: row.note,
+            proposal: row.proposal.map(Proposal::of),
         })
     }
 }
@@ -135,6 +143,7 @@ struct OpenRow {
     uid: Uuid,
     first_delivery: DeliveryId,
     note: Option<String>,
+    proposal: Option<i64>,
 }
 
 fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
@@ -149,6 +158,7 @@ fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
         uid: uid(row, 7)?,
         first_delivery: row.get(8)?,
         note: row.get(9)?,
+        proposal: row.get(10)?,
     })
 }
 
@@ -228,14 +238,14 @@ impl Reader for SqliteReader {
             .connection
             .prepare_cached(
                 "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery,
-                        d.note, l.id, l.key, l.clocks
+                        d.note, d.job, l.id, l.key, l.clocks
                  FROM lanes l JOIN deliveries d ON d.id = l.dead JOIN events e ON e.id = d.event
                  WHERE l.target = ?1 AND l.dead IS NOT NULL LIMIT ?2",
             )
             .map_err(engine)?;
         let found: Vec<(OpenRow, LaneId, String, Vec<u8>)> = query
             .query_map(params![target, limit], |row| {
-                Ok((open_row(row)?, row.get(10)?, row.get(11)?, row.get(12)?))
+                Ok((open_row(row)?, row.get(11)?, row.get(12)?, row.get(13)?))
             })
             .and_then(Iterator::collect)
             .map_err(engine)?;
@@ -256,32 +266,7 @@ impl Reader for SqliteReader {
     }
 
     fn waiting(&mut self) -> Result<Vec<Backlog>, StoreError> {
-        // Only the head of a lane can be held; its time and its state come in one number, so that it
-        // is looked up once (LIMIT keeps the two queries apart).
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
-                    SELECT target, waiting, (SELECT d.accepted_at * 2 + d.state FROM deliveries d
-                        WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) AS head
-                    FROM lanes WHERE waiting > 0 LIMIT -1)
-                 GROUP BY target",
-            )
-            .map_err(engine)?;
-        query
-            .query_map([], |row| {
-                let count = |column: usize| {
-                    row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs())
-                };
-                Ok(Backlog {
-                    target: row.get(0)?,
-                    waiting: count(1)?,
-                    held: count(2)?,
-                    oldest: row.get::<_, Option<i64>>(3)?.map(rows::time),
-                })
-            })
-            .and_then(Iterator::collect)
-            .map_err(engine)
+        search::waiting(&self.connection).map_err(engine)
     }
 
     fn owed(&mut self) -> Result<BTreeMap<String, Owed>, StoreError> {
@@ -309,24 +294,7 @@ impl Reader for SqliteReader {
     }
 
     fn event(&mut self, uid: Uuid) -> Result<Option<EventRecord>, StoreError> {
-        let head = self
-            .connection
-            .prepare_cached(
-                "SELECT source, received_at, notes, first_delivery, deliveries FROM events WHERE uid = ?1",
-            )
-            .and_then(|mut query| {
-                query
-                    .query_row([uid.as_bytes()], |row| {
-                        let range: (i64, i64) = (row.get(3)?, row.get(4)?);
-                        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, range))
-                    })
-                    .optional()
-            })
-            .map_err(engine)?;
-        let Some((source, received_at, notes, (first, count))) = head else { return Ok(None) };
-        let deliveries = search::range(&self.connection, first, first + count)?;
-        let notes = serde_json::from_str(&notes).unwrap_or_default();
-        Ok(Some(EventRecord { uid, source, received_at: rows::time(received_at), notes, deliveries }))
+        search::event(&self.connection, uid)
     }
 
     fn deliveries(&mut self, filter: &Filter) -> Result<Page, StoreError> {
@@ -381,6 +349,43 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         sqlite_incidents::escalations(&self.connection, now, levels, limit)
+    }
+
+    fn open_runs(&mut self, limit: usize) -> Result<Vec<OpenRun>, StoreError> {
+        sqlite_job_list::open_runs(&self.connection, limit)
+    }
+
+    fn due_plans(&mut self, within: Duration, limit: usize) -> Result<Vec<DuePlan>, StoreError> {
+        sqlite_job_list::due_plans(&self.connection, within, limit)
+    }
+
+    fn jobs(&mut self, filter: &JobFilter) -> Result<Vec<JobRecord>, StoreError> {
+        sqlite_job_list::jobs(&self.connection, filter).map_err(engine)
+    }
+
+    fn job_records(&mut self) -> Result<BTreeMap<String, Record>, StoreError> {
+        sqlite_job_list::records(&self.connection).map_err(engine)
+    }
+
+    fn asking(&mut self, target: &str, now: Timestamp, limit: usize) -> Result<Vec<Asking>, StoreError> {
+        sqlite_follows::due(&self.connection, target, now, limit).map_err(engine)
+    }
+
+    fn pending(
+        &mut self,
+        now: Timestamp,
+        levels: &[Level],
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        sqlite_follows::pending(&self.connection, now, levels, limit)
+    }
+
+    fn ticket_elsewhere(&mut self, key: &str, targets: &[Arc<str>]) -> Result<Option<String>, StoreError> {
+        sqlite_follows::elsewhere(&self.connection, key, targets).map_err(engine)
+    }
+
+    fn followed(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
+        sqlite_follows::count(&self.connection).map_err(engine)
     }
 
     fn audit(&mut self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {

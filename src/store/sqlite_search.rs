@@ -11,8 +11,7 @@ use crate::store::boundary::{DeliveryId, StoreError};
 use crate::store::orders::{
     AttemptRecord, AuditRecord, Filter, Orphan, OrphanFilter, REPLAY_NOTE, Recorded, Recording, Recordings,
 };
-use crate::store::records::Page;
-use crate::store::records::{DeliveryRecord, Owed};
+use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_orders::is_over;
@@ -294,4 +293,50 @@ fn first_since(connection: &Connection, since: i64) -> Result<i64, StoreError> {
         }
     }
     Ok(low)
+}
+
+/// What each target is owed.
+pub fn waiting(connection: &Connection) -> rusqlite::Result<Vec<Backlog>> {
+    // Only the head of a lane can be held; its time and its state come in one number, so that it
+    // is looked up once (LIMIT keeps the two queries apart).
+    let mut query = connection.prepare_cached(
+        "SELECT target, sum(waiting), sum(head & 1), min(head >> 1) FROM (
+                SELECT target, waiting, (SELECT d.accepted_at * 2 + d.state FROM deliveries d
+                    WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) AS head
+                FROM lanes WHERE waiting > 0 LIMIT -1)
+             GROUP BY target",
+    )?;
+    query
+        .query_map([], |row| {
+            let count =
+                |column: usize| row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0).unsigned_abs());
+            Ok(Backlog {
+                target: row.get(0)?,
+                waiting: count(1)?,
+                held: count(2)?,
+                oldest: row.get::<_, Option<i64>>(3)?.map(rows::time),
+            })
+        })
+        .and_then(Iterator::collect)
+}
+
+/// One event by its outside id, with its deliveries.
+pub fn event(connection: &Connection, uid: Uuid) -> Result<Option<EventRecord>, StoreError> {
+    let head = connection
+        .prepare_cached(
+            "SELECT source, received_at, notes, first_delivery, deliveries FROM events WHERE uid = ?1",
+        )
+        .and_then(|mut query| {
+            query
+                .query_row([uid.as_bytes()], |row| {
+                    let range: (i64, i64) = (row.get(3)?, row.get(4)?);
+                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, range))
+                })
+                .optional()
+        })
+        .map_err(engine)?;
+    let Some((source, received_at, notes, (first, count))) = head else { return Ok(None) };
+    let deliveries = range(connection, first, first + count)?;
+    let notes = serde_json::from_str(&notes).unwrap_or_default();
+    Ok(Some(EventRecord { uid, source, received_at: rows::time(received_at), notes, deliveries }))
 }

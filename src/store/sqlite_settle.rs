@@ -9,6 +9,8 @@ use crate::store::boundary::{Done, LaneId, Settled, Settlement, Why};
 use crate::store::records::Quarantined;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite_casebook::{Casebook, Line};
+use crate::store::sqlite_follows;
+use crate::store::sqlite_runs::settled;
 
 /// Writes what a try came to; returns whether a delivery ended by it that had not ended before.
 pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
@@ -57,7 +59,7 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, begun = ?9, touched_at = ?6,
                     fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
                     dead = coalesce(?8, dead), acked_at = CASE WHEN ?4 THEN acked_at END
-             WHERE id = ?1 RETURNING incident, target",
+             WHERE id = ?1 RETURNING incident, target, job",
         )?
         .query_row(params![
             settlement.lane,
@@ -69,10 +71,16 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             settlement.fall_now,
             settlement.given_up,
             settlement.after.begun,
-        ], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?)))
+        ], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?)))
         .optional()?;
-    if let Some((Some(incident), target)) = lane {
+    if let Some(following) = &settlement.follows {
+        sqlite_follows::settle(transaction, settlement.lane, following, millis(settlement.now))?;
+    }
+    if let Some((Some(incident), target, job)) = lane {
         tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
+        if let Some(job) = job {
+            settled(transaction, job, &ended, &settlement.after, millis(settlement.now))?;
+        }
     }
     Ok(closed > 0)
 }
@@ -102,6 +110,13 @@ pub fn begin(transaction: &Transaction<'_>, lane: LaneId, uid: &str) -> rusqlite
         .prepare_cached("UPDATE lanes SET begun = coalesce(begun, ?2) WHERE id = ?1")?
         .execute(params![lane, uid])?;
     Ok(Done::Kept)
+}
+
+/// Whether the fallback targets of a lane are still to be told.
+pub fn is_to_fall(transaction: &Transaction<'_>, lane: LaneId) -> rusqlite::Result<bool> {
+    let mut query = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM lanes WHERE id = ?1 AND fall_at IS NOT NULL)")?;
+    query.query_row([lane], |row| row.get(0))
 }
 
 /// Marks that a lane has been rescued; returns whether that was still to be done.

@@ -1,17 +1,26 @@
 //! Signals as statements of the writer's transaction: each is kept once, together with what follows
 //! from it or not at all.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::domain::response::respond;
 use crate::domain::signal::{Event, Signal, Subject};
+use crate::domain::ticket::{News, Way, news};
 use crate::store::boundary::{Done, Fresh, StoreError};
+use crate::store::follows::{Answer, Asked};
 use crate::store::hearing::{Heard, Hearing, SignalFilter, SignalRecord};
+use crate::store::incidents::IncidentId;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_acts::{Told, capital, carry_out, heard, standings};
-use crate::store::sqlite_casebook::Casebook;
+use crate::store::sqlite_casebook::{Casebook, Line};
+use crate::store::sqlite_chat::{Word, heed};
+use crate::store::sqlite_follows::Follows;
+use crate::store::sqlite_runs;
 use crate::store::sqlite_telling::Teller;
+use crate::store::sqlite_tickets::meaning;
 
 /// Keeps the signals of one callback.
 pub fn hear(transaction: &Transaction<'_>, hearing: &Hearing, next: &mut Ids) -> Result<Done, StoreError> {
@@ -22,6 +31,47 @@ pub fn hear(transaction: &Transaction<'_>, hearing: &Hearing, next: &mut Ids) ->
     }
     ear.heard.deliveries = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
     Ok(Done::Heard(ear.heard, fresh))
+}
+
+/// Keeps what asking after a ticket came to; what is news is heard like what its service tells.
+pub fn asked(transaction: &Transaction<'_>, asked: &Asked, next: &mut Ids) -> Result<Done, StoreError> {
+    let follows = Follows(transaction);
+    let nothing = Done::Heard(Heard::default(), Vec::new());
+    let Some(ticket) = follows.one(asked.id)?.filter(|ticket| ticket.ask_at == Some(asked.due)) else {
+        return Ok(nothing);
+    };
+    let (event, state, who) = match &asked.answer {
+        Answer::Untold => {
+            follows.asked(ticket.id, asked.next, None)?;
+            return Ok(nothing);
+        }
+        Answer::Nothing(why) => {
+            if follows.missed(&ticket, asked.next, asked.at)? {
+                let line = Line { kind: "ticket_lost", target: &ticket.target, text: why, ..Line::default() };
+                Casebook(transaction).write(ticket.incident, asked.at, line)?;
+            }
+            return Ok(nothing);
+        }
+        Answer::Found { event, state, who } => (*event, state, who),
+    };
+    follows.asked(ticket.id, asked.next, Some(who))?;
+    match news(&ticket.known, Way::Asked, event, state) {
+        News::None => Ok(nothing),
+        News::First => follows.begins(ticket.id, state).map(|()| nothing),
+        News::Moved | News::Closed => {
+            let signal = Signal {
+                id: format!("asked-{}-{}", ticket.id, ticket.news + 1),
+                about: Subject::Remote(ticket.name),
+                event,
+                who: who.clone(),
+                text: state.clone(),
+                at: asked.at,
+            };
+            let target = ticket.target.into();
+            let signals = vec![(asked.uid, signal)];
+            hear(transaction, &Hearing { target, signals, at: asked.at, cast: Arc::clone(&asked.cast) }, next)
+        }
+    }
 }
 
 struct Ear<'a> {
@@ -49,7 +99,9 @@ impl Ear<'_> {
         for key in &keys {
             standing.extend(standings(&self.rows, key)?);
         }
-        let response = respond(signal.event, &self.hearing.target, &standing, &*self.hearing.cast);
+        let meaning = meaning(self.rows.transaction, self.hearing, signal, case.as_ref(), key.as_deref())?;
+        let mut response = respond(meaning.event, &self.hearing.target, &standing, &*self.hearing.cast);
+        response.is_echo |= meaning.is_known;
         if !self.keep(signal, key.as_deref().unwrap_or_default(), response.is_echo)? {
             return Ok(Vec::new());
         }
@@ -59,11 +111,38 @@ impl Ear<'_> {
             self.heard.unknown += 1;
             return Ok(Vec::new());
         }
-        if let Some(case) = &mut case {
-            heard(book, case, &self.hearing.target, signal, self.hearing.at)?;
+        if meaning.is_known {
+            return Ok(Vec::new());
         }
+        if let Some(case) = &mut case {
+            if matches!(signal.event, Event::Approved | Event::Declined) {
+                return self.word(case.id, uid, signal);
+            }
+            let place = (key.as_deref().unwrap_or_default(), &*self.hearing.target);
+            // The end of a run that a rule started has a line of its own.
+            if !sqlite_runs::heard(book.0, place, signal.event, &signal.text, self.hearing.at)? {
+                heard(book, case, &self.hearing.target, signal, self.hearing.at)?;
+            }
+        }
+        meaning.keep(book, case.as_mut(), (&self.hearing.target, signal), self.hearing.at)?;
         let note = sentence(signal, &self.hearing.target);
         carry_out(&mut self.rows, &keys, &response, Told { uid, at: self.hearing.at, note: &note })
+    }
+
+    /// What comes late, or was said before, is kept with the signals and moves nothing.
+    fn word(
+        &mut self,
+        incident: IncidentId,
+        uid: uuid::Uuid,
+        signal: &Signal,
+    ) -> Result<Vec<Fresh>, StoreError> {
+        let Ok(job) = signal.text.parse() else { return Ok(Vec::new()) };
+        let who = if signal.who.is_empty() { "somebody" } else { signal.who.as_str() };
+        let yes = signal.event == Event::Approved;
+        let word = Word { incident, job: Some(job), yes, who, note: "", place: &self.hearing.target };
+        let heeded = heed(&mut self.rows, &word, &self.hearing.cast, (uid, self.hearing.at))?;
+        self.heard.echoes += u32::from(heeded.is_err());
+        Ok(heeded.unwrap_or_default())
     }
 
     /// False when this signal was kept before.
@@ -118,6 +197,8 @@ fn sentence(signal: &Signal, target: &str) -> String {
     match signal.event {
         Event::Missed if signal.text.is_empty() => format!("{who} was not reached ({target})"),
         Event::Missed => format!("{who} was not reached: {} ({target})", signal.text),
+        // What follows is told of it only where it ends the incident.
+        Event::TicketClosed => format!("Resolved by {who}, whose ticket was closed ({target})"),
         event => format!("{} by {who} ({target})", capital(event.as_str())),
     }
 }

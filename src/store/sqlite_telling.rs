@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::domain::delivery::State;
 use crate::domain::lane::Clocks;
-use crate::domain::message::{Action, DedupKey, RemoteRef};
+use crate::domain::message::{Action, DedupKey, Proposal, RemoteRef};
 use crate::store::boundary::{DeliveryId, Fresh, LaneId, LaneState, Open, StoreError};
 use crate::store::orders::{Ordered, Refused};
 use crate::store::rows::{self, delivery_uid, millis, told};
@@ -47,6 +47,7 @@ pub struct Telling {
     pub action: Action,
     pub group: Arc<AlertGroup>,
     pub note: Option<String>,
+    pub proposal: Option<Proposal>,
 }
 
 /// A lane as it stands.
@@ -138,9 +139,20 @@ impl Teller<'_> {
             .ok_or_else(|| StoreError::Engine("a stored dedup key is blank".into()))?;
         let (action, state) = (rows::action_number(telling.action), rows::state_number(State::Waiting));
         self.change(
-            "INSERT INTO deliveries(id, event, lane, grp, action, state, attempts, accepted_at, reason, note)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)",
-            params![id, event, lane_id, group, action, state, now, occasion.reason, telling.note],
+            "INSERT INTO deliveries(id, event, lane, grp, action, state, attempts, accepted_at, reason, note, job)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)",
+            params![
+                id,
+                event,
+                lane_id,
+                group,
+                action,
+                state,
+                now,
+                occasion.reason,
+                telling.note,
+                telling.proposal.map(Proposal::number),
+            ],
         )?;
         let due = if lane.waiting > 0 { lane.due } else { now };
         self.change(
@@ -161,6 +173,7 @@ impl Teller<'_> {
                 accepted_at: occasion.at,
                 attempts: 0,
                 note: telling.note,
+                proposal: telling.proposal,
             },
             lane: lane.state.clone(),
         })

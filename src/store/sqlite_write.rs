@@ -10,7 +10,8 @@ use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
 use crate::store::sqlite_settle::{begin, quarantine};
-use crate::store::sqlite_signals::hear;
+use crate::store::sqlite_signals::{asked, hear};
+use crate::store::sqlite_tickets::remind;
 
 /// The engine.
 #[derive(Debug)]
@@ -59,8 +60,11 @@ impl SqliteEngine {
                 Op::Begin(lane, uid) => begin(&transaction, *lane, uid).map_err(engine)?,
                 Op::Charge(call) => charge(&transaction, call).map_err(engine)?,
                 Op::Hear(hearing) => hear(&transaction, hearing, &mut accept.next)?,
+                Op::Asked(found) => asked(&transaction, found, &mut accept.next)?,
+                Op::Remind(reminding) => remind(&mut accept, reminding)?,
                 Op::Change(changed) => accept.change(changed)?,
                 Op::Escalate(step) => accept.escalate(step)?,
+                Op::Job(step) => accept.job(step)?,
                 Op::Rescue(rescue) => accept.rescue(rescue)?,
                 Op::Nothing => Done::Kept,
             });

@@ -18,10 +18,10 @@ use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::{Event, Signal};
 use crate::target::bench::Bench;
-use crate::target::contract::{Built, Callback, Kind, Refusal, Turn, Unsayable, Worded, Workshop};
+use crate::target::contract::{Built, Callback, Inquiry, Kind, Refusal, Turn, Unsayable, Worded, Workshop};
 use crate::target::run::callback::signal;
 use crate::target::run::parameters::{self, HOST, Parameter, printable};
-use crate::target::run::platform::{DEFAULTS, Habits, Platform, Runs, Start, call};
+use crate::target::run::platform::{DEFAULTS, Habits, Platform, Runs, Start, asks, call};
 use crate::target::run::reply;
 use crate::target::run::settings::{REASON_CHARS, fixed, habits, name, one_of};
 use crate::target::verdict::sentence;
@@ -308,6 +308,28 @@ impl Platform for Awx {
         Ok(jobs.iter().find(carries).and_then(|job| reply::id(&job["id"])))
     }
 
+    /// A workflow has written nothing by itself.
+    fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry {
+        let path = format!("/{}/{run}/", self.template.jobs());
+        let [told, rest @ ..] = replies else { return asks(self.call(Method::Get, &path)) };
+        let answer = reply::json(told);
+        let (200, Some(state)) = (told.status, answer["status"].as_str()) else {
+            return reply::no_telling(told);
+        };
+        match (event(state), rest) {
+            (Event::JobMoved, _) => reply::stands(Event::JobMoved, state, String::new()),
+            (_, []) if !self.template.is_workflow => {
+                asks(self.call(Method::Get, &format!("{path}stdout/?format=txt")))
+            }
+            (event, rest) => {
+                let said = answer["job_explanation"].as_str().unwrap_or_default();
+                let output = rest.last().map(reply::text).unwrap_or_default();
+                let output = if output.is_empty() { said.to_owned() } else { output };
+                reply::stands(event, state, output)
+            }
+        }
+    }
+
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {
         match replies.last() {
             None => call(self.cancel_call(run), None, Duration::ZERO),
@@ -320,13 +342,16 @@ impl Platform for Awx {
         let body: Value = serde_json::from_slice(call.body).map_err(|_| unreadable("the body is no JSON"))?;
         let run = reply::id(&body["id"]).ok_or_else(|| unreadable("there is no `id` of a job"))?;
         let state = body["status"].as_str().ok_or_else(|| unreadable("there is no `status`"))?;
-        let event = match state {
-            "successful" => Event::JobSucceeded,
-            "failed" | "error" | "canceled" => Event::JobFailed,
-            _ => Event::JobMoved,
-        };
         let at = body["finished"].as_str().and_then(|text| text.parse().ok()).unwrap_or(call.now);
-        Ok(vec![signal(run, event, state, at)])
+        Ok(vec![signal(run, event(state), state, at)])
+    }
+}
+
+fn event(state: &str) -> Event {
+    match state {
+        "successful" => Event::JobSucceeded,
+        "failed" | "error" | "canceled" => Event::JobFailed,
+        _ => Event::JobMoved,
     }
 }
 

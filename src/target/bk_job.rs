@@ -17,10 +17,10 @@ use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::{Event, Signal};
-use crate::target::contract::{Callback, Kind, Refusal, Turn, Unsayable, Worded};
+use crate::target::contract::{Callback, Inquiry, Kind, Refusal, Turn, Unsayable, Worded};
 use crate::target::run::callback::signal;
 use crate::target::run::parameters::{self, Parameter, printable};
-use crate::target::run::platform::{DEFAULTS, Habits, Platform, Start, call};
+use crate::target::run::platform::{DEFAULTS, Habits, Platform, Start, asks, call};
 use crate::target::run::reply;
 use crate::target::verdict::sentence;
 use crate::template::escape::Escape;
@@ -113,6 +113,9 @@ impl Hosts {
     }
 }
 
+/// Hosts whose logs are asked for.
+const LOGS_MAX: usize = 3;
+
 impl BkJob {
     fn call(&self, method: Method, api: &str) -> HttpRequest {
         HttpRequest::new(method, format!("{}/api/v3/{api}", self.base_url))
@@ -120,7 +123,7 @@ impl BkJob {
             .header("Accept", HeaderText::Plain("application/json".into()))
     }
 
-    fn ask(&self, api: &str, query: &[(&str, &str)]) -> HttpRequest {
+    fn question(&self, api: &str, query: &[(&str, &str)]) -> HttpRequest {
         let scope = [("bk_scope_type", &*self.scope_type), ("bk_scope_id", &*self.scope_id)];
         let all = scope.iter().chain(query);
         let query: Vec<String> =
@@ -210,7 +213,7 @@ impl Platform for BkJob {
             ("start", "0"),
             ("length", "20"),
         ];
-        vec![self.ask("get_job_instance_list", &query)]
+        vec![self.question("get_job_instance_list", &query)]
     }
 
     fn find(&self, _: usize, marker: &str, reply: &Reply) -> Result<Option<String>, Outcome> {
@@ -221,12 +224,46 @@ impl Platform for BkJob {
         Ok(found.and_then(|one| reply::id(&one["job_instance_id"]).or_else(|| reply::id(&one["id"]))))
     }
 
+    /// The status, then the log of each host, those first on which it did not succeed.
+    fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry {
+        let [told, logs @ ..] = replies else {
+            let query = [("job_instance_id", run), ("return_ip_result", "true")];
+            return asks(self.question("get_job_instance_status", &query));
+        };
+        let data = match said(told) {
+            Ok(data) => data,
+            Err(outcome) => return Inquiry::Failed(outcome),
+        };
+        let Some(number) = reply::id(&data["job_instance"]["status"]) else { return reply::no_telling(told) };
+        let (event, word) = state(&number);
+        if event == Event::JobMoved && data["finished"] != true {
+            return reply::stands(Event::JobMoved, word, String::new());
+        }
+        let hosts = hosts(&data);
+        if let Some((step, host)) = hosts.get(logs.len()) {
+            let query = [("job_instance_id", run), ("step_instance_id", step), ("bk_host_id", host)];
+            return asks(self.question("get_job_instance_ip_log", &query));
+        }
+        let output: Vec<String> = logs
+            .iter()
+            .zip(&hosts)
+            .filter_map(|(log, (_, host))| {
+                let text = said(log).ok()?["log_content"].as_str()?.trim_end().to_owned();
+                Some(if hosts.len() > 1 { format!("[host {host}]\n{text}") } else { text })
+            })
+            .collect();
+        let event = if event == Event::JobSucceeded { event } else { Event::JobFailed };
+        reply::stands(event, word, output.join("\n"))
+    }
+
     /// What is finished is left as it is.
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {
         match replies {
-            [] => {
-                call(self.ask("get_job_instance_status", &[("job_instance_id", run)]), None, Duration::ZERO)
-            }
+            [] => call(
+                self.question("get_job_instance_status", &[("job_instance_id", run)]),
+                None,
+                Duration::ZERO,
+            ),
             [status] => match said(status) {
                 Ok(data) if data["finished"] == true => Turn::Over(Outcome::delivered()),
                 Ok(_) => {
@@ -278,6 +315,21 @@ fn state(number: &str) -> (Event, &'static str) {
         "15" => (Event::JobMoved, "waiting for the next batch"),
         _ => (Event::JobMoved, "in a state that is not known"),
     }
+}
+
+/// Steps and hosts whose logs are asked for.
+fn hosts(data: &Value) -> Vec<(String, String)> {
+    const GOOD: [u64; 2] = [3, 9];
+    let mut found: Vec<(bool, String, String)> = Vec::new();
+    for step in data["step_instance_list"].as_array().into_iter().flatten() {
+        let results = step["step_ip_result_list"].as_array().into_iter().flatten();
+        found.extend(results.filter_map(|result| {
+            let is_good = result["status"].as_u64().is_some_and(|status| GOOD.contains(&status));
+            Some((is_good, reply::id(&step["step_instance_id"])?, reply::id(&result["bk_host_id"])?))
+        }));
+    }
+    found.sort_by_key(|(is_good, ..)| *is_good);
+    found.into_iter().take(LOGS_MAX).map(|(_, step, host)| (step, host)).collect()
 }
 
 /// The data of an answer that says yes; for any other, what it means. A no inside a 200 was said

@@ -78,6 +78,10 @@ impl Target for Console {
         by_status(reply)
     }
 
+    fn talks(&self) -> bool {
+        true
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         Vec::new()
     }

@@ -60,6 +60,11 @@ pub trait Target: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether people talk there, so that it hears of the jobs of its incident: proposed, started, over.
+    fn talks(&self) -> bool {
+        false
+    }
+
     /// Whether the service has a word for a change that somebody made, which is no problem and has no
     /// end.
     fn tells_changes(&self) -> bool {
@@ -79,6 +84,16 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// far, the latest last, what to ask next or what is known now. Reads only; changes nothing there.
     fn inquire(&self, _remote: &RemoteRef, _replies: &[Reply]) -> Inquiry {
         Inquiry::Untold
+    }
+
+    /// Whether what it opens are tickets, which people work on and close.
+    fn keeps_tickets(&self) -> bool {
+        false
+    }
+
+    /// Where people look at what this target opened.
+    fn page(&self, _remote: &RemoteRef) -> Option<String> {
+        None
     }
 
     /// Ends early what this target started (a run of a job): the call that does it, then, with the

@@ -170,6 +170,10 @@ impl Target for DingTalk {
         action != Action::Acknowledge
     }
 
+    fn talks(&self) -> bool {
+        true
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.secrets.iter().collect()
     }

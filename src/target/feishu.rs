@@ -226,6 +226,10 @@ impl Target for Feishu {
         action != Action::Acknowledge
     }
 
+    fn talks(&self) -> bool {
+        true
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.secrets.iter().collect()
     }

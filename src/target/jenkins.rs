@@ -15,10 +15,10 @@ use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::{Event, Signal};
-use crate::target::contract::{Callback, Kind, Refusal, Turn, Unsayable, Worded};
+use crate::target::contract::{Callback, Inquiry, Kind, Refusal, Turn, Unsayable, Worded};
 use crate::target::run::callback::signal;
 use crate::target::run::parameters::{self, Parameter, printable};
-use crate::target::run::platform::{DEFAULTS, Habits, Platform, Start, call};
+use crate::target::run::platform::{DEFAULTS, Habits, Platform, Start, asks, call};
 use crate::target::run::reply;
 use crate::target::run::settings::REASON_CHARS;
 use crate::target::verdict::sentence;
@@ -40,6 +40,8 @@ pub static KIND: Kind = Kind {
     build: settings::build,
 };
 
+/// Bytes of a log that are asked for: its last ones.
+const LOG_BYTES: u64 = 60_000;
 /// Builds among which a marker or a queue item is looked for, the newest first.
 const LOOKED_THROUGH: u32 = 100;
 
@@ -67,7 +69,7 @@ impl Jenkins {
     }
 
     /// Asks the API of `path` for some fields.
-    fn ask(&self, path: &str, fields: &str) -> HttpRequest {
+    fn question(&self, path: &str, fields: &str) -> HttpRequest {
         self.call(Method::Get, &format!("{path}/api/json?tree={}", Escape::Url.apply(fields)))
     }
 
@@ -115,7 +117,7 @@ impl Jenkins {
     fn ask_for_builds(&self) -> HttpRequest {
         let fields =
             format!("builds[number,queueId,building,actions[parameters[name,value]]]{{0,{LOOKED_THROUGH}}}");
-        self.ask(&self.job, &fields)
+        self.question(&self.job, &fields)
     }
 
     fn carries(&self, item: &Value, marker: &str) -> bool {
@@ -124,6 +126,13 @@ impl Jenkins {
         let mut all = actions.flat_map(|action| action["parameters"].as_array().into_iter().flatten());
         all.any(|parameter| parameter["name"] == name && parameter["value"] == marker)
     }
+}
+
+/// The build that came of a queue item.
+fn build_of(run: &str, answer: &Value) -> Option<String> {
+    let mut builds = answer["builds"].as_array()?.iter();
+    let build = builds.find(|build| reply::id(&build["queueId"]).as_deref() == Some(run))?;
+    reply::id(&build["number"])
 }
 
 fn is_header_text(text: &str) -> bool {
@@ -245,7 +254,7 @@ impl Platform for Jenkins {
 
     /// The queue first: what leaves it meanwhile is among the builds by then.
     fn look_up(&self, _: &Message, _: &str, _: &View) -> Vec<HttpRequest> {
-        vec![self.ask("/queue", "items[id,actions[parameters[name,value]]]"), self.ask_for_builds()]
+        vec![self.question("/queue", "items[id,actions[parameters[name,value]]]"), self.ask_for_builds()]
     }
 
     fn find(&self, question: usize, marker: &str, reply: &Reply) -> Result<Option<String>, Outcome> {
@@ -258,11 +267,57 @@ impl Platform for Jenkins {
         Ok(found.and_then(|item| reply::id(&item[id])))
     }
 
+    /// The queue item, the builds if the item is forgotten, the build, and what it has written.
+    fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry {
+        let [item, rest @ ..] = replies else {
+            return asks(self.question(&format!("/queue/item/{run}"), "cancelled,why,executable[number]"));
+        };
+        let answer = reply::json(item);
+        let (number, rest) = match (item.status, rest) {
+            (404, []) => return asks(self.ask_for_builds()),
+            (404, [builds, rest @ ..]) => (build_of(run, &reply::json(builds)), rest),
+            (200, _) if answer["cancelled"] == true => {
+                return reply::stands(Event::JobFailed, "cancelled in the queue", String::new());
+            }
+            (200, rest) if answer.is_object() => match reply::id(&answer["executable"]["number"]) {
+                Some(number) => (Some(number), rest),
+                None => return reply::stands(Event::JobMoved, "queued", String::new()),
+            },
+            _ => return reply::no_telling(item),
+        };
+        let Some(number) = number else { return reply::no_telling(item) };
+        let place = format!("{}/{number}", self.job);
+        let [build, rest @ ..] = rest else { return asks(self.question(&place, "building,result")) };
+        let answer = reply::json(build);
+        let event = match (build.status, answer["building"] == true, answer["result"].as_str()) {
+            (200, true, _) | (200, _, None) if answer.is_object() => Event::JobMoved,
+            (200, _, Some("SUCCESS")) => Event::JobSucceeded,
+            (200, _, Some(_)) => Event::JobFailed,
+            _ => return reply::no_telling(build),
+        };
+        let state = answer["result"].as_str().unwrap_or("building");
+        if event == Event::JobMoved {
+            return reply::stands(event, state, String::new());
+        }
+        // The end is asked for once it is known how long the whole is.
+        let from = |start: u64| {
+            asks(self.call(Method::Get, &format!("{place}/logText/progressiveText?start={start}")))
+        };
+        match rest {
+            [] => from(0),
+            [log] => match log.header("x-text-size").and_then(|size| size.parse::<u64>().ok()) {
+                Some(size) if size > LOG_BYTES => from(size - LOG_BYTES),
+                _ => reply::stands(event, state, reply::text(log)),
+            },
+            [.., log] => reply::stands(event, state, reply::text(log)),
+        }
+    }
+
     /// The queue item, the builds if the item is forgotten, the crumb if one is needed, the stop.
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {
         let next = |request| call(request, None, Duration::ZERO);
         let [item, rest @ ..] = replies else {
-            return next(self.ask(&format!("/queue/item/{run}"), "cancelled,executable[number]"));
+            return next(self.question(&format!("/queue/item/{run}"), "cancelled,executable[number]"));
         };
         let (stop, rest) = match (self.stop_of_item(run, item), rest) {
             (Stop::Forgotten, []) => return next(self.ask_for_builds()),

@@ -17,10 +17,10 @@ use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::{Event, Signal};
 use crate::target::bench::Bench;
-use crate::target::contract::{Built, Callback, Kind, Refusal, Turn, Unsayable, Worded, Workshop};
+use crate::target::contract::{Built, Callback, Inquiry, Kind, Refusal, Turn, Unsayable, Worded, Workshop};
 use crate::target::run::callback::signal;
 use crate::target::run::parameters::{self, HOST, Parameter, printable};
-use crate::target::run::platform::{DEFAULTS, Habits, Platform, Runs, Start, call};
+use crate::target::run::platform::{DEFAULTS, Habits, Platform, Runs, Start, asks, call};
 use crate::target::run::reply;
 use crate::target::run::settings::{REASON_CHARS, fixed, habits};
 use crate::template::escape::Escape;
@@ -187,6 +187,17 @@ impl Platform for Job {
         }
     }
 
+    fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry {
+        let [told, rest @ ..] = replies else { return asks(self.call(Method::Get, &format!("/{run}"))) };
+        let answer = reply::json(told);
+        let (200, Some(state)) = (told.status, status(&answer)) else { return reply::no_telling(told) };
+        match (event(state), rest) {
+            (Event::JobMoved, _) => reply::stands(Event::JobMoved, state, String::new()),
+            (_, []) => asks(self.call(Method::Get, &format!("/{run}/output"))),
+            (event, [.., output]) => reply::stands(event, state, written(output)),
+        }
+    }
+
     /// What is over is left as it is.
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {
         let next = |request| call(request, None, Duration::ZERO);
@@ -225,6 +236,22 @@ fn event(state: &str) -> Event {
 }
 
 fn is_over(answer: &Value) -> bool {
+    status(answer).is_some_and(|state| event(state) != Event::JobMoved)
+}
+
+fn status(answer: &Value) -> Option<&str> {
     let job = if answer["job"].is_object() { &answer["job"] } else { answer };
-    job["status"].as_str().is_some_and(|state| event(state) != Event::JobMoved)
+    job["status"].as_str()
+}
+
+/// `stdout` and `stderr` of the answer; where it is no such thing, all of it.
+fn written(reply: &Reply) -> String {
+    let answer = reply::json(reply);
+    let parts = ["stdout", "stderr"].map(|name| answer[name].as_str().unwrap_or_default().trim_end());
+    match parts {
+        ["", ""] if answer.is_object() => String::new(),
+        ["", ""] => reply::text(reply),
+        [one, ""] | ["", one] => one.to_owned(),
+        [out, err] => format!("{out}\n{err}"),
+    }
 }

@@ -58,6 +58,10 @@ pub static KINDS: &[&Kind] = &[
     &console::KIND,
 ];
 
+/// Kinds that start jobs.
+pub const JOB_KINDS: [&str; 5] =
+    [job::KIND.name, bk_job::KIND.name, rundeck::KIND.name, awx::KIND.name, jenkins::KIND.name];
+
 /// The kind that a key inside a target names.
 pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()

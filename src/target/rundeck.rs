@@ -17,10 +17,10 @@ use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::{Event, Signal};
 use crate::target::bench::Bench;
-use crate::target::contract::{Built, Callback, Kind, Refusal, Turn, Unsayable, Worded, Workshop};
+use crate::target::contract::{Built, Callback, Inquiry, Kind, Refusal, Turn, Unsayable, Worded, Workshop};
 use crate::target::run::callback::signal;
 use crate::target::run::parameters::{self, Parameter, printable};
-use crate::target::run::platform::{DEFAULTS, Habits, Platform, Runs, Start, call};
+use crate::target::run::platform::{DEFAULTS, Habits, Platform, Runs, Start, asks, call};
 use crate::target::run::reply;
 use crate::target::run::settings::{REASON_CHARS, fixed, habits, name};
 use crate::target::verdict::sentence;
@@ -43,6 +43,8 @@ pub static KIND: Kind = Kind {
 /// Options apart from a line of arguments need 18; Rundeck 3 to 5 take it.
 const API_VERSION: u32 = 21;
 const API_VERSION_MIN: u32 = 18;
+/// Lines of an output that are asked for: its last ones.
+const OUTPUT_LINES: u32 = 300;
 /// Executions among which a marker is looked for, the newest first.
 const LOOKED_THROUGH: u32 = 200;
 /// What may select nodes: names, tags and attributes, without a way to select all of them.
@@ -142,6 +144,25 @@ impl Rundeck {
             .header("Accept", HeaderText::Plain("application/json".into()))
     }
 
+    fn asked(&self, run: &str, state: &str, output: Option<&Reply>) -> Inquiry {
+        let event = match state {
+            "succeeded" => Event::JobSucceeded,
+            "running" | "scheduled" | "queued" => {
+                return reply::stands(Event::JobMoved, state, String::new());
+            }
+            // One that is not known is no success.
+            _ => Event::JobFailed,
+        };
+        let Some(output) = output else {
+            let path = format!("/execution/{run}/output?lastlines={OUTPUT_LINES}");
+            return asks(self.call(Method::Get, &path));
+        };
+        let answer = reply::json(output);
+        let lines = answer["entries"].as_array().into_iter().flatten();
+        let lines: Vec<&str> = lines.filter_map(|entry| entry["log"].as_str()).collect();
+        reply::stands(event, state, lines.join("\n"))
+    }
+
     fn body(
         &self,
         start: &Start<'_>,
@@ -231,6 +252,26 @@ impl Platform for Rundeck {
                 || execution["argstring"].as_str().is_some_and(|text| text.contains(&line))
         };
         Ok(executions.iter().find(carries).and_then(|execution| reply::id(&execution["id"])))
+    }
+
+    /// One that failed and is tried again is another execution.
+    fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry {
+        let mut run = run.to_owned();
+        for (nth, told) in replies.iter().enumerate() {
+            let answer = reply::json(told);
+            let (200, Some(state)) = (told.status, answer["status"].as_str()) else {
+                return if told.status == 200 {
+                    Inquiry::Failed(no_api(told))
+                } else {
+                    reply::no_telling(told)
+                };
+            };
+            match (state, reply::id(&answer["retriedExecution"]["id"])) {
+                ("failed-with-retry", Some(next)) => run = next,
+                _ => return self.asked(&run, state, replies.get(nth + 1)),
+            }
+        }
+        asks(self.call(Method::Get, &format!("/execution/{run}")))
     }
 
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {

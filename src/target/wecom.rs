@@ -154,6 +154,10 @@ impl Target for WeCom {
         action != Action::Acknowledge
     }
 
+    fn talks(&self) -> bool {
+        true
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.secrets.iter().collect()
     }

@@ -303,6 +303,7 @@ mod tests {
             may_exist: false,
             begun: None,
             note,
+            proposal: None,
             accepted_at: Timestamp::UNIX_EPOCH,
         }
     }

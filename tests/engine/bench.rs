@@ -80,6 +80,7 @@ impl Bench {
             group: group(lane, alerts),
             accepted_at: at(self.now),
             attempts: 0,
+            proposal: None,
             note: None,
         };
         let state = LaneState { seen: action == Action::Resolve, ..LaneState::default() };

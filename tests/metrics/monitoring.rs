@@ -210,12 +210,15 @@ const BY_EVENT: &[&str] = &[
     "alert_relay_spans_total",
     "alert_relay_parked_deliveries",
     "alert_relay_incident_duration_seconds",
+    "alert_relay_jobs_total",
     "alert_relay_error_budget_left_ratio",
     "alert_relay_shadow_events_total",
     "alert_relay_tls_certificate_expires_timestamp_seconds",
     "alert_relay_deferrals_total",
     "alert_relay_template_faults_total",
     "alert_relay_signals_total",
+    "alert_relay_inquiries_total",
+    "alert_relay_followed_tickets",
 ];
 
 #[tokio::test]

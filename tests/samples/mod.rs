@@ -50,6 +50,7 @@ pub fn sample(path: &Path) -> Sample {
         may_exist: json["may_exist"].as_bool().unwrap_or(json["remote"].is_string()),
         begun: json["begun"].as_str().map(str::to_owned),
         note: json["note"].as_str().map(str::to_owned),
+        proposal: None,
         accepted_at: word("accepted_at", "2026-03-02T03:04:10Z").parse().expect("a time"),
     };
     let now = word("now", "2026-03-02T03:09:15Z").parse().expect("a time");

@@ -279,6 +279,7 @@ fn delivery(
         may_exist: false,
         begun: None,
         note: None,
+        proposal: None,
         accepted_at: at,
     };
     let of_key = plan.faults.iter().filter(|(target, _)| *target == part.target);

@@ -12,6 +12,7 @@ Examples:
   alert-relay incident ack 12                                 # taken: every target hears it
   alert-relay incident note 12 'failover began'
   alert-relay incident resolve 12 --note 'rolled back 4.2.1'  # closes it at every target
+  alert-relay incident approve 12 --job 3                     # starts what is proposed
   alert-relay incident review 12 --note 'the pool was too small'
   alert-relay incident report 12 > incident-12.md
   alert-relay incident on-call --at 2026-08-01T03:00:00Z
@@ -66,6 +67,12 @@ pub enum IncidentCommand {
 
     /// Write on its time line
     Note(NoteArgs),
+
+    /// Say yes to a job that is proposed: it is started
+    Approve(JobArgs),
+
+    /// Say no to it; of one whose start is unknown: give it up
+    Decline(JobArgs),
 
     /// Its report in Markdown
     Report(OneReportArgs),
@@ -128,6 +135,26 @@ pub struct ActArgs {
     /// Numbers of incidents
     #[arg(value_name = "INCIDENT", required = true)]
     pub ids: Vec<i64>,
+
+    /// A sentence for the time line
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+
+    /// Which relay.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+/// `incident approve` and `decline`
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// Number of the incident
+    #[arg(value_name = "INCIDENT")]
+    pub id: i64,
+
+    /// Number of the job; the one that is proposed when left out
+    #[arg(long, value_name = "JOB")]
+    pub job: Option<i64>,
 
     /// A sentence for the time line
     #[arg(long, value_name = "TEXT", default_value = "")]

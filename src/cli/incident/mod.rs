@@ -7,7 +7,7 @@ mod show;
 use serde_json::{Value, json};
 
 use crate::cli::Answer;
-use crate::cli::incident::args::{ActArgs, IncidentArgs, IncidentCommand, Language, ListArgs};
+use crate::cli::incident::args::{ActArgs, IncidentArgs, IncidentCommand, JobArgs, Language, ListArgs};
 use crate::cli::queue::args::ReachArgs;
 use crate::cli::queue::call::Relay;
 
@@ -34,6 +34,8 @@ fn done(command: &IncidentCommand) -> Result<Answer, String> {
         IncidentCommand::Assign(args) => one(&args.reach, args.id, "assign", &json!({ "owner": args.owner })),
         IncidentCommand::Rate(args) => one(&args.reach, args.id, "rate", &json!({ "level": args.level })),
         IncidentCommand::Note(args) => one(&args.reach, args.id, "note", &json!({ "note": args.text })),
+        IncidentCommand::Approve(args) => word(args, "approve"),
+        IncidentCommand::Decline(args) => word(args, "decline"),
         IncidentCommand::Report(args) => {
             let language = match args.language {
                 Language::En => "en",
@@ -63,6 +65,13 @@ fn list(args: &ListArgs) -> Result<Answer, String> {
 fn one(reach: &ReachArgs, id: i64, act: &str, body: &Value) -> Result<Answer, String> {
     let found = Relay::at(reach)?.post(&format!("{API}/{id}/{act}"), body)?;
     Ok(shown(reach, &found, show::line))
+}
+
+/// Yes or no to a job; shows where that one stands then.
+fn word(args: &JobArgs, act: &str) -> Result<Answer, String> {
+    let body = json!({ "job": args.job, "note": args.note });
+    let found = Relay::at(&args.reach)?.post(&format!("{API}/{}/{act}", args.id), &body)?;
+    Ok(shown(&args.reach, &found, show::jobs))
 }
 
 /// The same for several; one that is refused does not keep the others from it.

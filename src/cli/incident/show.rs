@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::cli::queue::show::{cut, list, table, text, time};
 
+/// Lines of an output that are shown: its last ones.
+const OUTPUT_LINES: usize = 20;
 /// Characters of a title in a table.
 const TITLE_CHARS: usize = 60;
 
@@ -62,6 +64,12 @@ pub fn incident(row: &Value) -> String {
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty() && value != "0") {
         shown.push_str(&format!("  {name:<12} {value}\n"));
     }
+    let tickets: Vec<_> = list(row, "tickets").iter().map(ticket).collect();
+    if !tickets.is_empty() {
+        shown.push('\n');
+        shown.push_str(&table(&["TICKET", "AT", "STATE", "ASSIGNEE", "SINCE", "PAGE"], tickets));
+    }
+    shown.push_str(&jobs(row));
     let rows = list(row, "timeline").iter().map(|entry| {
         vec![
             time(entry, "at"),
@@ -73,6 +81,57 @@ pub fn incident(row: &Value) -> String {
     });
     shown.push('\n');
     shown + &table(&["AT", "WHAT", "WHERE", "WHO", "TEXT"], rows.collect())
+}
+
+/// What was run against it; nothing where nothing was.
+pub fn jobs(row: &Value) -> String {
+    let jobs = list(row, "jobs");
+    if jobs.is_empty() {
+        return String::new();
+    }
+    let rows = jobs.iter().map(|job| {
+        vec![
+            text(job, "id"),
+            text(job, "rule"),
+            text(job, "target"),
+            text(job, "state"),
+            text(job, "run"),
+            text(job, "decided_by"),
+            time(job, "started_at"),
+            time(job, "ended_at"),
+        ]
+    });
+    let head = ["JOB", "RULE", "TARGET", "STATE", "RUN", "WORD OF", "STARTED", "ENDED"];
+    let mut shown = format!("\n{}", table(&head, rows.collect()));
+    // What a person has to do about it must not be cut.
+    let reasons = jobs.iter().filter(|job| !text(job, "reason").is_empty());
+    for job in reasons {
+        shown.push_str(&format!("  job {}: {}\n", text(job, "id"), text(job, "reason")));
+    }
+    for job in jobs {
+        let output = job["output"].as_str().unwrap_or_default().trim_end();
+        let lines: Vec<&str> = output.lines().collect();
+        if let Some(first) = lines.len().checked_sub(OUTPUT_LINES) {
+            shown.push_str(&format!("  job {} wrote, before this, {first} lines more\n", text(job, "id")));
+        }
+        for line in &lines[lines.len().saturating_sub(OUTPUT_LINES)..] {
+            shown.push_str(&format!("    {}\n", line.replace(char::is_control, " ")));
+        }
+    }
+    shown
+}
+
+fn ticket(row: &Value) -> Vec<String> {
+    let (phase, state) = (text(row, "phase"), text(row, "state"));
+    let stands = if state.is_empty() { phase } else { format!("{phase} ({state})") };
+    vec![
+        text(row, "name"),
+        text(row, "target"),
+        stands,
+        text(row, "assignee"),
+        time(row, "since"),
+        text(row, "url"),
+    ]
 }
 
 /// `on-call`

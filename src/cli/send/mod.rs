@@ -17,6 +17,7 @@ use crate::client::{Client, ClientSettings};
 use crate::config::show::show;
 use crate::deliver::attempt::{Courier, Voice};
 use crate::deliver::errand::Errand;
+use crate::deliver::patience::Inquiries;
 use crate::deliver::purse::Purse;
 use crate::deliver::resolution::Tried;
 use crate::document::nearest;
@@ -150,6 +151,7 @@ fn worded(
         may_exist: action != Action::Trigger,
         begun: None,
         note: None,
+        proposal: None,
         accepted_at: now,
     };
     let mut faults = Vec::new();
@@ -196,6 +198,7 @@ impl<'a> Talk<'a> {
             }),
             voice: Voice::new().0,
             purse: Purse::uncounted(),
+            inquiries: Inquiries::default(),
             tracer: Tracer::default(),
         };
         let state = LaneState { seen: true, ..LaneState::default() };
@@ -214,6 +217,7 @@ impl<'a> Talk<'a> {
             group,
             accepted_at: now,
             attempts: 0,
+            proposal: None,
             note: None,
         };
         // A first trigger has not been seen by anybody, as far as is known here.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::domain::exchange::Reply;
+use crate::domain::exchange::{HttpRequest, Reply};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::Redactor;
@@ -94,6 +94,15 @@ pub enum Made {
     Twice(Reply),
 }
 
+/// A ticket, and who is to work on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// As the service names them; may be empty.
+    pub assignee: String,
+}
+
 /// The hands of a kind.
 pub trait Desk: fmt::Debug {
     /// The operator's rules.
@@ -114,6 +123,12 @@ pub trait Desk: fmt::Debug {
     /// The ticket in the answer to `make`; `None` when there is none in it.
     fn made(&self, reply: &Reply) -> Option<Ticket>;
 
+    /// Asks how a ticket stands.
+    fn ask(&self, id: &str) -> HttpRequest;
+
+    /// The answer to `ask`; `None` when there is no ticket in it.
+    fn told(&self, reply: &Reply) -> Option<Told>;
+
     /// Changes one. [`Said`] holds `false` when it is gone.
     fn change(&self, talk: &mut Talk<'_>, ticket: &Ticket, change: &Change) -> Said<bool>;
 
@@ -133,7 +148,8 @@ pub fn refusal<T>(desk: &dyn Desk, reply: &Reply) -> Said<T> {
     Err(Turn::Over(meant(desk, reply)))
 }
 
-fn meant(desk: &dyn Desk, reply: &Reply) -> Outcome {
+/// What a reply means that the kind has no use for.
+pub fn meant(desk: &dyn Desk, reply: &Reply) -> Outcome {
     match reply.status {
         200..=299 => not_theirs(reply),
         409 => again(reply, "there is one already, or somebody else is changing it"),

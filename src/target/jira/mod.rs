@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::exchange::{Method, Reply};
-use crate::domain::message::{Action, Message};
+use crate::domain::exchange::{HttpRequest, Method, Reply};
+use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
-    Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
+    Callback, Defaults, Heard, Inquiry, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
 };
-use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket};
+use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket, Told};
 use crate::target::desk::ear::Ear;
 use crate::target::desk::form::Form;
-use crate::target::desk::memory::tag;
+use crate::target::desk::memory::{Memory, tag};
 use crate::target::desk::rules::Rules;
-use crate::target::desk::stamp;
 use crate::target::desk::talk::{Said, Talk};
+use crate::target::desk::{asking, stamp};
 use crate::target::jira::api::{Api, Deployment, errors, fault, named};
 use crate::target::jira::moving::{Moved, Transitions, moved};
 use crate::template::escape::Escape;
@@ -213,6 +213,18 @@ impl Desk for Jira {
         Jira::seen(&serde_json::from_slice(&reply.body).ok()?)
     }
 
+    fn ask(&self, id: &str) -> HttpRequest {
+        self.api.issue(Method::Get, id, &format!("?fields={READ},assignee"))
+    }
+
+    fn told(&self, reply: &Reply) -> Option<Told> {
+        let said: Value = serde_json::from_slice(&reply.body).ok()?;
+        let whose = &said["fields"]["assignee"];
+        let names = [&whose["displayName"], &whose["name"]].map(stamp::word);
+        let assignee = names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned();
+        Some(Told { ticket: Jira::seen(&said)?, assignee })
+    }
+
     fn comments_apart(&self) -> bool {
         true
     }
@@ -271,6 +283,21 @@ impl Target for Jira {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, call)
+    }
+
+    fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
+        asking::inquiry(self, remote, replies)
+    }
+
+    fn keeps_tickets(&self) -> bool {
+        true
+    }
+
+    fn page(&self, remote: &RemoteRef) -> Option<String> {
+        let key = Memory::read(remote)?.name;
+        // The gateway of scoped tokens shows no pages.
+        let is_site = !key.is_empty() && !self.api.base_url.contains("/ex/jira/");
+        is_site.then(|| format!("{}/browse/{}", self.api.base_url, Escape::Url.apply(&key)))
     }
 
     fn secrets(&self) -> Vec<&Secret> {

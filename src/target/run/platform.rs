@@ -15,7 +15,7 @@ use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::Signal;
 use crate::target::contract::{
-    Answer, Callback, Defaults, Heard, Refusal, Repeat, Step, Target, Turn, Unsayable, Worded,
+    Answer, Callback, Defaults, Heard, Inquiry, Refusal, Repeat, Step, Target, Turn, Unsayable, Worded,
 };
 use crate::target::run::callback::Proof;
 use crate::target::run::reply;
@@ -102,6 +102,10 @@ pub trait Platform: Send + Sync + fmt::Debug {
         Err(reply::unanswered(reply))
     }
 
+    /// How a run stands, as far as these replies tell, or what to ask next. What it has written is
+    /// asked for once it is over.
+    fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry;
+
     /// What comes next in cancelling a run, after these replies; without any, the first call.
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn;
 
@@ -139,6 +143,10 @@ enum Course<'a> {
 }
 
 impl<P: Platform> Runs<P> {
+    fn cleaned(&self, replies: &[Reply]) -> Vec<Reply> {
+        replies.iter().map(|reply| cleaned(reply, self.0.redactor()).into_owned()).collect()
+    }
+
     fn course<'a>(&self, message: &'a Message) -> Result<Course<'a>, Unsayable> {
         let run = message.remote.as_ref().and_then(|RemoteRef(text)| text.split(' ').next());
         let looks_up = self.0.looks_up();
@@ -224,8 +232,7 @@ impl<P: Platform> Target for Runs<P> {
     }
 
     fn follow(&self, message: &Message, view: &View, replies: &[Reply]) -> Turn {
-        let replies: Vec<Reply> =
-            replies.iter().map(|reply| cleaned(reply, self.0.redactor()).into_owned()).collect();
+        let replies = self.cleaned(replies);
         match self.course(message) {
             Err(Unsayable(reason)) => Turn::Over(Outcome::Rejected { reason }),
             Ok(Course::Nothing(_)) => Turn::Over(Outcome::delivered()),
@@ -237,6 +244,18 @@ impl<P: Platform> Target for Runs<P> {
 
     fn says(&self, action: Action) -> bool {
         action != Action::Acknowledge
+    }
+
+    fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
+        match name(remote) {
+            "" => Inquiry::Untold,
+            run => self.0.ask(run, &self.cleaned(replies)),
+        }
+    }
+
+    fn cancel(&self, remote: &RemoteRef, replies: &[Reply]) -> Option<Turn> {
+        let run = name(remote);
+        (!run.is_empty()).then(|| self.0.cancel(run, &self.cleaned(replies)))
     }
 
     fn repeat(&self, usual: Repeat) -> Repeat {
@@ -251,6 +270,16 @@ impl<P: Platform> Target for Runs<P> {
     fn secrets(&self) -> Vec<&Secret> {
         self.0.secrets().iter().collect()
     }
+}
+
+/// What the platform calls it.
+fn name(RemoteRef(text): &RemoteRef) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
+/// One more question.
+pub fn asks(request: HttpRequest) -> Inquiry {
+    Inquiry::Call(Box::new(Request::Http(request)))
 }
 
 /// One more call.

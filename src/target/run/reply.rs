@@ -6,6 +6,8 @@ use serde_json::Value;
 use crate::domain::exchange::Reply;
 use crate::domain::message::RemoteRef;
 use crate::domain::outcome::Outcome;
+use crate::domain::signal::Event;
+use crate::target::contract::{Found, Inquiry};
 use crate::target::verdict::{by_status, sentence};
 
 /// What a start came to that was not answered with the platform's yes. A gateway that gives up
@@ -46,6 +48,26 @@ pub fn cancelled(reply: &Reply) -> Outcome {
         404 | 405 | 409 | 410 => Outcome::delivered(),
         _ => by_status(reply),
     }
+}
+
+/// So a run stands.
+pub fn stands(event: Event, state: &str, output: String) -> Inquiry {
+    Inquiry::Known(Found { event, state: state.to_owned(), who: String::new(), output })
+}
+
+/// A question about a run that was not answered with what was asked.
+pub fn no_telling(reply: &Reply) -> Inquiry {
+    Inquiry::Failed(match reply.status {
+        404 | 410 => {
+            Outcome::Rejected { reason: sentence(reply, "the platform does not know this run (any more)") }
+        }
+        _ => unanswered(reply),
+    })
+}
+
+/// What a run has written; nothing where the platform does not say.
+pub fn text(reply: &Reply) -> String {
+    if reply.status == 200 { String::from_utf8_lossy(&reply.body).into_owned() } else { String::new() }
 }
 
 /// The body as JSON; null when it is none.

@@ -10,22 +10,22 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply};
-use crate::domain::message::{Action, Message};
+use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
-    Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
+    Callback, Defaults, Heard, Inquiry, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
 };
 use crate::target::desk::choice::Choice;
-use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket};
+use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket, Told};
 use crate::target::desk::ear::Ear;
 use crate::target::desk::form::Form;
-use crate::target::desk::memory::tag;
+use crate::target::desk::memory::{Memory, tag};
 use crate::target::desk::prose::Prose;
 use crate::target::desk::rules::Rules;
 use crate::target::desk::talk::{Said, Talk};
-use crate::target::desk::{spelling, stamp};
+use crate::target::desk::{asking, spelling, stamp};
 use crate::target::verdict::by_status;
 use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Fault, Language, builtin};
@@ -234,6 +234,31 @@ impl Desk for ServiceNow {
         self.seen(&said["result"])
     }
 
+    /// With the words that people see beside the numbers: a business rule posts those.
+    fn ask(&self, id: &str) -> HttpRequest {
+        let id = Escape::Url.apply(id);
+        let query = format!("sysparm_display_value=all&sysparm_fields={READ},assigned_to");
+        let url = format!("{}/api/now/table/{}/{id}?{query}", self.base_url, self.table);
+        HttpRequest::new(Method::Get, url)
+            .header("Authorization", self.login.clone())
+            .header("Accept", HeaderText::Plain("application/json".into()))
+    }
+
+    fn told(&self, reply: &Reply) -> Option<Told> {
+        let said: Value = serde_json::from_slice(&reply.body).ok()?;
+        let record = said["result"].as_object()?;
+        let of = |part: &str| -> Value {
+            let value = |(name, both): (&String, &Value)| (name.clone(), both[part].clone());
+            Value::Object(record.iter().map(value).collect())
+        };
+        let (values, shown) = (of("value"), of("display_value"));
+        let ticket = self.seen(&values)?;
+        let state = stamp::word(&shown["state"]).to_owned();
+        let state = if state.is_empty() { ticket.state } else { state };
+        let assignee = stamp::word(&shown["assigned_to"]).to_owned();
+        Some(Told { ticket: Ticket { state, ..ticket }, assignee })
+    }
+
     fn change(&self, talk: &mut Talk<'_>, ticket: &Ticket, change: &Change) -> Said<bool> {
         let mut faults = Vec::new();
         let mut news = Map::new();
@@ -334,6 +359,19 @@ impl Target for ServiceNow {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, &self.states, call)
+    }
+
+    fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
+        asking::inquiry(self, remote, replies)
+    }
+
+    fn keeps_tickets(&self) -> bool {
+        true
+    }
+
+    fn page(&self, remote: &RemoteRef) -> Option<String> {
+        let id = Memory::read(remote)?.id;
+        Some(format!("{}/{}.do?sys_id={}", self.base_url, self.table, Escape::Url.apply(&id)))
     }
 
     fn secrets(&self) -> Vec<&Secret> {

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::domain::message::{Action, Message};
+use crate::domain::message::{Action, JobId, Message};
 use crate::target::slack::mrkdwn::{fitted, parted};
 use crate::template::escape::Escape;
 use crate::template::library::{Fault, Language, Template, Wording};
@@ -41,6 +41,10 @@ pub const ACTIONS: &str = "alert_relay.";
 pub const ACKNOWLEDGE: &str = "alert_relay.acknowledge";
 /// The button by which a person says that it is over.
 pub const RESOLVE: &str = "alert_relay.resolve";
+/// The button by which a person says yes to a job.
+pub const APPROVE: &str = "alert_relay.approve";
+/// The button by which a person says no to it.
+pub const DECLINE: &str = "alert_relay.decline";
 
 /// All wording of a target.
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub struct Beside {
     pub buttons: bool,
     /// Somebody has taken it.
     pub is_taken: bool,
+    /// The job that waits for a word.
+    pub job: Option<JobId>,
 }
 
 impl Words {
@@ -230,6 +236,9 @@ impl Words {
                 buttons.push(self.button(ACKNOWLEDGE, message, "primary", ("Acknowledge", "确认")));
             }
             buttons.push(self.button(RESOLVE, message, "danger", ("Resolve", "标记恢复")));
+            if let Some(job) = beside.job {
+                buttons.extend(self.job_buttons(job, message));
+            }
         }
         let annotation =
             |name: &str| view.value("commonAnnotations")[name].as_str().unwrap_or_default().trim().to_owned();
@@ -269,6 +278,28 @@ impl Words {
             });
         }
         button
+    }
+
+    /// Buttons that say yes or no to a job: they come back with its number before the dedup key. Yes is
+    /// asked for twice, since something is done to production then.
+    fn job_buttons(&self, job: JobId, message: &Message) -> [Value; 2] {
+        let value = format!("{job} {}", message.dedup_key);
+        let (yes, no) = (("Run the job", "执行作业"), ("Not this job", "不执行"));
+        let mut buttons = [(APPROVE, "primary", yes), (DECLINE, "danger", no)].map(|(id, style, words)| {
+            json!({
+                "type": "button", "action_id": id, "style": style,
+                "text": label(self.said(words)), "value": value,
+            })
+        });
+        let number = format!("#{job}");
+        let text = self.said(("It is started at once, in your name:", "将以您的名义立即执行："));
+        buttons[0]["confirm"] = json!({
+            "title": label(self.said(("Run the job?", "确定执行作业？"))),
+            "text": label(&format!("{text} {number}")),
+            "confirm": label(self.said(("Yes, run it", "确定"))),
+            "deny": label(self.said(("No", "取消"))),
+        });
+        buttons
     }
 
     fn said<'w>(&self, (en, zh): (&'w str, &'w str)) -> &'w str {

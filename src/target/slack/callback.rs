@@ -13,7 +13,7 @@ use crate::domain::message::DedupKey;
 use crate::domain::secret::Secret;
 use crate::domain::signal::{Event, Signal, Subject};
 use crate::target::contract::{Answer, Callback, Heard, Refusal};
-use crate::target::slack::blocks::{ACKNOWLEDGE, RESOLVE};
+use crate::target::slack::blocks::{ACKNOWLEDGE, APPROVE, DECLINE, RESOLVE};
 use crate::template::text::cut;
 
 /// How far Slack's clock may be from ours, either way, in seconds.
@@ -82,9 +82,17 @@ fn clicks(payload: &Value, now: Timestamp) -> Vec<Signal> {
         let event = match name.as_str() {
             ACKNOWLEDGE => Event::Acknowledged,
             RESOLVE => Event::Resolved,
+            APPROVE => Event::Approved,
+            DECLINE => Event::Declined,
             _ => continue,
         };
-        let Some(key) = DedupKey::written(&text(&action["value"])) else { continue };
+        let value = text(&action["value"]);
+        // A word about a job has its number before the key.
+        let (job, key) = match event {
+            Event::Approved | Event::Declined => value.split_once(' ').unwrap_or_default(),
+            _ => ("", value.as_str()),
+        };
+        let Some(key) = DedupKey::written(key) else { continue };
         let clicked = text(&action["action_ts"]);
         signals.push(Signal {
             id: [&text(&payload["container"]["message_ts"]), &clicked, &text(&user["id"]), &name]
@@ -93,7 +101,7 @@ fn clicks(payload: &Value, now: Timestamp) -> Vec<Signal> {
             about: Subject::Key(key),
             event,
             who: who.clone(),
-            text: String::new(),
+            text: job.to_owned(),
             at: moment(&clicked).unwrap_or(now),
         });
     }

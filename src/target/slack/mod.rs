@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
-use crate::domain::message::{Action, Message, RemoteRef};
+use crate::domain::message::{Action, JobId, Message, Proposal, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
@@ -131,6 +131,10 @@ impl Target for Slack {
         matches!(self.way, Way::Bot { .. }) || self.has_buttons
     }
 
+    fn talks(&self) -> bool {
+        true
+    }
+
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::read(call, &self.signing_secrets)
     }
@@ -218,6 +222,7 @@ impl Slack {
                 },
             notes: message.note.iter().filter(same).chain(taken).cloned().collect(),
             buttons: self.has_buttons,
+            job: proposed(message),
             is_taken: message.action == Action::Acknowledge || taken.is_some(),
         }
     }
@@ -260,7 +265,7 @@ impl Slack {
             }
         };
         let shown = Shown::of(&message.group, view.severity());
-        Some(Posted { ts, channel, asked, shown, taken: taken(message) }.remote())
+        Some(Posted { ts, channel, asked, shown, taken: taken(message), job: proposed(message) }.remote())
     }
 
     /// What the message and its history leave open to the calls of a try.
@@ -282,6 +287,15 @@ impl Slack {
 
 fn posted(message: &Message) -> Option<Posted> {
     message.remote.as_ref().and_then(Posted::read)
+}
+
+/// The job that waits for a word, until somebody gives it or all is over.
+fn proposed(message: &Message) -> Option<JobId> {
+    match (message.action, message.proposal) {
+        (Action::Resolve, _) | (_, Some(Proposal::Settled)) => None,
+        (_, Some(Proposal::Made(job))) => Some(job),
+        (_, None) => posted(message).and_then(|posted| posted.job),
+    }
 }
 
 /// Who took it, as it is to be remembered: until it is over.

@@ -9,21 +9,21 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply};
-use crate::domain::message::{Action, Message};
+use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
-    Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
+    Callback, Defaults, Heard, Inquiry, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
 };
-use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket};
+use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket, Told};
 use crate::target::desk::ear::Ear;
 use crate::target::desk::form::Form;
 use crate::target::desk::memory::handle;
 use crate::target::desk::prose::Prose;
 use crate::target::desk::rules::Rules;
 use crate::target::desk::talk::{Said, Talk};
-use crate::target::desk::{spelling, stamp};
+use crate::target::desk::{asking, spelling, stamp};
 use crate::target::verdict::sentence;
 use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Fault, Template, builtin};
@@ -259,6 +259,19 @@ impl Desk for Tickets {
         self.seen(&serde_json::from_slice(&reply.body).ok()?)
     }
 
+    fn ask(&self, id: &str) -> HttpRequest {
+        self.one(Method::Get, id, "")
+    }
+
+    fn told(&self, reply: &Reply) -> Option<Told> {
+        let said: Value = serde_json::from_slice(&reply.body).ok()?;
+        let ticket = if said["ticket"].is_object() { &said["ticket"] } else { &said };
+        let whose = &ticket["assignee"];
+        let names = [whose, &whose["name"], &whose["email"]].map(stamp::word);
+        let assignee = names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned();
+        Some(Told { ticket: self.seen(ticket)?, assignee })
+    }
+
     fn comments_apart(&self) -> bool {
         true
     }
@@ -321,6 +334,14 @@ impl Target for Tickets {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, &self.signature_header, &self.states, call)
+    }
+
+    fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
+        asking::inquiry(self, remote, replies)
+    }
+
+    fn keeps_tickets(&self) -> bool {
+        true
     }
 
     fn secrets(&self) -> Vec<&Secret> {

@@ -10,22 +10,22 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply};
-use crate::domain::message::{Action, Message};
+use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
-    Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
+    Callback, Defaults, Heard, Inquiry, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
 };
 use crate::target::desk::choice::Choice;
-use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket};
+use crate::target::desk::course::{self, Change, Desk, Made, Move, Phase, Search, Ticket, Told};
 use crate::target::desk::ear::Ear;
 use crate::target::desk::form::Form;
-use crate::target::desk::memory::{handle, tag};
+use crate::target::desk::memory::{Memory, handle, tag};
 use crate::target::desk::prose::Prose;
 use crate::target::desk::rules::Rules;
 use crate::target::desk::talk::{Said, Talk};
-use crate::target::desk::{spelling, stamp};
+use crate::target::desk::{asking, spelling, stamp};
 use crate::target::verdict::by_status;
 use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Fault, Language, builtin};
@@ -232,6 +232,19 @@ impl Desk for Zendesk {
         Zendesk::seen(&said["ticket"])
     }
 
+    fn ask(&self, id: &str) -> HttpRequest {
+        self.call(Method::Get, &format!("/tickets/{}.json?include=users", Escape::Url.apply(id)))
+    }
+
+    fn told(&self, reply: &Reply) -> Option<Told> {
+        let said: Value = serde_json::from_slice(&reply.body).ok()?;
+        let mut users = said["users"].as_array().into_iter().flatten();
+        let whose = &said["ticket"]["assignee_id"];
+        let assignee = users.find(|user| whose.is_number() && user["id"] == *whose);
+        let assignee = assignee.map(|user| stamp::word(&user["name"]).to_owned()).unwrap_or_default();
+        Some(Told { ticket: Zendesk::seen(&said["ticket"])?, assignee })
+    }
+
     fn change(&self, talk: &mut Talk<'_>, ticket: &Ticket, change: &Change) -> Said<bool> {
         let mut faults = Vec::new();
         let mut news = Map::new();
@@ -323,6 +336,19 @@ impl Target for Zendesk {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, call)
+    }
+
+    fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
+        asking::inquiry(self, remote, replies)
+    }
+
+    fn keeps_tickets(&self) -> bool {
+        true
+    }
+
+    fn page(&self, remote: &RemoteRef) -> Option<String> {
+        let id = Memory::read(remote)?.id;
+        Some(format!("{}/agent/tickets/{}", self.base_url, Escape::Url.apply(&id)))
     }
 
     fn secrets(&self) -> Vec<&Secret> {
