@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use alert_relay::domain::delivery::State;
 use alert_relay::domain::incident::{Draft, Level, Step};
-use alert_relay::store::boundary::{Escalating, LaneState, Rescue, Settlement, Why};
+use alert_relay::store::boundary::{LaneState, Rescue, Settlement, Why};
 use alert_relay::store::event::NewEvent;
 use alert_relay::store::handle::Store;
+use alert_relay::store::incidents::Escalating;
 use alert_relay::store::retention::Retention;
 use uuid::Uuid;
 
