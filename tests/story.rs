@@ -28,14 +28,35 @@ enum Scene {
     Call,
     /// A key is pressed.
     Keypress,
+    /// A click in the chat lets a repair start.
+    Approve,
+    /// It fails.
+    Fail,
+    /// The rollback that is proposed next is approved as well.
+    Rollback,
+    /// It succeeds.
+    Succeed,
     /// The alerts end.
     Over,
     /// Somebody writes down what it was.
     Review,
 }
 
-const SCENES: [Scene; 6] =
-    [Scene::Deploy, Scene::Alarm, Scene::Call, Scene::Keypress, Scene::Over, Scene::Review];
+const SCENES: [Scene; 10] = [
+    Scene::Deploy,
+    Scene::Alarm,
+    Scene::Call,
+    Scene::Keypress,
+    Scene::Approve,
+    Scene::Fail,
+    Scene::Rollback,
+    Scene::Succeed,
+    Scene::Over,
+    Scene::Review,
+];
+
+/// What the repair wrote before it failed.
+const OUTPUT: &str = "restart: checkout does not come up: no database connection left";
 
 struct Play {
     relay: Relay,
@@ -63,6 +84,10 @@ receivers:
     escalate: [{{ after: 4s, targets: [phone] }}]
 incidents:
   levels: [{{ level: P1, matchers: ['severity = "critical"'] }}]
+jobs:
+  rules:
+    - {{ name: restart, target: restart, matchers: ['alertname = "CheckoutDown"'], on_failure: [desk] }}
+    - {{ name: roll back, target: roll-back, after_change: [deploy] }}
 targets:
   - name: pager
     pagerduty: {{ base_url: "{pager}", routing_key: "{ROUTING_KEY}" }}
@@ -76,6 +101,8 @@ targets:
     ticket: {{ base_url: "{desk}/api", api_key: "{desk_key}", look_up: "/tickets?external_id={{{{dedupKey}}}}" }}
   - name: restart
     job: {{ base_url: "{platform}/api", api_key: "{job_key}", script: restart_service }}
+  - name: roll-back
+    job: {{ base_url: "{platform}/api", api_key: "{job_key}", script: roll_back }}
 "##
     )
 }
@@ -151,6 +178,27 @@ impl Play {
         .await;
     }
 
+    /// Until the jobs of the incident stand like this.
+    async fn jobs(&self, wanted: &[&str]) {
+        until(&format!("{wanted:?}"), &self.relay, async || {
+            let story = self.get("/api/v1/incidents/1").await;
+            let word = |job: &Value, name: &str| job[name].as_str().unwrap_or_default().to_owned();
+            let job = |job: &Value| format!("{} {}", word(job, "rule"), word(job, "state"));
+            let found: Vec<String> = story["jobs"].as_array().into_iter().flatten().map(job).collect();
+            (found == wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// Until nothing is on its way.
+    async fn settled(&self) {
+        until("all is settled", &self.relay, async || {
+            let waiting = self.get("/api/v1/deliveries?state=waiting").await;
+            waiting["deliveries"].as_array().is_some_and(Vec::is_empty).then_some(())
+        })
+        .await;
+    }
+
     async fn gate(&self) -> String {
         let answer = self.get("/api/v1/gate?service=checkout&environment=prod").await;
         answer["answer"].as_str().or(answer["verdict"].as_str()).unwrap_or_default().to_owned()
@@ -173,6 +221,14 @@ impl Play {
                 let answer = town::press(&self.relay, &call, "1").await;
                 assert!(answer.contains("Acknowledged. Goodbye."), "{answer}");
             }
+            Scene::Approve => {
+                let found = || self.slack.now().button("alert_relay.approve");
+                let button = until("a button", &self.relay, async || found()).await;
+                assert_eq!(town::click(&self.relay, &button, "ann").await, 200);
+            }
+            Scene::Fail => self.platform.now().ends(0, "failed", OUTPUT),
+            Scene::Rollback => self.order("approve", "back to 4.2.0").await,
+            Scene::Succeed => self.platform.now().ends(1, "completed", "4.2.0 is live"),
             Scene::Over => self.relay.accepts("/hooks/alertmanager", alarm(false)).await,
             Scene::Review => {
                 self.order("review", "the pool of 4.2.1 was too small").await;
@@ -188,7 +244,10 @@ impl Play {
                 let changes = self.get("/api/v1/changes").await;
                 assert_eq!(changes["changes"][0]["title"], "release 4.2.1", "{changes}");
             }
-            Scene::Alarm => self.told(&["pager trigger", "slack-ops trigger", "desk trigger"]).await,
+            Scene::Alarm => {
+                self.told(&["pager trigger", "slack-ops trigger", "desk trigger"]).await;
+                self.jobs(&["restart proposed"]).await;
+            }
             Scene::Call => self.told(&["escalated", "phone trigger"]).await,
             Scene::Keypress => {
                 self.told(&[
@@ -199,17 +258,30 @@ impl Play {
                 ])
                 .await;
             }
+            Scene::Approve => self.jobs(&["restart running"]).await,
+            Scene::Fail => {
+                self.jobs(&["restart failed", "roll back proposed"]).await;
+
+                self.settled().await;
+                let comments = self.desk.now().comments.clone();
+                assert!(comments.iter().any(|comment| comment.contains(OUTPUT)), "{comments:#?}");
+            }
+            Scene::Rollback => self.jobs(&["restart failed", "roll back running"]).await,
+            Scene::Succeed => self.jobs(&["restart failed", "roll back succeeded"]).await,
             Scene::Over => {
                 self.told(&["pager resolve", "slack-ops resolve", "desk resolve", "phone resolve"]).await;
             }
             Scene::Review => self.told(&["reviewed", "closed"]).await,
         }
+        self.settled().await;
     }
 
     /// What the story is at the end, as all who took part in it remember it.
     async fn end(&self) -> Value {
         let mut lines = self.lines().await;
+        // News that waits together is told as one.
         lines.sort();
+        lines.dedup();
         let story = self.get("/api/v1/incidents/1").await;
         let incidents = self.get("/api/v1/incidents").await;
         let pages: Vec<_> = self.pager.incidents().iter().map(|page| page.state == State::Resolved).collect();
@@ -260,13 +332,20 @@ async fn from_the_deploy_to_the_review_everybody_knows_what_he_needs() {
     let expected = json!({
         "incidents": 1, "state": "closed", "level": "P1", "by": "+15…0101", "pages are over": [true],
         "messages": 1, "a message is open": false, "calls": 1, "tickets": ["solved"],
+        "runs": [["restart_service", "failed"], ["roll_back", "completed"]],
     });
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(end[name], *value, "{name} in {end:#}");
     }
+    let (page, message) =
+        (play.pager.incidents()[0].summary.clone(), play.slack.now().messages[0].to_string());
+    let ticket = play.desk.now().tickets[0]["description"].to_string();
+    for told in [page, message, ticket] {
+        assert!(told.contains("release 4.2.1"), "it does not name the deploy: {told}");
+    }
     let report = play.get("/api/v1/incidents/1/report").await;
     let report = report.as_str().unwrap();
-    for part in ["release 4.2.1", "the pool of 4.2.1 was too small", "P1"] {
+    for part in ["release 4.2.1", "restart", "roll back", "the pool of 4.2.1 was too small", "P1"] {
         assert!(report.contains(part), "no {part} in {report}");
     }
     let numbers = play.get("/api/v1/report?since=1d&format=markdown").await;
@@ -305,8 +384,8 @@ const ALL: [&str; 12] = [
     "a message is open",
     "calls",
     "tickets",
-    "comments",
     "runs",
+    "comments",
 ];
 
 #[tokio::test]
@@ -314,9 +393,9 @@ async fn killed_between_two_scenes_it_ends_the_same() {
     all_end_the_same(|scene| (Some(scene), None), &ALL).await;
 }
 
-/// What was under way may be told a second time where the service cannot be asked: a line in a
-/// thread. Nothing else differs.
+/// A comment that was on its way is written a second time, or not where the ticket is closed already,
+/// since no ticket system can be asked whether it has arrived. Nothing else differs.
 #[tokio::test]
 async fn killed_the_moment_that_something_was_accepted_it_ends_the_same() {
-    all_end_the_same(|scene| (None, Some(scene)), &ALL).await;
+    all_end_the_same(|scene| (None, Some(scene)), &ALL[..11]).await;
 }

@@ -1,9 +1,13 @@
 //! What a try came to, and forgetting.
 
+use std::sync::Arc;
+
 use alert_relay::domain::delivery::State;
+use alert_relay::domain::incident::{Draft, Level, Step};
 use alert_relay::store::boundary::{LaneState, Rescue, Settlement, Why};
 use alert_relay::store::event::NewEvent;
 use alert_relay::store::handle::Store;
+use alert_relay::store::incidents::Escalating;
 use alert_relay::store::retention::Retention;
 use uuid::Uuid;
 
@@ -89,6 +93,24 @@ async fn whatever_a_crash_makes_the_relay_do_again_the_fallback_is_told_once() {
         let event = Some(Box::new(again(uid, "pager")));
         store.rescue(Rescue { lane: 1, why: Why::Redriven, event }).await.unwrap();
         assert_eq!(owed(&store, "pager").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_step_of_an_escalation_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    let step = Step { after: std::time::Duration::from_secs(1), targets: vec!["phone".into()], rota: None };
+    let mut told = news(1, 0, "pager", "disk", 0, None);
+    told.parts[0].incident = Some(Arc::new(Draft { steps: vec![step], ..Draft::default() }));
+    store.accept(told).await.unwrap();
+    let due = store.read(|reader| reader.escalations(at(2000), &Level::ALL, 9)).await.unwrap();
+    assert_eq!(due.len(), 1);
+    for uid in [2, 3] {
+        let event = Some(Box::new(again(uid, "phone")));
+        let step = Escalating { id: due[0].id, due: due[0].due, at: at(2000), said: "nobody".into(), event };
+        store.escalate(step).await.unwrap();
+        assert_eq!(owed(&store, "phone").await, 1);
     }
 }
 
