@@ -30,6 +30,8 @@ use crate::store::jobs::{Asked, Closing, DuePlan, JobMove, JobStep, OpenRun, Pro
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Runs and incidents looked at in one go.
 const LOOKED_AT_MAX: usize = 64;
+/// The output of a run that is over is waited for so long, where the platform may not be asked yet.
+const OUTPUT_WITHIN: Duration = Duration::from_secs(60);
 /// How long before an incident a change may lie, where no incidents are kept by rules.
 const CHANGES_WITHIN: Duration = Duration::from_secs(1800);
 
@@ -227,6 +229,10 @@ impl<P: Platforms> Runner<P> {
             trouble = self.platforms.cancel(book, &rule, remote).await.err();
         }
         let mut asked = self.platforms.ask(book, &rule, remote).await;
+        let waited = self.clock.now().duration_since(open.run.due).unsigned_abs();
+        if what == Todo::Close && asked.not_before.is_some() && waited < OUTPUT_WITHIN {
+            return Ok(());
+        }
         if let Some(trouble) = trouble.filter(|_| asked.ended_well.is_none()) {
             asked.trouble = format!("it could not be cancelled: {trouble}");
         }
