@@ -55,10 +55,10 @@ const SCENES: [Scene; 10] = [
     Scene::Review,
 ];
 
-/// What the repair wrote before it failed.
 const OUTPUT: &str = "restart: checkout does not come up: no database connection left";
 
 struct Play {
+    began: jiff::Timestamp,
     relay: Relay,
     pager: PagerDuty,
     slack: Town<Slack>,
@@ -107,22 +107,6 @@ targets:
     )
 }
 
-/// Thirty alerts of one service in one group.
-fn alarm(is_firing: bool) -> String {
-    let mut body = support::kinds::webhook("CheckoutDown", is_firing);
-    let one = body["alerts"][0].clone();
-    let alerts = (0..30).map(|n| {
-        let mut alert = one.clone();
-        alert["labels"]["instance"] = format!("checkout-{n}:8080").into();
-        alert["labels"]["environment"] = "prod".into();
-        alert["fingerprint"] = format!("b0d1c2e3f4a5{n:04x}").into();
-        alert
-    });
-    body["alerts"] = alerts.collect();
-    body["commonLabels"]["environment"] = "prod".into();
-    body.to_string()
-}
-
 async fn until<T>(what: &str, relay: &Relay, mut found: impl AsyncFnMut() -> Option<T>) -> T {
     let mut waited = Duration::ZERO;
     loop {
@@ -136,13 +120,15 @@ async fn until<T>(what: &str, relay: &Relay, mut found: impl AsyncFnMut() -> Opt
 }
 
 impl Play {
+    #[expect(clippy::disallowed_methods, reason = "what is monitored has a clock of its own")]
     async fn begin() -> Play {
+        let began = jiff::Timestamp::now();
         let pager = PagerDuty::start().await;
         let (slack, phone, desk) = (town::slack(), town::phone(), town::desk());
         let platform = town::platform();
         let urls = [&pager.url(), &slack.url(), &phone.url(), &desk.url(), &platform.url()];
         let relay = Relay::start(&config(urls.map(String::as_str))).await;
-        Play { relay, pager, slack, phone, desk, platform }
+        Play { began, relay, pager, slack, phone, desk, platform }
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -214,7 +200,7 @@ impl Play {
                     "title": "release 4.2.1", "who": "ann", "id": "build-17", "at": at.to_string() });
                 self.relay.accepts("/changes/alertmanager", change.to_string()).await;
             }
-            Scene::Alarm => self.relay.accepts("/hooks/alertmanager", alarm(true)).await,
+            Scene::Alarm => self.relay.accepts("/hooks/alertmanager", town::alarm(self.began, true)).await,
             Scene::Call => {}
             Scene::Keypress => {
                 let call = self.phone.now().calls[0].clone();
@@ -229,7 +215,7 @@ impl Play {
             Scene::Fail => self.platform.now().ends(0, "failed", OUTPUT),
             Scene::Rollback => self.order("approve", "back to 4.2.0").await,
             Scene::Succeed => self.platform.now().ends(1, "completed", "4.2.0 is live"),
-            Scene::Over => self.relay.accepts("/hooks/alertmanager", alarm(false)).await,
+            Scene::Over => self.relay.accepts("/hooks/alertmanager", town::alarm(self.began, false)).await,
             Scene::Review => {
                 self.order("review", "the pool of 4.2.1 was too small").await;
                 self.order("close", "").await;

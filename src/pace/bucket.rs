@@ -99,9 +99,14 @@ impl Bucket {
     /// How long to wait until there is one. Asking costs nothing.
     pub fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
         // A wall clock that was set back simply brings no new tokens until it has caught up.
-        if let Ok(passed) = Duration::try_from(now.duration_since(self.last))
-            && !passed.is_zero()
-        {
+        if let Ok(mut passed) = Duration::try_from(now.duration_since(self.last)) {
+            // What is owed is paid as the tokens come: more than the burst is never saved up.
+            while self.owed > 0 && !passed.is_zero() {
+                let step = passed.min(self.interval);
+                self.clock.advance(step);
+                passed = passed.saturating_sub(step);
+                self.owed -= u32::from(self.check().is_ok());
+            }
             self.clock.advance(passed);
             self.last = now;
         }

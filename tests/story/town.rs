@@ -2,6 +2,7 @@
 //! ticket system and a job platform.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -257,4 +258,24 @@ impl Platform {
         self.runs[place]["status"] = status.into();
         self.runs[place]["output"] = output.into();
     }
+}
+
+/// Thirty alerts of one service in one group.
+pub fn alarm(began: jiff::Timestamp, is_firing: bool) -> String {
+    let mut body = crate::support::kinds::webhook("CheckoutDown", is_firing);
+    let one = body["alerts"][0].clone();
+    let alerts = (0..30).map(|n| {
+        let mut alert = one.clone();
+        alert["labels"]["instance"] = format!("checkout-{n}:8080").into();
+        alert["labels"]["environment"] = "prod".into();
+        alert["startsAt"] = began.to_string().into();
+        if !is_firing {
+            alert["endsAt"] = began.saturating_add(Duration::from_secs(1)).unwrap().to_string().into();
+        }
+        alert["fingerprint"] = format!("b0d1c2e3f4a5{n:04x}").into();
+        alert
+    });
+    body["alerts"] = alerts.collect();
+    body["commonLabels"]["environment"] = "prod".into();
+    body.to_string()
 }
