@@ -282,3 +282,47 @@ async fn the_token_stays_in_the_tab_and_a_reader_changes_nothing() {
         browser.complaints.iter().filter(|said| !said.contains("401") && !said.contains("403")).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
 }
+
+/// What is proposed is started by a click on the page, and how it ended stands there, as does the ticket.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_starts_what_is_proposed_and_its_end_is_shown() {
+    let platform = Fake::start(|heard| match (heard.method.as_str(), heard.path.as_str()) {
+        ("POST", "/api/jobs") => Answer::json(201, &json!({ "job": { "id": 17 } })),
+        ("GET", "/api/jobs/17") => Answer::json(200, &json!({ "job": { "id": 17, "status": "failed" } })),
+        ("GET", "/api/jobs/17/output") => Answer::json(200, &json!({ "stdout": MARKUP, "stderr": "" })),
+        ("POST", "/api/tickets") => Answer::json(201, &json!({ "ticket": { "id": "T1", "status": "open" } })),
+        _ => Answer::json(200, &json!({ "ticket": { "id": "T1", "status": "open" } })),
+    });
+    let url = platform.url();
+    let config = config(&platform, "").replace("targets: [chat]", "targets: [chat, desk]").replace(
+        "targets: [{",
+        &format!(
+            r#"jobs: {{ rules: [{{ name: restart, target: repair }}] }}
+targets:
+  - {{ name: repair, job: {{ base_url: "{url}/api", api_key: job-key-0123456789, script: restart }} }}
+  - {{ name: desk, ticket: {{ base_url: "{url}/api", api_key: key-of-the-desk-0123 }} }}
+  - {{"#
+        ),
+    );
+    let relay = Relay::start(&config.replace("burst: 1000 } }]", "burst: 1000 } }")).await;
+    let mut browser = Browser::start(WIDE);
+    browser.open(&relay.url("/"));
+    relay
+        .accepts("/hooks/alertmanager", alert("Errors", "checkout", "P0", "5xx above 8 %", 0).to_string())
+        .await;
+    browser.reads("5xx above 8 %");
+    browser.click("a.row");
+    browser.until("document.querySelector('[data-key=approve-1]')");
+    picture(&mut browser, "job");
+    browser.click("[data-key=approve-1]");
+    browser.until("document.getElementById('ask').open");
+    browser.click("#ask-yes");
+    browser.reads("job approved");
+    browser.reads("job failed");
+    browser.until("document.querySelector('#incident pre')");
+    assert!(browser.text("#incident pre").contains(MARKUP), "the output stays text");
+    browser.reads("desk T1");
+    picture(&mut browser, "job-failed");
+    assert_eq!(incident(&relay, 1).await["jobs"][0]["decided_by"], "local");
+    assert_eq!(browser.complaints, [""; 0]);
+}

@@ -54,7 +54,7 @@ function detail(incident, model) {
       fact("Opened", moment(incident.opened_at)),
       fact("Lasted", span(open ? since(incident.opened_at) : between(incident.opened_at, incident.resolved_at))),
       fact("Source", incident.source), fact("Escalates", open && incident.escalates_at && clock(incident.escalates_at))),
-    acts, ...changesOf(incident), ...jobsOf(incident, model), ...timeOf(incident));
+    acts, ...changesOf(incident), ...jobsOf(incident, model), ...ticketsOf(incident), ...timeOf(incident));
 }
 
 function changesOf(incident) {
@@ -75,9 +75,16 @@ function jobsOf(incident, model) {
   return jobs.length ? [el("h2", {}, say("Jobs")), el("ul", { class: "items" }, jobs.map(one))] : [];
 }
 
+function ticketsOf(incident) {
+  const tickets = incident.tickets || [];
+  const one = (ticket) => el("li", {}, link(ticket.url, `${ticket.target} ${ticket.id}`), " ",
+    el("span", { class: ticket.phase === "closed" ? "ok" : "soft" }, [ticket.state || say(ticket.phase), ticket.assignee].filter(Boolean).join(" · ")));
+  return tickets.length ? [el("h2", {}, say("Tickets")), el("ul", { class: "items" }, tickets.map(one))] : [];
+}
+
 function timeOf(incident) {
   const one = (entry) => el("li", {}, el("time", { datetime: entry.at, title: moment(entry.at) }, clock(entry.at)),
-    el("div", {}, el("span", { class: "kind" }, say(entry.kind)), entry.target && ` ${entry.target}`,
+    el("div", {}, el("span", { class: "kind" }, say(entry.kind.replaceAll("_", " "))), entry.target && ` ${entry.target}`,
       entry.text && el("span", { class: "soft" }, ` ${entry.text}`), entry.who && el("span", { class: "soft" }, ` · ${entry.who}`)));
   return [el("h2", {}, say("Time line")), el("ol", { class: "time" }, (incident.timeline || []).map(one))];
 }

@@ -28,6 +28,10 @@ const ZH = {
   "opened": "开始", "alert": "告警", "delivered": "送达", "dead": "放弃", "expired": "过期", "escalated": "升级", "commented": "备注",
   "noted": "备注", "change": "变更", "assigned": "指派", "rated": "定级", "reopened": "复发", "joined": "合并",
   "proposed": "待批准", "approved": "已批准", "starting": "启动中", "running": "运行中", "succeeded": "成功", "failed": "失败", "cancelled": "已取消", "declined": "已拒绝",
+  "unknown": "未知", "refused": "被护栏拒绝", "rehearsed": "已演练", "Tickets": "工单", "open": "打开", "over": "已结束", "lost": "找不到",
+  "job proposed": "作业待批准", "job approved": "作业已批准", "job started": "作业已启动", "job running": "作业运行中", "job succeeded": "作业成功",
+  "job failed": "作业失败", "job cancelled": "作业已取消", "job declined": "作业被拒绝", "job expired": "作业过期", "job refused": "作业被护栏拒绝",
+  "job unknown": "作业状态未知", "ticket moved": "工单有变化", "ticket closed": "工单已关闭", "ticket reminded": "工单已催办",
 };
 const chinese = (navigator.language || "en").toLowerCase().startsWith("zh");
 const say = (text) => (chinese && ZH[text]) || text;
