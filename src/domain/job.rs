@@ -1,7 +1,7 @@
 //! A job of an incident: one run of a repair script, from its proposal to its end. Pure.
 //!
 //! `proposed > approved > starting > running > succeeded | failed`, and ways out of each. What is to be
-//! done about a run at a time is told by [`todo`]; whether it may start at all, by `rails.rs`.
+//! done about a run at a time is told by [`todo()`]; whether it may start at all, by `rails.rs`.
 
 use std::fmt;
 use std::time::Duration;
