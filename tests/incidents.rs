@@ -100,6 +100,12 @@ targets:
 
     /// Somebody acts at PagerDuty, which tells us.
     async fn pagerduty_says(&self, event: &str) -> u16 {
+        for _ in 0..500 {
+            if !self.pager.incidents().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let key = self.pager.incidents()[0].dedup_key.clone();
         let data = json!({ "id": "P0", "type": "incident", "incident_key": key });
         let event = json!({ "id": format!("01-{event}"), "event_type": event,

@@ -4,7 +4,7 @@
 //! Times of incidents that are not (yet) taken or over are left out of the respective figures, not
 //! counted as zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -181,7 +181,7 @@ fn people(figures: &[Figure]) -> Vec<(String, usize)> {
 }
 
 fn noise(figures: &[Figure]) -> Vec<Noise> {
-    let mut named: BTreeMap<(&str, &str), Noise> = BTreeMap::new();
+    let mut named: HashMap<(&str, &str), Noise> = HashMap::new();
     for figure in figures {
         let incident = &figure.incident;
         let noise = named.entry((&incident.title, &incident.service)).or_insert_with(|| Noise {
@@ -197,7 +197,8 @@ fn noise(figures: &[Figure]) -> Vec<Noise> {
     }
     let mut noise: Vec<Noise> = named.into_values().collect();
     noise.sort_by(|a, b| {
-        b.incidents.cmp(&a.incidents).then(b.news.cmp(&a.news)).then_with(|| a.title.cmp(&b.title))
+        let less = b.incidents.cmp(&a.incidents).then(b.news.cmp(&a.news));
+        less.then_with(|| (&a.title, &a.service).cmp(&(&b.title, &b.service)))
     });
     noise.truncate(TOP);
     noise

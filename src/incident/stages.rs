@@ -69,11 +69,22 @@ pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 
 /// Spreads lengths of time.
 pub fn spread(mut lengths: Vec<f64>) -> Spread {
-    lengths.sort_unstable_by(f64::total_cmp);
-    let Some(max) = lengths.last().copied() else { return Spread::default() };
     let count = lengths.len();
-    // The smallest value that at least so many percent do not exceed.
-    let rank = |percent: usize| lengths[(count * percent).div_ceil(100).saturating_sub(1)];
+    let max = lengths.iter().copied().fold(0.0, f64::max);
+    if count == 0 {
+        return Spread::default();
+    }
     let mean = lengths.iter().sum::<f64>() / count as f64;
-    Spread { count, mean, p50: rank(50), p90: rank(90), p99: rank(99), max }
+    // The smallest value that at least so many percent do not exceed. From the highest down, each is
+    // looked for only below the one before: no need to sort what is only cut in four.
+    let mut below = count;
+    let mut percentile = |percent: usize| {
+        let place = (count * percent).div_ceil(100).max(1) - 1;
+        let Some(within) = lengths.get_mut(..below).filter(|within| place < within.len()) else { return max };
+        let (_, found, _) = within.select_nth_unstable_by(place, f64::total_cmp);
+        below = place + 1;
+        *found
+    };
+    let (p99, p90, p50) = (percentile(99), percentile(90), percentile(50));
+    Spread { count, mean, p50, p90, p99, max }
 }

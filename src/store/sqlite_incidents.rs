@@ -1,7 +1,5 @@
 //! Incidents as they are read: lists, stories, and what falls due.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -22,18 +20,46 @@ const COLUMNS: &str =
     state, level, owner, acknowledged_by, opened_at, notified_at, acknowledged_at, mitigated_at, resolved_at,
     reviewed_at, closed_at, reopened";
 
+/// The same for figures: they are of many, and what they do not need is left blank.
+const FIGURE_COLUMNS: &str = "id, '', title, service, '', '', started_at, opened_at, news, NULL,
+    state, level, '', acknowledged_by, opened_at, notified_at, acknowledged_at, NULL, resolved_at,
+    NULL, NULL, reopened";
+/// Places that are made for figures before they are read, at most.
+const FIGURES_AT_ONCE: usize = 1 << 17;
+
 /// Newest first.
 pub fn incidents(
     connection: &Connection,
     filter: &IncidentFilter,
 ) -> Result<Vec<IncidentRecord>, StoreError> {
-    let mut query = connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM incidents WHERE (?1 = 0 OR (1 << state) & ?1) AND (?2 = 0 OR (1 << level) & ?2)
-             AND (?3 IS NULL OR service = ?3) AND (?4 IS NULL OR owner = ?4) AND (?5 IS NULL OR key = ?5)
-             AND opened_at >= ?6 AND opened_at < ?7 AND id < ?8 ORDER BY id DESC LIMIT ?9"
-        ))
-        .map_err(engine)?;
+    let mut records = Vec::new();
+    each(connection, COLUMNS, filter, |record| records.push(record))?;
+    Ok(records)
+}
+
+fn each(
+    connection: &Connection,
+    columns: &str,
+    filter: &IncidentFilter,
+    mut take: impl FnMut(IncidentRecord),
+) -> Result<(), StoreError> {
+    // Each condition costs something for each row: only those that are asked for stand there.
+    let conditions: String = [
+        (!filter.states.is_empty(), "(1 << state) & ?1"),
+        (!filter.levels.is_empty(), "(1 << level) & ?2"),
+        (filter.service.is_some(), "service = ?3"),
+        (filter.owner.is_some(), "owner = ?4"),
+        (filter.key.is_some(), "key = ?5"),
+        (filter.since.is_some(), "opened_at >= ?6"),
+        (filter.until.is_some(), "opened_at < ?7"),
+    ]
+    .into_iter()
+    .filter(|(is_asked, _)| *is_asked)
+    .map(|(_, condition)| format!("{condition} AND "))
+    .collect();
+    let text =
+        format!("SELECT {columns} FROM incidents WHERE {conditions} id < ?8 ORDER BY id DESC LIMIT ?9");
+    let mut query = connection.prepare_cached(&text).map_err(engine)?;
     let states: i64 = filter.states.iter().map(|state: &State| 1 << state_number(*state)).sum();
     let levels = bits(&filter.levels);
     let mut found = query
@@ -49,11 +75,10 @@ pub fn incidents(
             i64::try_from(filter.limit).unwrap_or(i64::MAX),
         ])
         .map_err(engine)?;
-    let mut records = Vec::new();
     while let Some(row) = found.next().map_err(engine)? {
-        records.push(record(row).map_err(engine)??);
+        take(record(row).map_err(engine)??);
     }
-    Ok(records)
+    Ok(())
 }
 
 /// What was taken or over since.
@@ -81,13 +106,20 @@ pub fn figures(
     tickets: &[String],
 ) -> Result<Vec<Figure>, StoreError> {
     let bare = |incident| Figure { incident, automated_at: None, job_ended_well: None, has_ticket: false };
-    let mut figures: Vec<Figure> = incidents(connection, filter)?.into_iter().map(bare).collect();
+    let ids = "SELECT coalesce((SELECT max(id) FROM incidents) - (SELECT min(id) FROM incidents) + 1, 0)";
+    let most: i64 = connection
+        .prepare_cached(ids)
+        .and_then(|mut query| query.query_row([], |row| row.get(0)))
+        .map_err(engine)?;
+    let most = usize::try_from(most).unwrap_or(0).min(FIGURES_AT_ONCE).min(filter.limit);
+    let mut figures: Vec<Figure> = Vec::with_capacity(most);
+    each(connection, FIGURE_COLUMNS, filter, |incident| figures.push(bare(incident)))?;
     let (Some(first), Some(last)) = (figures.last(), figures.first()) else { return Ok(figures) };
     let range = [first.incident.id, last.incident.id];
-    let places: HashMap<IncidentId, usize> =
-        figures.iter().enumerate().map(|(place, figure)| (figure.incident.id, place)).collect();
     for (id, started_at, ended_well) in runs(connection, range).map_err(engine)? {
-        let Some(figure) = places.get(&id).and_then(|place| figures.get_mut(*place)) else { continue };
+        // Newest first.
+        let place = figures.binary_search_by(|figure| id.cmp(&figure.incident.id));
+        let Some(figure) = place.ok().and_then(|place| figures.get_mut(place)) else { continue };
         figure.automated_at = figure.automated_at.or(Some(rows::time(started_at)));
         figure.job_ended_well = ended_well.or(figure.job_ended_well);
     }
@@ -97,23 +129,32 @@ pub fn figures(
     let mut lines = connection
         .prepare_cached(
             "SELECT incident, at, kind, target FROM timeline WHERE incident BETWEEN ?1 AND ?2
-             AND kind IN ('delivered', 'job_succeeded', 'job_failed') ORDER BY incident, n",
+             ORDER BY incident, n",
         )
         .map_err(engine)?;
     let mut found = lines.query(range).map_err(engine)?;
+    // Both are in order, the figures from the end.
+    let mut left = figures.iter_mut().rev().peekable();
     while let Some(row) = found.next().map_err(engine)? {
-        let read = || -> rusqlite::Result<(i64, i64, String, String)> {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        let id: IncidentId = row.get(0).map_err(engine)?;
+        while left.next_if(|figure| figure.incident.id < id).is_some() {}
+        let Some(figure) = left.peek_mut().filter(|figure| figure.incident.id == id) else { continue };
+        let word = |column: usize| -> Result<&str, StoreError> {
+            row.get_ref(column).map_err(engine)?.as_str().map_err(|error| engine(error.into()))
         };
-        let (id, at, kind, target) = read().map_err(engine)?;
-        let Some(figure) = places.get(&id).and_then(|place| figures.get_mut(*place)) else { continue };
-        match kind.as_str() {
+        match word(2)? {
             "job_succeeded" => figure.job_ended_well = Some(true),
             "job_failed" => figure.job_ended_well = Some(false),
-            _ if jobs.contains(&target) => {
-                figure.automated_at = figure.automated_at.or(Some(rows::time(at)));
+            "delivered" => {
+                let target = word(3)?;
+                if jobs.iter().any(|job| job == target) {
+                    let at = rows::time(row.get(1).map_err(engine)?);
+                    figure.automated_at = figure.automated_at.or(Some(at));
+                } else {
+                    figure.has_ticket |= tickets.iter().any(|ticket| ticket == target);
+                }
             }
-            _ => figure.has_ticket |= tickets.contains(&target),
+            _ => {}
         }
     }
     Ok(figures)
