@@ -2,7 +2,7 @@
 //! everything else, under a source that no configuration can name. It has no end and opens nothing.
 //! Pure.
 
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::domain::change::Change;
@@ -37,16 +37,8 @@ pub fn group(source: &str, change: &Change) -> AlertGroup {
         generator_url: change.link.clone(),
         extra: Map::new(),
     };
-    let event = json!({
-        "id": change.id,
-        "kind": change.sort.as_str(),
-        "service": change.service,
-        "environment": change.environment,
-        "title": change.title,
-        "who": change.who,
-        "link": change.link,
-        "at": change.at.to_string(),
-    });
+    let mut event = change.json();
+    event["id"] = change.id.as_str().into();
     AlertGroup { event, ..AlertGroup::of_one(SOURCE, format!("{source} {}", change.id), alert) }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// Changes of all services that are remembered for the wording of what begins now.
 pub const REMEMBERED_MAX: usize = 4096;
@@ -71,6 +72,21 @@ pub struct Change {
     pub link: String,
     /// When.
     pub at: Timestamp,
+}
+
+impl Change {
+    /// As the interface shows it, and templates find it.
+    pub fn json(&self) -> Value {
+        json!({
+            "kind": self.sort.as_str(),
+            "service": self.service,
+            "environment": self.environment,
+            "title": self.title,
+            "who": self.who,
+            "link": self.link,
+            "at": self.at.to_string(),
+        })
+    }
 }
 
 /// A change that may be behind an alert.

@@ -110,7 +110,7 @@ pub(super) async fn list(app: &State, head: &Head<'_>, query: &str) -> Result<An
         limit: query.limit(ROWS, ROWS_MAX)?,
     };
     let found = app.store.read(move |reader| reader.changes(&filter)).await.map_err(stumbled)?;
-    let rows: Vec<Value> = found.iter().map(change_json).collect();
+    let rows: Vec<Value> = found.iter().map(Change::json).collect();
     Ok(answer::json(StatusCode::OK, &json!({ "changes": rows })))
 }
 
@@ -145,21 +145,9 @@ pub(super) async fn correlate(app: &State, story: &mut Story) -> Result<Vec<Valu
     }
     story.timeline.sort_by_key(|entry| entry.at);
     let told = |(weight, change): &(f64, Change)| {
-        let mut told = change_json(change);
+        let mut told = change.json();
         told["weight"] = json!((weight * 100.0).round() / 100.0);
         told
     };
     Ok(found.iter().map(told).collect())
-}
-
-fn change_json(change: &Change) -> Value {
-    json!({
-        "kind": change.sort.as_str(),
-        "service": change.service,
-        "environment": change.environment,
-        "title": change.title,
-        "who": change.who,
-        "link": change.link,
-        "at": change.at.to_string(),
-    })
 }
