@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use alert_relay::domain::incident::State;
-use alert_relay::incident::numbers::numbers;
+use alert_relay::incident::tally::Tally;
 use alert_relay::pace::clock::StoppedClock;
 use alert_relay::store::handle::open_embedded;
 use alert_relay::store::incidents::IncidentFilter;
@@ -73,8 +73,9 @@ fn incidents(criterion: &mut Criterion) {
                 let all = IncidentFilter { limit: usize::MAX, ..IncidentFilter::default() };
                 async {
                     let read = store.read(move |reader| {
-                        let figures = reader.figures(&all, &jobs, &[])?;
-                        Ok(numbers(&figures, Timestamp::UNIX_EPOCH, Timestamp::MAX, &TimeZone::UTC))
+                        let mut tally = Tally::of_days_in(TimeZone::UTC);
+                        reader.figures(&all, &jobs, &mut |figure| tally.take(figure))?;
+                        Ok(tally.numbers(Timestamp::UNIX_EPOCH, Timestamp::MAX))
                     });
                     read.await.unwrap()
                 }

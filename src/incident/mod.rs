@@ -14,5 +14,6 @@ pub mod markdown;
 pub mod numbers;
 pub mod reminding;
 pub mod stages;
+pub mod tally;
 pub mod telling;
 pub mod watch;

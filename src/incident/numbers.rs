@@ -4,15 +4,9 @@
 //! Times of incidents that are not (yet) taken or over are left out of the respective figures, not
 //! counted as zero.
 
-use std::collections::{BTreeMap, HashMap};
-
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-use crate::domain::incident::Level;
-use crate::incident::stages::{Spread, Stage, seconds, spread};
-use crate::store::incidents::Figure;
+use crate::incident::stages::{Spread, Stage};
 
 /// Rows of "what is noisy" and of "by service" and "by person".
 pub const TOP: usize = 10;
@@ -33,7 +27,7 @@ pub struct Part {
 }
 
 /// Incidents that are called the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Noise {
     /// What they are called.
     pub title: String,
@@ -93,176 +87,52 @@ pub struct Numbers {
     pub automation: Automation,
 }
 
-/// Seconds from opened to taken.
-pub fn to_acknowledge(figure: &Figure) -> Option<f64> {
-    let life = &figure.incident.life;
-    Some(seconds(life.opened_at, life.acknowledged_at?))
-}
-
-/// Seconds from opened to over.
-pub fn to_resolve(figure: &Figure) -> Option<f64> {
-    let life = &figure.incident.life;
-    Some(seconds(life.opened_at, life.resolved_at?))
-}
-
-/// Computes all of it. Days are those of the calendar in `zone`.
-pub fn numbers(figures: &[Figure], since: Timestamp, until: Timestamp, zone: &TimeZone) -> Numbers {
-    let stages =
-        Stage::ALL.map(|stage| (stage, spread(figures.iter().filter_map(|f| stage.of(f)).collect())));
-    let spent = |(_, spread): &&(Stage, Spread)| spread.mean * spread.count as f64;
-    let longest = stages.iter().max_by(|a, b| spent(a).total_cmp(&spent(b)));
-    let total = part("all".to_owned(), figures.iter());
-    Numbers {
-        since,
-        until,
-        open: figures.iter().filter(|figure| figure.incident.life.state.is_open()).count(),
-        reopened: figures.iter().filter(|figure| figure.incident.life.reopened > 0).count(),
-        bottleneck: longest.filter(|longest| spent(longest) > 0.0).map(|(stage, _)| *stage),
-        stages,
-        days: days(figures, zone),
-        levels: levels(figures),
-        services: services(figures),
-        people: people(figures),
-        noise: noise(figures),
-        automation: automation(figures),
-        total,
-    }
-}
-
-fn part<'f>(name: String, figures: impl Iterator<Item = &'f Figure>) -> Part {
-    let (mut acknowledge, mut resolve) = (Vec::new(), Vec::new());
-    let mut part = Part { name, ..Part::default() };
-    for figure in figures {
-        part.incidents += 1;
-        part.levels[figure.incident.life.level as usize] += 1;
-        acknowledge.extend(to_acknowledge(figure));
-        resolve.extend(to_resolve(figure));
-    }
-    Part { acknowledge: spread(acknowledge), resolve: spread(resolve), ..part }
-}
-
-fn days(figures: &[Figure], zone: &TimeZone) -> Vec<Part> {
-    let mut days: BTreeMap<Date, Vec<&Figure>> = BTreeMap::new();
-    for figure in figures {
-        days.entry(zone.to_datetime(figure.incident.life.opened_at).date()).or_default().push(figure);
-    }
-    days.into_iter().map(|(day, of)| part(day.to_string(), of.into_iter())).collect()
-}
-
-fn levels(figures: &[Figure]) -> Vec<Part> {
-    let of = |level: Level| figures.iter().filter(move |figure| figure.incident.life.level == level);
-    let parts = Level::ALL.into_iter().map(|level| part(level.to_string(), of(level)));
-    parts.filter(|part| part.incidents > 0).collect()
-}
-
-fn services(figures: &[Figure]) -> Vec<Part> {
-    let mut services: BTreeMap<&str, Vec<&Figure>> = BTreeMap::new();
-    for figure in figures {
-        services.entry(&figure.incident.service).or_default().push(figure);
-    }
-    let mut parts: Vec<Part> =
-        services.into_iter().map(|(name, of)| part(name.to_owned(), of.into_iter())).collect();
-    parts.sort_by(|a, b| b.incidents.cmp(&a.incidents).then_with(|| a.name.cmp(&b.name)));
-    parts.truncate(TOP);
-    parts
-}
-
-fn people(figures: &[Figure]) -> Vec<(String, usize)> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let names = figures.iter().map(|figure| figure.incident.life.acknowledged_by.as_str());
-    for name in names.filter(|name| !name.is_empty()) {
-        *counts.entry(name).or_default() += 1;
-    }
-    let mut people: Vec<(String, usize)> =
-        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    people.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    people.truncate(TOP);
-    people
-}
-
-fn noise(figures: &[Figure]) -> Vec<Noise> {
-    let mut named: HashMap<(&str, &str), Noise> = HashMap::new();
-    for figure in figures {
-        let incident = &figure.incident;
-        let noise = named.entry((&incident.title, &incident.service)).or_insert_with(|| Noise {
-            title: incident.title.clone(),
-            service: incident.service.clone(),
-            incidents: 0,
-            news: 0,
-            reopened: 0,
-        });
-        noise.incidents += 1;
-        noise.news += u64::from(incident.news);
-        noise.reopened += u64::from(incident.life.reopened);
-    }
-    let mut noise: Vec<Noise> = named.into_values().collect();
-    noise.sort_by(|a, b| {
-        let less = b.incidents.cmp(&a.incidents).then(b.news.cmp(&a.news));
-        less.then_with(|| (&a.title, &a.service).cmp(&(&b.title, &b.service)))
-    });
-    noise.truncate(TOP);
-    noise
-}
-
-fn automation(figures: &[Figure]) -> Automation {
-    let of_all = |count: usize| if figures.is_empty() { 0.0 } else { count as f64 / figures.len() as f64 };
-    let started: Vec<f64> = figures
-        .iter()
-        .filter_map(|figure| Some(seconds(figure.incident.life.opened_at, figure.automated_at?)))
-        .collect();
-    let ended: Vec<bool> = figures.iter().filter_map(|figure| figure.job_ended_well).collect();
-    let well = ended.iter().filter(|well| **well).count();
-    Automation {
-        automated: started.len(),
-        success_rate: (!ended.is_empty()).then(|| well as f64 / ended.len() as f64),
-        rate: of_all(started.len()),
-        ticket_rate: of_all(figures.iter().filter(|figure| figure.has_ticket).count()),
-        time: spread(started),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::incident::{Incident, State};
+    use crate::domain::incident::{Level, State};
     use crate::incident::advice::advise;
-    use crate::store::incidents::IncidentRecord;
+    use crate::incident::tally::Tally;
+    use crate::store::incidents::Figure;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     /// Opened at `opened`; then began so long before, and told, taken and over so long after.
-    fn figure(opened: i64, level: Level, began: i64, after: [Option<i64>; 3]) -> Figure {
-        let [notified, acknowledged, resolved] = after.map(|after| after.map(|after| at(opened + after)));
-        let mut life = Incident::open(level, "team".into(), at(opened));
-        (life.notified_at, life.acknowledged_at, life.resolved_at) = (notified, acknowledged, resolved);
-        if acknowledged.is_some() {
-            life.acknowledged_by = "ann".into();
-        }
-        if resolved.is_some() {
-            life.state = State::Resolved;
-        }
-        let incident = IncidentRecord {
-            id: opened,
-            key: opened.to_string(),
-            life,
-            title: "disk full".into(),
-            service: "db".into(),
-            environment: String::new(),
-            source: "am".into(),
+    fn figure(opened: i64, level: Level, began: i64, after: [Option<i64>; 3]) -> Figure<'static> {
+        let [notified_at, acknowledged_at, resolved_at] =
+            after.map(|after| after.map(|after| at(opened + after)));
+        Figure {
+            title: "disk full",
+            service: "db",
+            acknowledged_by: if acknowledged_at.is_some() { "ann" } else { "" },
+            state: if resolved_at.is_some() { State::Resolved } else { State::Detected },
+            level,
             started_at: Some(at(opened - began)),
-            touched_at: at(opened),
+            opened_at: at(opened),
+            notified_at,
+            acknowledged_at,
+            resolved_at,
             news: 2,
-            escalate_at: None,
-        };
-        Figure { incident, automated_at: None, job_ended_well: None, has_ticket: false }
+            reopened: 0,
+            automated_at: None,
+            job_ended_well: None,
+            has_ticket: false,
+        }
     }
 
-    fn of(figures: &[Figure]) -> Numbers {
-        numbers(figures, at(0), at(1_000_000), &TimeZone::UTC)
+    fn of_days_in(zone: TimeZone, figures: &[Figure<'static>]) -> Numbers {
+        let mut tally = Tally::of_days_in(zone);
+        figures.iter().for_each(|figure| tally.take(figure));
+        tally.numbers(at(0), at(1_000_000))
+    }
+
+    fn of(figures: &[Figure<'static>]) -> Numbers {
+        of_days_in(TimeZone::UTC, figures)
     }
 
     #[test]
@@ -290,7 +160,7 @@ mod tests {
         };
         assert_eq!(days(&numbers), [("1970-01-01".to_owned(), 3)]);
         let shanghai = TimeZone::get("Asia/Shanghai").unwrap();
-        let there = super::numbers(&figures, at(0), at(1_000_000), &shanghai);
+        let there = of_days_in(shanghai, &figures);
         assert_eq!(days(&there), [("1970-01-01".to_owned(), 2), ("1970-01-02".to_owned(), 1)]);
         assert_eq!(numbers.people, [("ann".to_owned(), 2)]);
         let noise = &numbers.noise[0];
@@ -331,7 +201,7 @@ mod tests {
         );
     }
 
-    fn any_figure() -> impl Strategy<Value = Figure> {
+    fn any_figure() -> impl Strategy<Value = Figure<'static>> {
         let after = || prop::option::of(0_i64..5_000);
         let level = prop::sample::select(Level::ALL.to_vec());
         (0_i64..500_000, level, 0_i64..100, after(), after(), after())
@@ -344,7 +214,7 @@ mod tests {
         #[test]
         fn as_a_naive_computation_says(figures in prop::collection::vec(any_figure(), 0..60)) {
             let numbers = of(&figures);
-            let times: Vec<f64> = figures.iter().filter_map(to_acknowledge).collect();
+            let times: Vec<f64> = figures.iter().filter_map(|figure| Some((figure.acknowledged_at? - figure.opened_at).get_seconds() as f64)).collect();
             let spread = numbers.total.acknowledge;
             prop_assert_eq!(spread.count, times.len());
             for (percent, found) in [(50, spread.p50), (90, spread.p90), (99, spread.p99)] {

@@ -22,7 +22,7 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// A stage of an incident's life.
+/// A stage of an incident's figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// From when the condition began to when the relay knew.
@@ -50,13 +50,12 @@ impl Stage {
     }
 
     /// Seconds that an incident spent in it, if it passed through.
-    pub fn of(self, figure: &Figure) -> Option<f64> {
-        let life = &figure.incident.life;
+    pub fn of(self, figure: &Figure<'_>) -> Option<f64> {
         let (from, to) = match self {
-            Stage::Detect => (figure.incident.started_at, Some(life.opened_at)),
-            Stage::Notify => (Some(life.opened_at), life.notified_at),
-            Stage::Respond => (life.notified_at, life.acknowledged_at),
-            Stage::Resolve => (life.acknowledged_at, life.resolved_at),
+            Stage::Detect => (figure.started_at, Some(figure.opened_at)),
+            Stage::Notify => (Some(figure.opened_at), figure.notified_at),
+            Stage::Respond => (figure.notified_at, figure.acknowledged_at),
+            Stage::Resolve => (figure.acknowledged_at, figure.resolved_at),
         };
         Some(seconds(from?, to?))
     }

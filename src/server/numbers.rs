@@ -4,7 +4,9 @@ use hyper::StatusCode;
 use jiff::tz::TimeZone;
 
 use crate::domain::incident::Level;
-use crate::incident::{forms, numbers};
+use crate::incident::forms;
+use crate::incident::tally::Tally;
+use crate::rulebook::TargetRule;
 use crate::server::answer::{self, Answer};
 use crate::server::ordering::stumbled;
 use crate::server::query::{Query, Refusal, unknown_word, wrong};
@@ -16,8 +18,6 @@ use crate::target::JOB_KINDS;
 const INCIDENTS_MAX: usize = 500_000;
 /// What is reported when nothing is said.
 const SINCE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
-/// Kinds of targets that open tickets.
-const TICKETS: [&str; 4] = ["jira", "zendesk", "servicenow", "ticket"];
 
 /// Answers `GET /api/v1/report`; whoever asks has been admitted.
 pub(super) async fn report(app: &State, head: &Head<'_>, query: &str) -> Result<Answer, Refusal> {
@@ -54,17 +54,16 @@ pub(super) async fn report(app: &State, head: &Head<'_>, query: &str) -> Result<
         ..IncidentFilter::default()
     };
     let book = app.books.current();
-    let of_kinds = |kinds: &[&str]| -> Vec<String> {
-        let targets = book.targets.iter().filter(|(_, rule)| kinds.contains(&rule.kind));
-        targets.map(|(name, _)| name.to_string()).collect()
-    };
-    let (jobs, tickets) = (of_kinds(&JOB_KINDS), of_kinds(&TICKETS));
+    let starts_jobs = |rule: &TargetRule| JOB_KINDS.contains(&rule.kind);
+    let jobs = book.targets.iter().filter(|(_, rule)| starts_jobs(rule));
+    let jobs: Vec<String> = jobs.map(|(name, _)| name.to_string()).collect();
     // Computed where it is read: off the threads that answer.
     let computed = app
         .store
         .read(move |reader| {
-            let figures = reader.figures(&filter, &jobs, &tickets)?;
-            Ok(numbers::numbers(&figures, since, until, &zone))
+            let mut tally = Tally::of_days_in(zone);
+            reader.figures(&filter, &jobs, &mut |figure| tally.take(figure))?;
+            Ok(tally.numbers(since, until))
         })
         .await
         .map_err(stumbled)?;

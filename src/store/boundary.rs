@@ -347,14 +347,14 @@ pub trait Reader: Send {
     /// Incidents, newest first.
     fn incidents(&mut self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, StoreError>;
 
-    /// Incidents that the filter lets through, with what the targets that start jobs, and those that
-    /// open tickets, did for them.
+    /// Hands on what is counted of each incident that the filter lets through, newest first. `jobs`:
+    /// targets that start jobs for being told of an incident.
     fn figures(
         &mut self,
         filter: &IncidentFilter,
         jobs: &[String],
-        tickets: &[String],
-    ) -> Result<Vec<Figure>, StoreError>;
+        take: &mut dyn FnMut(&Figure<'_>),
+    ) -> Result<(), StoreError>;
 
     /// Incidents that were acknowledged or over at this time or later.
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError>;

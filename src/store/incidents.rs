@@ -70,11 +70,34 @@ pub struct Story {
     pub tickets: Vec<TicketRecord>,
 }
 
-/// An incident with what ran by itself for it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
-    /// The incident.
-    pub incident: IncidentRecord,
+/// What is counted of an incident, with what ran by itself for it. Borrowed from where it is read: a
+/// report is about many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure<'a> {
+    /// What it is called.
+    pub title: &'a str,
+    /// What it is about.
+    pub service: &'a str,
+    /// Who took it; empty: nobody.
+    pub acknowledged_by: &'a str,
+    /// Where it stands.
+    pub state: State,
+    /// How bad it is.
+    pub level: Level,
+    /// When the condition began, as far as the sender said.
+    pub started_at: Option<Timestamp>,
+    /// When the relay knew.
+    pub opened_at: Timestamp,
+    /// When the first person was told.
+    pub notified_at: Option<Timestamp>,
+    /// When it was taken.
+    pub acknowledged_at: Option<Timestamp>,
+    /// When it was over.
+    pub resolved_at: Option<Timestamp>,
+    /// News that came of it.
+    pub news: u32,
+    /// How often it came back.
+    pub reopened: u32,
     /// When the first job was started for it.
     pub automated_at: Option<Timestamp>,
     /// Whether its last job ended well; `None`: no end is known.

@@ -29,6 +29,7 @@ mod sqlite_casebook;
 mod sqlite_changes;
 mod sqlite_chat;
 mod sqlite_docket;
+mod sqlite_figures;
 mod sqlite_follows;
 mod sqlite_freezes;
 mod sqlite_incidents;

@@ -272,7 +272,6 @@ fn case(row: &Row<'_>) -> rusqlite::Result<Result<Case, StoreError>> {
 pub fn life(row: &Row<'_>, from: usize) -> rusqlite::Result<Result<Incident, StoreError>> {
     let (state, level): (u8, u8) = (row.get(from)?, row.get(from + 1)?);
     let time = |at: usize| row.get::<_, Option<i64>>(from + at).map(|time| time.map(rows::time));
-    let damaged = |what: &str| StoreError::Engine(format!("a stored {what} of an incident is damaged"));
     let (Some(state), Some(level)) = (State::ALL.get(usize::from(state)), Level::ALL.get(usize::from(level)))
     else {
         return Ok(Err(damaged("state")));
@@ -291,6 +290,11 @@ pub fn life(row: &Row<'_>, from: usize) -> rusqlite::Result<Result<Incident, Sto
         closed_at: time(10)?,
         reopened: row.get(from + 11)?,
     }))
+}
+
+/// What is stored of an incident is none of what is ever written there.
+pub fn damaged(what: &str) -> StoreError {
+    StoreError::Engine(format!("a stored {what} of an incident is damaged"))
 }
 
 /// Number of a state; less than 3: it goes on.
@@ -332,8 +336,7 @@ fn written(escalation: &Escalation) -> Result<String, StoreError> {
 
 /// Reads what [`written`] wrote.
 pub fn read(text: &str) -> Result<Escalation, StoreError> {
-    let row: EscalationRow = serde_json::from_str(text)
-        .map_err(|_| StoreError::Engine("a stored escalation is damaged".to_owned()))?;
+    let row: EscalationRow = serde_json::from_str(text).map_err(|_| damaged("escalation"))?;
     let step = |step: StepRow| Step {
         after: Duration::from_millis(step.after),
         targets: step.targets.iter().map(|target| Arc::from(target.as_str())).collect(),

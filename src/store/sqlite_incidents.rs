@@ -4,15 +4,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::incident::{Level, State};
-use crate::domain::job;
 use crate::domain::message::DedupKey;
 use crate::store::boundary::StoreError;
-use crate::store::incidents::{Due, Entry, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
+use crate::store::incidents::{Due, Entry, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::rows::{self, millis};
 use crate::store::sqlite::engine;
 use crate::store::sqlite_casebook::{level_number, life, read, state_number};
 use crate::store::sqlite_follows::of_incident;
-use crate::store::sqlite_runs::number;
 use crate::store::sqlite_telling::last_told_of_key;
 
 const COLUMNS: &str =
@@ -20,28 +18,25 @@ const COLUMNS: &str =
     state, level, owner, acknowledged_by, opened_at, notified_at, acknowledged_at, mitigated_at, resolved_at,
     reviewed_at, closed_at, reopened";
 
-/// The same for figures: they are of many, and what they do not need is left blank.
-const FIGURE_COLUMNS: &str = "id, '', title, service, '', '', started_at, opened_at, news, NULL,
-    state, level, '', acknowledged_by, opened_at, notified_at, acknowledged_at, NULL, resolved_at,
-    NULL, NULL, reopened";
-/// Places that are made for figures before they are read, at most.
-const FIGURES_AT_ONCE: usize = 1 << 17;
-
 /// Newest first.
 pub fn incidents(
     connection: &Connection,
     filter: &IncidentFilter,
 ) -> Result<Vec<IncidentRecord>, StoreError> {
     let mut records = Vec::new();
-    each(connection, COLUMNS, filter, |record| records.push(record))?;
+    each(connection, COLUMNS, filter, |row| {
+        records.push(record(row).map_err(engine)??);
+        Ok(())
+    })?;
     Ok(records)
 }
 
-fn each(
+/// Hands on these columns of each that the filter lets through, newest first.
+pub fn each(
     connection: &Connection,
     columns: &str,
     filter: &IncidentFilter,
-    mut take: impl FnMut(IncidentRecord),
+    mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     // Each condition costs something for each row: only those that are asked for stand there.
     let conditions: String = [
@@ -76,7 +71,7 @@ fn each(
         ])
         .map_err(engine)?;
     while let Some(row) = found.next().map_err(engine)? {
-        take(record(row).map_err(engine)??);
+        take(row)?;
     }
     Ok(())
 }
@@ -96,83 +91,6 @@ pub fn moved(connection: &Connection, since: Timestamp) -> Result<Vec<IncidentRe
         records.push(record(row).map_err(engine)??);
     }
     Ok(records)
-}
-
-/// Incidents with what ran by itself for them.
-pub fn figures(
-    connection: &Connection,
-    filter: &IncidentFilter,
-    jobs: &[String],
-    tickets: &[String],
-) -> Result<Vec<Figure>, StoreError> {
-    let bare = |incident| Figure { incident, automated_at: None, job_ended_well: None, has_ticket: false };
-    let ids = "SELECT coalesce((SELECT max(id) FROM incidents) - (SELECT min(id) FROM incidents) + 1, 0)";
-    let most: i64 = connection
-        .prepare_cached(ids)
-        .and_then(|mut query| query.query_row([], |row| row.get(0)))
-        .map_err(engine)?;
-    let most = usize::try_from(most).unwrap_or(0).min(FIGURES_AT_ONCE).min(filter.limit);
-    let mut figures: Vec<Figure> = Vec::with_capacity(most);
-    each(connection, FIGURE_COLUMNS, filter, |incident| figures.push(bare(incident)))?;
-    let (Some(first), Some(last)) = (figures.last(), figures.first()) else { return Ok(figures) };
-    let range = [first.incident.id, last.incident.id];
-    for (id, started_at, ended_well) in runs(connection, range).map_err(engine)? {
-        // Newest first.
-        let place = figures.binary_search_by(|figure| id.cmp(&figure.incident.id));
-        let Some(figure) = place.ok().and_then(|place| figures.get_mut(place)) else { continue };
-        figure.automated_at = figure.automated_at.or(Some(rows::time(started_at)));
-        figure.job_ended_well = ended_well.or(figure.job_ended_well);
-    }
-    if jobs.is_empty() && tickets.is_empty() {
-        return Ok(figures);
-    }
-    let mut lines = connection
-        .prepare_cached(
-            "SELECT incident, at, kind, target FROM timeline WHERE incident BETWEEN ?1 AND ?2
-             ORDER BY incident, n",
-        )
-        .map_err(engine)?;
-    let mut found = lines.query(range).map_err(engine)?;
-    // Both are in order, the figures from the end.
-    let mut left = figures.iter_mut().rev().peekable();
-    while let Some(row) = found.next().map_err(engine)? {
-        let id: IncidentId = row.get(0).map_err(engine)?;
-        while left.next_if(|figure| figure.incident.id < id).is_some() {}
-        let Some(figure) = left.peek_mut().filter(|figure| figure.incident.id == id) else { continue };
-        let word = |column: usize| -> Result<&str, StoreError> {
-            row.get_ref(column).map_err(engine)?.as_str().map_err(|error| engine(error.into()))
-        };
-        match word(2)? {
-            "job_succeeded" => figure.job_ended_well = Some(true),
-            "job_failed" => figure.job_ended_well = Some(false),
-            "delivered" => {
-                let target = word(3)?;
-                if jobs.iter().any(|job| job == target) {
-                    let at = rows::time(row.get(1).map_err(engine)?);
-                    figure.automated_at = figure.automated_at.or(Some(at));
-                } else {
-                    figure.has_ticket |= tickets.iter().any(|ticket| ticket == target);
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(figures)
-}
-
-/// Runs that were started by rules, in order: incident, when, and whether it ended well.
-fn runs(
-    connection: &Connection,
-    [first, last]: [IncidentId; 2],
-) -> rusqlite::Result<Vec<(IncidentId, i64, Option<bool>)>> {
-    let mut query = connection.prepare_cached(
-        "SELECT incident, started_at, CASE state WHEN ?3 THEN 1 WHEN ?4 THEN 0 END FROM jobs
-         WHERE incident BETWEEN ?1 AND ?2 AND started_at IS NOT NULL AND state <> ?5 ORDER BY id",
-    )?;
-    let (good, bad, none) =
-        (number(job::State::Succeeded), number(job::State::Failed), number(job::State::Rehearsed));
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    query.query_map(params![first, last, good, bad, none], read)?.collect()
 }
 
 fn bits(levels: &[Level]) -> i64 {

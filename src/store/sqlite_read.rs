@@ -28,6 +28,7 @@ use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
 use crate::store::rows::{self, delivery_uid, told};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
+use crate::store::sqlite_figures;
 use crate::store::sqlite_follows;
 use crate::store::sqlite_freezes;
 use crate::store::sqlite_incidents;
@@ -321,9 +322,9 @@ impl Reader for SqliteReader {
         &mut self,
         filter: &IncidentFilter,
         jobs: &[String],
-        tickets: &[String],
-    ) -> Result<Vec<Figure>, StoreError> {
-        sqlite_incidents::figures(&self.connection, filter, jobs, tickets)
+        take: &mut dyn FnMut(&Figure<'_>),
+    ) -> Result<(), StoreError> {
+        sqlite_figures::figures(&self.connection, filter, jobs, take)
     }
 
     fn moved(&mut self, since: Timestamp) -> Result<Vec<IncidentRecord>, StoreError> {
