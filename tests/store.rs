@@ -3,6 +3,8 @@
 
 #[path = "store/ends.rs"]
 mod ends;
+#[path = "store/figures.rs"]
+mod figures;
 #[path = "store/forms.rs"]
 mod forms;
 #[path = "store/full_disk.rs"]
