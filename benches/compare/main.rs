@@ -27,7 +27,7 @@ struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     /// Who is measured.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "relay,alertmanager,journal")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "relay,relay-only,alertmanager,journal")]
     only: Vec<Subject>,
     /// How it is loaded: `closed`, or webhooks a second; `/20` behind it: with 20 alerts each.
     #[arg(long, value_delimiter = ',', default_value = "closed,200,1000,closed/20,200/20", value_parser = point)]
@@ -204,10 +204,12 @@ fn show(line: &Line) {
 /// The relay against the others, point by point.
 fn ratios(lines: &[Line]) {
     println!();
-    for relay in lines.iter().filter(|line| line.subject == Subject::Relay) {
-        for other in lines.iter().filter(|line| line.point == relay.point && line.subject != Subject::Relay) {
+    let is_relay = |line: &&Line| matches!(line.subject, Subject::Relay | Subject::RelayOnly);
+    for relay in lines.iter().filter(is_relay) {
+        for other in lines.iter().filter(|line| line.point == relay.point && !is_relay(line)) {
             println!(
-                "alert-relay against {}, {}: {:.2} x deliveries/s, {:.2} x CPU each, {:.2} x memory",
+                "{} against {}, {}: {:.2} x deliveries/s, {:.2} x CPU each, {:.2} x memory",
+                relay.subject.name(),
                 other.subject.name(),
                 relay.point,
                 relay.delivered_a_second / other.delivered_a_second,

@@ -15,6 +15,8 @@ use crate::sink::summary;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Subject {
     Relay,
+    /// The relay as Alertmanager is: without incidents.
+    RelayOnly,
     Alertmanager,
     Journal,
 }
@@ -33,6 +35,7 @@ impl Subject {
     pub fn name(self) -> &'static str {
         match self {
             Subject::Relay => "alert-relay",
+            Subject::RelayOnly => "alert-relay, no incidents",
             Subject::Alertmanager => "Alertmanager, PagerDuty (not durable)",
             Subject::Journal => "bare journal (the limit)",
         }
@@ -45,7 +48,8 @@ impl Subject {
         let spare = TcpListener::bind("127.0.0.1:0").and_then(|spare| spare.local_addr());
         let address = spare.map_err(|why| why.to_string())?;
         let mut command = match self {
-            Subject::Relay => relay(folder.path(), address, sink)?,
+            Subject::Relay => relay(folder.path(), address, sink, true)?,
+            Subject::RelayOnly => relay(folder.path(), address, sink, false)?,
             Subject::Alertmanager => alertmanager(folder.path(), address, sink)?,
             Subject::Journal => journal(folder.path(), address, sink)?,
         };
@@ -57,7 +61,7 @@ impl Subject {
         let child = command.spawn().map_err(|why| format!("{:?}: {why}", command.get_program()))?;
         let (path, body): (_, fn(usize, usize) -> String) = match self {
             Subject::Alertmanager => ("/api/v2/alerts", pushed),
-            Subject::Relay | Subject::Journal => ("/hooks/alertmanager", webhook),
+            Subject::Relay | Subject::RelayOnly | Subject::Journal => ("/hooks/alertmanager", webhook),
         };
         let aim = Aim { address, path, body, alerts };
         let mut running = Running { child, aim, ready_after: Duration::ZERO, _folder: folder };
@@ -129,11 +133,12 @@ fn is_ready(address: SocketAddr) -> bool {
     asked.is_ok() && stream.read_exact(&mut answer).is_ok() && answer.ends_with(b" 200")
 }
 
-fn relay(folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
+fn relay(folder: &Path, listen: SocketAddr, sink: SocketAddr, incidents: bool) -> Result<Command, String> {
     let config = format!(
         r#"
 server: {{ listen: "{listen}" }}
 store: {{ path: "{}" }}
+incidents: {{ enabled: {incidents} }}
 sources:
   - {{ name: alertmanager, kind: alertmanager, auth: none }}
 route: {{ receiver: oncall }}
