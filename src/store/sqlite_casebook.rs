@@ -65,13 +65,9 @@ impl Casebook<'_> {
 
     /// The latest that a lane of this dedup key was told of.
     pub fn of_key(&self, key: &str) -> Result<Option<Case>, StoreError> {
-        let mut query = self
-            .0
-            .prepare_cached(
-                "SELECT incident FROM lanes WHERE key = ?1 AND incident IS NOT NULL ORDER BY incident DESC LIMIT 1",
-            )
-            .map_err(engine)?;
-        let id: Option<i64> = query.query_row([key], |row| row.get(0)).optional().map_err(engine)?;
+        let mut query =
+            self.0.prepare_cached("SELECT max(incident) FROM lanes WHERE key = ?1").map_err(engine)?;
+        let id: Option<i64> = query.query_row([key], |row| row.get(0)).map_err(engine)?;
         id.map_or(Ok(None), |id| self.case(id))
     }
 
@@ -212,14 +208,19 @@ impl Casebook<'_> {
     /// The same, with a time as it is stored.
     pub fn write_at(&self, id: IncidentId, at: i64, line: Line<'_>) -> rusqlite::Result<()> {
         let limit = if line.who.is_empty() { ENTRIES_MAX } else { i64::MAX };
-        self.0
-            .prepare_cached(
-                "INSERT INTO timeline(incident, n, at, kind, who, target, text)
-                 SELECT ?1, last + 1, ?2, ?3, ?4, ?5, ?6 FROM (SELECT coalesce(
-                   (SELECT n FROM timeline WHERE incident = ?1 ORDER BY n DESC LIMIT 1), 0) AS last)
-                 WHERE last < ?7",
-            )?
-            .execute(params![id, at, line.kind, line.who, line.target, line.text, limit])?;
+        // Looked up first: a table that is read and written in one statement is copied for it.
+        let last: Option<i64> = self
+            .0
+            .prepare_cached("SELECT max(n) FROM timeline WHERE incident = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        let last = last.unwrap_or(0);
+        if last < limit {
+            self.0
+                .prepare_cached(
+                    "INSERT INTO timeline(incident, n, at, kind, who, target, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute(params![id, last + 1, at, line.kind, line.who, line.target, line.text])?;
+        }
         Ok(())
     }
 

@@ -14,54 +14,20 @@ use crate::store::sqlite_runs::settled;
 
 /// Writes what a try came to; returns whether a delivery ended by it that had not ended before.
 pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
-    let mut closed: i64 = 0;
-    let mut ended: Vec<(Action, State, &str)> = Vec::new();
-    for Settled { id, state, reason, by, attempt } in &settlement.settled {
-        let finished = (!state.is_open()).then(|| millis(settlement.now));
-        // Settling twice (a retried write whose first try did commit) changes nothing: what is
-        // finished stays so, and a try that is counted already is not counted again. What was put off
-        // without a try says so.
-        let action: Option<i64> = transaction
-            .prepare_cached(
-                "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
-                 WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?6 = 0 OR attempts < ?6) RETURNING action",
-            )?
-            .query_row(
-                params![id, rows::state_number(*state), reason, by, finished, attempt.as_ref().map_or(0, |attempt| attempt.n)],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(action) = action else { continue };
-        if !state.is_open() {
-            closed += 1;
-            // Nonsense is told by whoever reads it.
-            ended.push((rows::action(action).unwrap_or(Action::Trigger), *state, reason));
-        }
-        if let Some(attempt) = attempt {
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO attempts(delivery, n, at, took, status, outcome, excerpt)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![
-                    id,
-                    attempt.n,
-                    millis(attempt.at),
-                    i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX),
-                    attempt.status,
-                    attempt.outcome,
-                    attempt.excerpt,
-                ])?;
-        }
-    }
-    let lane = transaction
+    let ended = settlement
+        .settled
+        .iter()
+        .filter_map(|settled| deliver(transaction, settled, millis(settlement.now)).transpose())
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let closed = i64::try_from(ended.len()).unwrap_or(i64::MAX);
+    transaction
         .prepare_cached(
             "UPDATE lanes SET waiting = max(0, waiting - ?2), due = ?3, seen = ?4, remote = ?5, begun = ?9, touched_at = ?6,
                     fall_at = CASE WHEN ?7 AND fall_at IS NOT NULL THEN ?6 WHEN waiting <= ?2 THEN NULL ELSE fall_at END,
                     dead = coalesce(?8, dead), acked_at = CASE WHEN ?4 THEN acked_at END
-             WHERE id = ?1 RETURNING incident, target, job",
+             WHERE id = ?1",
         )?
-        .query_row(params![
+        .execute(params![
             settlement.lane,
             closed,
             millis(settlement.due),
@@ -71,18 +37,67 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             settlement.fall_now,
             settlement.given_up,
             settlement.after.begun,
-        ], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?)))
-        .optional()?;
+        ])?;
     if let Some(following) = &settlement.follows {
         sqlite_follows::settle(transaction, settlement.lane, following, millis(settlement.now))?;
     }
-    if let Some((Some(incident), target, job)) = lane {
+    let concerns: Option<(i64, String, Option<i64>)> = transaction
+        .prepare_cached("SELECT incident, target, job FROM lanes WHERE id = ?1 AND incident IS NOT NULL")?
+        .query_row([settlement.lane], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    if let Some((incident, target, job)) = concerns {
         tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
         if let Some(job) = job {
             settled(transaction, job, &ended, &settlement.after, millis(settlement.now))?;
         }
     }
     Ok(closed > 0)
+}
+
+/// Writes what became of one delivery; returns it if it has ended by that.
+fn deliver<'s>(
+    transaction: &Transaction<'_>,
+    settled: &'s Settled,
+    now: i64,
+) -> rusqlite::Result<Option<(Action, State, &'s str)>> {
+    let Settled { id, state, reason, by, attempt } = settled;
+    let tries = attempt.as_ref().map_or(0, |attempt| attempt.n);
+    // Settling twice (a retried write whose first try did commit) changes nothing: what is
+    // finished stays so, and a try that is counted already is not counted again. What was put off
+    // without a try says so. Looked up first: RETURNING would make a table for its answer.
+    let action: Option<i64> = transaction
+        .prepare_cached(
+            "SELECT action FROM deliveries WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?3 = 0 OR attempts < ?3)",
+        )?
+        .query_row(params![id, rows::state_number(*state), tries], |row| row.get(0))
+        .optional()?;
+    let Some(action) = action else { return Ok(None) };
+    let finished = (!state.is_open()).then_some(now);
+    transaction
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
+             WHERE id = ?1",
+        )?
+        .execute(params![id, rows::state_number(*state), reason, by, finished, tries])?;
+    if let Some(attempt) = attempt {
+        transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO attempts(delivery, n, at, took, status, outcome, excerpt)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                id,
+                attempt.n,
+                millis(attempt.at),
+                i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX),
+                attempt.status,
+                attempt.outcome,
+                attempt.excerpt,
+            ])?;
+    }
+    // Nonsense is told by whoever reads it.
+    let action = rows::action(action).unwrap_or(Action::Trigger);
+    Ok((!state.is_open()).then_some((action, *state, reason.as_str())))
 }
 
 /// What came of deliveries, on the time line of their incident; what was folded away is no news.
