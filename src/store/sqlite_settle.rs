@@ -63,13 +63,11 @@ fn deliver<'s>(
     let Settled { id, state, reason, by, attempt } = settled;
     let tries = attempt.as_ref().map_or(0, |attempt| attempt.n);
     // Settling twice (a retried write whose first try did commit) changes nothing: what is
-    // finished stays so, and a try that is counted already is not counted again. What was put off
-    // without a try says so. Looked up first: RETURNING would make a table for its answer.
+    // finished stays so, and a try has its number. Looked up first: RETURNING would make a table for
+    // its answer.
     let action: Option<i64> = transaction
-        .prepare_cached(
-            "SELECT action FROM deliveries WHERE id = ?1 AND state < 2 AND (?2 > 1 OR ?3 = 0 OR attempts < ?3)",
-        )?
-        .query_row(params![id, rows::state_number(*state), tries], |row| row.get(0))
+        .prepare_cached("SELECT action FROM deliveries WHERE id = ?1 AND state < 2")?
+        .query_row([id], |row| row.get(0))
         .optional()?;
     let Some(action) = action else { return Ok(None) };
     let finished = (!state.is_open()).then_some(now);

@@ -1,11 +1,15 @@
 //! Orders of people and what they look for, on real SQLite.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alert_relay::domain::delivery::State;
+use alert_relay::domain::incident::Draft;
 use alert_relay::domain::message::Action;
 use alert_relay::store::boundary::{AttemptRow, Settled, Settlement};
 use alert_relay::store::handle::Store;
+use alert_relay::store::hearing::Cast;
+use alert_relay::store::incidents::{Act, Acting};
 use alert_relay::store::orders::{
     AuditRecord, Filter, Order, Ordered, Orphan, OrphanFilter, Recorded, Refused, What,
 };
@@ -234,4 +238,30 @@ async fn what_people_and_replays_made_is_not_replayed() {
     assert_eq!(found.iter().map(|event| event.uid).collect::<Vec<_>>(), [Uuid::from_u128(1)]);
     let recent = store.read(|reader| reader.recent(at(0), 9)).await.unwrap();
     assert_eq!(recent.len(), 2, "a retry tells old news");
+}
+
+#[tokio::test]
+async fn a_time_line_that_is_full_takes_the_words_of_people_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    let told = |uid: u128, now: i64| {
+        let mut event = news(uid, now, "pager", "disk", now, None);
+        event.parts[0].incident = Some(Arc::new(Draft::default()));
+        event
+    };
+    store.accept(told(1, 0)).await.unwrap();
+    let entries = async || {
+        let story = store.read(|reader| reader.story(1)).await.unwrap().unwrap();
+        story.timeline.iter().map(|entry| entry.kind.clone()).collect::<Vec<_>>()
+    };
+    store.accept(told(2, 100_000)).await.unwrap();
+    assert_eq!(entries().await, ["opened", "alert"]);
+    let raw = rusqlite::Connection::open(folder.path().join("alert-relay.db")).unwrap();
+    let fill = "INSERT INTO timeline SELECT 1, 2000, at, 'filler', who, target, text FROM timeline";
+    raw.execute(fill, []).unwrap();
+    store.accept(told(3, 200_000)).await.unwrap();
+    assert_eq!(entries().await, ["opened", "alert", "filler"], "it goes on without writing it down");
+    let acting = Acting { id: 1, act: Act::Note, note: "seen".into(), cast: Arc::new(Cast::default()) };
+    store.manage(order(What::Incident(acting))).await.unwrap().unwrap();
+    assert_eq!(entries().await, ["opened", "alert", "filler", "commented"]);
 }
