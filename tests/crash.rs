@@ -27,6 +27,8 @@ use support::vendor::{PagerDuty, ROUTING_KEY};
 
 /// How long the relay may take to deliver what is left after the last kill.
 const DRAIN: Duration = Duration::from_secs(90);
+/// Alerts that were accepted and have not arrived, beyond which the senders rest.
+const OWED_MAX: usize = 500;
 /// Requests that one kill may repeat: what is in flight (the config's concurrency), twice over.
 const REPEATS_A_KILL: usize = 16;
 
@@ -52,7 +54,8 @@ async fn everything_accepted_arrives_in_order_over_many_kills() {
     let config = relay::config(&pd, r#"summary: "{{commonAnnotations.summary}}","#);
     let mut relay = Relay::start(&config).await;
     let load = Load::start(&relay, seed);
-    let met = kill_again_and_again(&pd, &mut relay, kills, seed).await;
+    let met = kill_again_and_again((&pd, &load), &mut relay, kills, seed).await;
+    load.rests(false);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let book = load.finish().await;
     let words = book.words.lock().unwrap().clone();
@@ -82,13 +85,18 @@ async fn everything_accepted_arrives_in_order_over_many_kills() {
     assert!(shown.is_empty(), "{} broken promises: {shown:#?}\n{run}", found.problems.len());
     assert!(repeats <= REPEATS_A_KILL * met.kills as usize, "too many repeats: {run}");
     // A run that met nothing proves nothing.
-    assert!(met.kills >= kills && accepted > 20 * kills, "hardly any load: {run}");
+    assert!(met.kills >= kills && accepted > 10 * kills, "hardly any load: {run}");
     assert!(met.in_flight >= kills / 3, "hardly any kill met a request in flight: {run}");
     assert!(met.queued >= kills / 6, "hardly any kill met a queue: {run}");
     assert!(resolves > 0 && triggers > resolves, "one-sided: {run}");
 }
 
-async fn kill_again_and_again(pd: &PagerDuty, relay: &mut Relay, kills: u64, seed: u64) -> Met {
+async fn kill_again_and_again(
+    (pd, load): (&PagerDuty, &Load),
+    relay: &mut Relay,
+    kills: u64,
+    seed: u64,
+) -> Met {
     let mut dice = Dice::new(seed);
     let mut met = Met::default();
     while met.kills < kills {
@@ -112,6 +120,8 @@ async fn kill_again_and_again(pd: &PagerDuty, relay: &mut Relay, kills: u64, see
         }
         relay.wait_until_ready().await;
         pd.calm();
+        let arrived = pd.ledger().incidents.len();
+        load.rests(load.book.words.lock().unwrap().len() > arrived + OWED_MAX);
     }
     met
 }

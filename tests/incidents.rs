@@ -2,6 +2,8 @@
 //! told to others when nobody takes them, over when the alerts are; whatever is killed in between.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
 
+#[path = "incidents/quiet.rs"]
+mod quiet;
 mod support;
 
 use std::time::Duration;

@@ -73,3 +73,48 @@ pub fn reasons(
     }));
     reasons
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::incident::{Incident, Level};
+
+    fn incident(service: &str, environment: &str, level: Level) -> IncidentRecord {
+        IncidentRecord {
+            id: 7,
+            key: "k".into(),
+            life: Incident::open(level, String::new(), Timestamp::UNIX_EPOCH),
+            title: "it hurts".into(),
+            service: service.into(),
+            environment: environment.into(),
+            source: "am".into(),
+            started_at: None,
+            touched_at: Timestamp::UNIX_EPOCH,
+            news: 1,
+            escalate_at: None,
+        }
+    }
+
+    #[test]
+    fn an_incident_denies_for_its_service_where_it_is_and_if_it_is_bad_enough() {
+        let rules =
+            GateRules { levels: vec![Level::P0, Level::P1], freezes: Vec::new(), budgets: Vec::new() };
+        let cases = [
+            ("shop", "prod", Level::P1, "prod", true),
+            ("shop", "prod", Level::P2, "prod", false),
+            ("cart", "prod", Level::P0, "prod", false),
+            ("shop", "prod", Level::P0, "staging", false),
+            ("shop", "prod", Level::P0, "", true),
+            ("shop", "", Level::P0, "staging", true),
+        ];
+        for (service, environment, level, planned, denies) in cases {
+            let open = [incident(service, environment, level)];
+            let known = Known { open: &open, freezes: &[], balances: &[] };
+            let plan = Plan { service: "shop", environment: planned };
+            let found = reasons(&rules, &Intervals::default(), known, plan, Timestamp::UNIX_EPOCH);
+            let expected = format!("incident 7 ({level}) is detected: it hurts");
+            let expected: &[String] = if denies { &[expected] } else { &[] };
+            assert_eq!(found, expected, "{service} in {environment:?} at {level}, planned in {planned:?}");
+        }
+    }
+}

@@ -35,6 +35,7 @@ pub struct Book {
 pub struct Load {
     pub book: Arc<Book>,
     stop: Arc<AtomicBool>,
+    rest: Arc<AtomicBool>,
     senders: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -44,7 +45,7 @@ const TURNING: u64 = 4;
 
 impl Load {
     pub fn start(relay: &Relay, seed: u64) -> Load {
-        let (book, stop) = (Arc::new(Book::default()), Arc::new(AtomicBool::new(false)));
+        let (book, stop, rest) = (Arc::new(Book::default()), Arc::default(), Arc::default());
         let url = relay.url("/hooks/alertmanager");
         let senders = (0..SENDERS).map(|number| {
             let sender = Sender {
@@ -54,10 +55,16 @@ impl Load {
                 dice: Dice::new(seed ^ (number << 32)),
                 book: Arc::clone(&book),
                 stop: Arc::clone(&stop),
+                rest: Arc::clone(&rest),
             };
             tokio::spawn(sender.work())
         });
-        Load { senders: senders.collect(), book, stop }
+        Load { senders: senders.collect(), book, stop, rest }
+    }
+
+    /// Nothing new for a while, or no longer so: a long run on a slow machine must not owe ever more.
+    pub fn rests(&self, rests: bool) {
+        self.rest.store(rests, Ordering::Relaxed);
     }
 
     /// No new posts; those under way are brought to their end.
@@ -77,12 +84,16 @@ struct Sender {
     dice: Dice,
     book: Arc<Book>,
     stop: Arc<AtomicBool>,
+    rest: Arc<AtomicBool>,
 }
 
 impl Sender {
     async fn work(mut self) {
         let mut turning = [Word { round: 0, firing: false }; TURNING as usize];
         for count in 0u64.. {
+            while self.rest.load(Ordering::Relaxed) && !self.stop.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }

@@ -89,3 +89,24 @@ async fn an_operation_that_fails_does_not_fail_its_neighbours() {
     assert!(a.is_ok() && b.is_err() && c.is_ok());
     assert_eq!(waiting(&store).await, 2);
 }
+
+#[tokio::test]
+async fn what_a_lane_owes_is_read_from_disk_oldest_first_and_a_piece_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    for (uid, starts, ends) in
+        [(1, 0, None), (2, 0, Some(90_000)), (3, 200_000, None), (4, 200_000, Some(290_000))]
+    {
+        let now = ends.unwrap_or(starts);
+        store.accept(news(uid, now, "pager", "disk", starts, ends)).await.unwrap();
+    }
+    let read = async |after: i64, each: usize| {
+        let read = store.read(move |reader| Ok(reader.lane_work(&[(1, after)], each))).await.unwrap();
+        let work = read.into_iter().next().unwrap().1.unwrap();
+        (work.open.iter().map(|open| (open.id, open.action)).collect::<Vec<_>>(), work.more)
+    };
+    use Action::{Resolve, Trigger};
+    assert_eq!(read(0, 2).await, (vec![(1, Trigger), (2, Resolve)], true));
+    assert_eq!(read(2, 2).await, (vec![(3, Trigger), (4, Resolve)], false));
+    assert_eq!(read(0, 9).await.0.len(), 4);
+}
