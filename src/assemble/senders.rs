@@ -15,6 +15,7 @@ use crate::document::node::{At, Value};
 use crate::document::parse::parse;
 use crate::document::read::read;
 use crate::domain::aws::is_topic;
+use crate::domain::own_alerts;
 use crate::domain::problem::{Place, Problem};
 use crate::domain::secret::{Redactor, Secret};
 use crate::route::enrich::{Enrichment, Lookup, TableFault};
@@ -36,6 +37,11 @@ pub(super) fn sources(files: &[SourceFile], problems: &mut Vec<Problem>) -> BTre
         if !file.name.value.chars().all(fits_a_path) {
             let what = "is part of the path /hooks/{name} and holds a character that does not belong there";
             let cure = "use letters, digits, `-`, `_` and `.`";
+            problems.push(Problem::error(format!("{path}.name"), file.name.place, what, cure));
+        }
+        if file.name.value == own_alerts::SOURCE {
+            let what = "is the name under which the relay tells of itself; it is never posted to";
+            let cure = "choose another name";
             problems.push(Problem::error(format!("{path}.name"), file.name.place, what, cure));
         }
         let auth = auth(file, &path, problems);
