@@ -1,5 +1,7 @@
 //! The admin interface: what became of an event, and reading the configuration again.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -72,7 +74,7 @@ pub(super) fn delivery_json(record: &DeliveryRecord) -> Value {
         .map(|attempt| {
             json!({
                 "at": attempt.at.to_string(),
-                "took_ms": attempt.took.as_secs_f64() * 1000.0,
+                "took_ms": milliseconds(attempt.took),
                 "status": attempt.status,
                 "outcome": attempt.outcome,
                 "excerpt": attempt.excerpt,
@@ -93,4 +95,22 @@ pub(super) fn delivery_json(record: &DeliveryRecord) -> Value {
         "superseded_by": record.by,
         "attempts": attempts,
     })
+}
+
+/// To the microsecond, as it is stored: a person reads 0.24, not 0.24000000000000002.
+fn milliseconds(took: Duration) -> f64 {
+    took.as_micros() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_they_are_stored() {
+        for (micros, written) in [(240, "0.24"), (7, "0.007"), (1_234_567, "1234.567"), (2_000, "2.0")] {
+            let took = Duration::from_micros(micros);
+            assert_eq!(json!(milliseconds(took)).to_string(), written);
+        }
+    }
 }
