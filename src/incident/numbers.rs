@@ -1,5 +1,6 @@
 //! The numbers over many incidents: how soon they are noticed, told, taken and over, where the time
-//! goes, what makes noise, what runs by itself, and what to do about it. Pure: rows in, numbers out.
+//! goes, what makes noise, and what runs by itself. `tally` counts them, `advice` says what to do about
+//! them.
 //!
 //! Times of incidents that are not (yet) taken or over are left out of the respective figures, not
 //! counted as zero.
