@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::Word;
-use crate::support::vendor::ledger::{Ledger, State};
+use crate::support::vendor::ledger::{Incident, Ledger, State};
 use crate::support::vendor::rules::{Action, Event};
 
 /// What the ledger shows.
@@ -40,6 +40,9 @@ pub fn audit(ledger: &Ledger, words: &BTreeMap<String, Word>) -> Finding {
             finding.problems.push(format!("{name} went out and was never accepted"));
         }
     }
+    // By key alone, and found at once: while a long run is audited the vendor stands still.
+    let incidents: BTreeMap<&str, &Incident> =
+        ledger.incidents.values().map(|incident| (incident.dedup_key.as_str(), incident)).collect();
     for (name, word) in words {
         let key = keys.get(name).and_then(|keys| keys.first());
         let lane = key.and_then(|key| lanes.get(key));
@@ -47,7 +50,7 @@ pub fn audit(ledger: &Ledger, words: &BTreeMap<String, Word>) -> Finding {
             let rounds_over = word.round - u64::from(word.firing);
             finding.repeats += lane.resolves.saturating_sub(rounds_over) as usize;
         }
-        let open = key.and_then(|key| ledger.incident(key)).is_some_and(|seen| seen.state != State::Resolved);
+        let open = key.and_then(|key| incidents.get(key)).is_some_and(|seen| seen.state != State::Resolved);
         match lane {
             None if word.firing => finding.problems.push(format!("{name} was accepted and never arrived")),
             // Fired and ended before anything went out: nobody is paged for history.
