@@ -54,8 +54,16 @@ fn the_package_holds_what_belongs_where_it_belongs() {
         (&format!("{doc}/copyright"), "-rw-r--r--"),
         (&format!("{doc}/changelog.gz"), "-rw-r--r--"),
         (&format!("{doc}/README.md"), "-rw-r--r--"),
+        (&format!("{doc}/README.zh-CN.md"), "-rw-r--r--"),
+        (&format!("{doc}/SECURITY.md"), "-rw-r--r--"),
         (&format!("{doc}/README.Debian"), "-rw-r--r--"),
         (&format!("{doc}/examples/relay.example.yaml"), "-rw-r--r--"),
+        (&format!("{doc}/examples/relay.schema.json"), "-rw-r--r--"),
+        ("/usr/share/man/man1/alert-relay.1.gz", "-rw-r--r--"),
+        ("/usr/share/man/man1/alert-relay-check.1.gz", "-rw-r--r--"),
+        ("/usr/share/bash-completion/completions/alert-relay", "-rw-r--r--"),
+        ("/usr/share/zsh/vendor-completions/_alert-relay", "-rw-r--r--"),
+        ("/usr/share/fish/vendor_completions.d/alert-relay.fish", "-rw-r--r--"),
         (&format!("{doc}/monitoring/alert-relay.rules.yml"), "-rw-r--r--"),
         (&format!("{doc}/docs/install.md"), "-rw-r--r--"),
         (&format!("{doc}/docs/targets/pagerduty.md"), "-rw-r--r--"),
@@ -146,10 +154,45 @@ fn the_container_is_made_of_files_that_are_there_and_runs_as_nobody_in_particula
     let last = file.rsplit_once("\nFROM ").unwrap().1;
     assert!(last.contains("\nUSER 65532:65532\n"), "it must not run as root");
     // What the build leaves out of the sources must not be needed by it.
-    for needed in ["src", "templates", "benches", "examples", "Cargo.lock"] {
-        assert!(
-            file.contains(&format!("COPY {needed} ")) || file.contains(&format!(" {needed} ")),
-            "{needed}"
-        );
+    let copied = |needed: &str| {
+        file.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("COPY") && words.any(|word| word == needed)
+        })
+    };
+    let ignored = fs::read_to_string(root().join(".containerignore")).unwrap();
+    let included = files_in_sources_by_name();
+    assert!(included.contains("relay.schema.json"), "{included:?}");
+    let always = ["src", "templates", "benches", "examples", "Cargo.toml", "Cargo.lock"].map(str::to_owned);
+    for needed in included.into_iter().chain(always) {
+        let top = needed.split('/').next().unwrap();
+        assert!(copied(top), "the build needs {needed}, and the Containerfile does not copy {top}");
+        assert!(ignored.lines().any(|line| line == format!("!{top}")), ".containerignore keeps {top} out");
     }
+}
+
+/// Files outside of `src` that the program is made of, as the sources name them.
+fn files_in_sources_by_name() -> BTreeSet<String> {
+    let mut folders = vec![root().join("src")];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            for part in
+                ["include_str!(\"", "include_bytes!(\""].iter().flat_map(|start| text.split(start).skip(1))
+            {
+                let named = folder.join(part.split('"').next().unwrap()).canonicalize().unwrap();
+                let below = named.strip_prefix(root().canonicalize().unwrap()).unwrap();
+                if !below.starts_with("src") {
+                    found.insert(below.to_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    found
 }

@@ -24,6 +24,8 @@ use support::ports::free_port;
 
 struct Block {
     line: usize,
+    /// Blanks before it, where it stands in a list; they are no part of it.
+    indent: usize,
     info: String,
     text: String,
 }
@@ -42,17 +44,17 @@ impl Block {
     }
 }
 
-/// The code blocks that begin at the margin.
 fn blocks(text: &str) -> Vec<Block> {
     let (mut blocks, mut open) = (Vec::new(), None::<Block>);
     for (index, line) in text.lines().enumerate() {
-        match (line.strip_prefix("```"), open.take()) {
+        match (line.trim_start().strip_prefix("```"), open.take()) {
             (Some(_), Some(block)) => blocks.push(block),
             (Some(info), None) => {
-                open = Some(Block { line: index + 1, info: info.to_owned(), text: String::new() });
+                let indent = line.len() - line.trim_start().len();
+                open = Some(Block { line: index + 1, indent, info: info.to_owned(), text: String::new() });
             }
             (None, Some(mut block)) => {
-                block.text.push_str(line);
+                block.text.push_str(line.get(block.indent..).unwrap_or_default());
                 block.text.push('\n');
                 open = Some(block);
             }
