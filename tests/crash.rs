@@ -29,6 +29,8 @@ use support::vendor::{PagerDuty, ROUTING_KEY};
 const DRAIN: Duration = Duration::from_secs(90);
 /// Alerts that were accepted and have not arrived, beyond which the senders rest.
 const OWED_MAX: usize = 500;
+/// Kills after which a long run says how far it is.
+const TOLD_EVERY: u64 = 500;
 /// Requests that one kill may repeat: what is in flight (the config's concurrency), twice over.
 const REPEATS_A_KILL: usize = 16;
 
@@ -99,7 +101,13 @@ async fn kill_again_and_again(
 ) -> Met {
     let mut dice = Dice::new(seed);
     let mut met = Met::default();
+    let began = Instant::now();
+    let mut told = 0;
     while met.kills < kills {
+        if met.kills >= told + TOLD_EVERY {
+            told = met.kills;
+            println!("{told} of {kills} kills after {} s", began.elapsed().as_secs());
+        }
         tokio::time::sleep(Duration::from_millis(dice.between(50, 600))).await;
         let refusing = dice.between(0, 3) == 0;
         if refusing {
