@@ -20,8 +20,10 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-const FORWARDERS: usize = 32;
-const LARGEST_GROUP: usize = 1024;
+/// Connections to the sink.
+pub const FORWARDERS: usize = 32;
+/// Alerts in one sync.
+pub const LARGEST_GROUP: usize = 1024;
 
 #[derive(Deserialize)]
 struct Webhook<'a> {
@@ -78,18 +80,22 @@ async fn take(
     if raw.is_empty() {
         return answer(StatusCode::OK); // asked whether it is ready
     }
-    let Ok(webhook) = serde_json::from_slice::<Webhook<'_>>(&raw) else {
-        return answer(StatusCode::BAD_REQUEST);
-    };
+    let Some(event) = event(&raw) else { return answer(StatusCode::BAD_REQUEST) };
+    let (done, kept) = oneshot::channel();
+    let _ = append.send(Entry { raw: raw.clone(), event, done });
+    answer(if kept.await.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
+}
+
+/// What PagerDuty is told of a webhook; `None`: it cannot be read.
+pub fn event(raw: &[u8]) -> Option<Bytes> {
+    let webhook = serde_json::from_slice::<Webhook<'_>>(raw).ok()?;
     let event = json!({
         "routing_key": "0123456789abcdef0123456789abcdef",
         "event_action": if webhook.status == "firing" { "trigger" } else { "resolve" },
         "dedup_key": webhook.group_key,
         "payload": { "summary": webhook.annotations.summary, "source": "journal", "severity": "critical" },
     });
-    let (done, kept) = oneshot::channel();
-    let _ = append.send(Entry { raw: raw.clone(), event: event.to_string().into(), done });
-    answer(if kept.await.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
+    Some(event.to_string().into())
 }
 
 /// One fdatasync for all that waits, then the answers.

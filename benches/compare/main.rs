@@ -8,6 +8,7 @@ mod clock;
 mod journal;
 mod load;
 mod sink;
+mod stack;
 mod subject;
 
 use std::fmt;
@@ -27,7 +28,12 @@ struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     /// Who is measured.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "relay,relay-only,alertmanager,journal")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "relay,relay-only,alertmanager,journal,stack"
+    )]
     only: Vec<Subject>,
     /// How it is loaded: `closed`, or webhooks a second; `/20` behind it: with 20 alerts each.
     #[arg(long, value_delimiter = ',', default_value = "closed,200,1000,closed/20,200/20", value_parser = point)]
@@ -47,6 +53,8 @@ struct Args {
 enum Part {
     /// Is the bare journal; the comparison starts it.
     Journal { listen: SocketAddr, sink: SocketAddr, file: PathBuf },
+    /// Is the bare stack; the comparison starts it.
+    Stack { listen: SocketAddr, sink: SocketAddr, file: PathBuf },
 }
 
 /// How a subject is loaded.
@@ -95,8 +103,10 @@ struct Line {
 
 fn main() {
     let args = Args::parse();
-    if let Some(Part::Journal { listen, sink, file }) = args.part {
-        return journal::serve(listen, sink, &file);
+    match args.part {
+        Some(Part::Journal { listen, sink, file }) => return journal::serve(listen, sink, &file),
+        Some(Part::Stack { listen, sink, file }) => return stack::serve(listen, sink, &file),
+        None => {}
     }
     println!(
         "| who | load | delivered/s | CPU µs each | ack p50 / p99 ms | accepted to delivered p50 / p99 ms | ready ms | idle / peak MiB | sent | refused | missing | repeated |"

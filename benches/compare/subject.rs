@@ -19,6 +19,8 @@ pub enum Subject {
     RelayOnly,
     Alertmanager,
     Journal,
+    /// The asked-for stack with the least that a durable relay can ask of it.
+    Stack,
 }
 
 /// A subject that runs; killed when dropped.
@@ -38,6 +40,7 @@ impl Subject {
             Subject::RelayOnly => "alert-relay, no incidents",
             Subject::Alertmanager => "Alertmanager, PagerDuty (not durable)",
             Subject::Journal => "bare journal (the limit)",
+            Subject::Stack => "bare hyper, SQLite and reqwest (the limit of the stack)",
         }
     }
 
@@ -51,7 +54,8 @@ impl Subject {
             Subject::Relay => relay(folder.path(), address, sink, true)?,
             Subject::RelayOnly => relay(folder.path(), address, sink, false)?,
             Subject::Alertmanager => alertmanager(folder.path(), address, sink)?,
-            Subject::Journal => journal(folder.path(), address, sink)?,
+            Subject::Journal => part("journal", folder.path(), address, sink)?,
+            Subject::Stack => part("stack", folder.path(), address, sink)?,
         };
         let log = folder.path().join("log");
         let out = std::fs::File::create(&log).map_err(|why| why.to_string())?;
@@ -61,7 +65,7 @@ impl Subject {
         let child = command.spawn().map_err(|why| format!("{:?}: {why}", command.get_program()))?;
         let (path, body): (_, fn(usize, usize) -> String) = match self {
             Subject::Alertmanager => ("/api/v2/alerts", pushed),
-            Subject::Relay | Subject::RelayOnly | Subject::Journal => ("/hooks/alertmanager", webhook),
+            _ => ("/hooks/alertmanager", webhook),
         };
         let aim = Aim { address, path, body, alerts };
         let mut running = Running { child, aim, ready_after: Duration::ZERO, _folder: folder };
@@ -182,9 +186,10 @@ receivers:
     Ok(command)
 }
 
-fn journal(folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
+/// This program as one of its own subjects.
+fn part(name: &str, folder: &Path, listen: SocketAddr, sink: SocketAddr) -> Result<Command, String> {
     let mut command = Command::new(std::env::current_exe().map_err(|why| why.to_string())?);
-    command.args(["journal", &listen.to_string(), &sink.to_string()]).arg(folder.join("journal"));
+    command.args([name, &listen.to_string(), &sink.to_string()]).arg(folder.join(name));
     Ok(command)
 }
 
