@@ -51,6 +51,15 @@ async fn post(relay: &Relay, kind: &str, case: &str) -> Value {
     answer.json().await.unwrap()
 }
 
+/// Its older callers send again, three times, what is not answered so.
+#[tokio::test]
+async fn tencent_is_answered_with_its_session_and_a_zero() {
+    let (_pd, relay) = stage().await;
+    let answer = post(&relay, "tencent", "metric-alarm").await;
+    assert_eq!((&answer["sessionId"], &answer["retCode"]), (&json!("8f2b7c3e5a"), &json!(0)), "{answer}");
+    assert_eq!(answer["accepted"], 1, "{answer}");
+}
+
 async fn stage() -> (PagerDuty, Relay) {
     let pd = PagerDuty::start().await;
     let kinds: std::collections::BTreeSet<&str> = STORIES.iter().map(|(kind, ..)| *kind).collect();

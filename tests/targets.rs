@@ -11,7 +11,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is read from the environment")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,8 @@ mod callbacks;
 mod dialogues;
 #[path = "targets/inquiries.rs"]
 mod inquiries;
+#[path = "targets/logins.rs"]
+mod logins;
 #[allow(dead_code, reason = "shared with the other drivers")]
 mod samples;
 
@@ -66,6 +68,33 @@ fn every_case_of_every_kind() {
         }
     }
     assert!(wrong.is_empty(), "{} cases differ:\n\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What a case is about is told by its message, or where that is a matter of its words by its name.
+#[test]
+fn every_kind_has_a_case_for_all_that_can_be_said_and_all_that_may_be_in_it() {
+    let mut missing = Vec::new();
+    for kind in KINDS {
+        let mut have = BTreeSet::new();
+        for entry in fs::read_dir(Path::new("tests/targets").join(kind.name)).expect("cases") {
+            let case = entry.expect("an entry").path();
+            let Ok(message) = fs::read_to_string(case.join("message.json")) else { continue };
+            let message: serde_json::Value = serde_json::from_str(&message).expect("JSON");
+            let may_exist = message["may_exist"].as_bool().unwrap_or(message["remote"].is_string());
+            have.insert(match message["action"].as_str().unwrap_or("trigger") {
+                "trigger" if may_exist => "update".to_owned(),
+                action => action.to_owned(),
+            });
+            let name = case.file_name().expect("a name").to_string_lossy().into_owned();
+            have.extend(name.split('_').map(str::to_owned));
+        }
+        for wanted in ["trigger", "update", "acknowledge", "resolve", "oversize", "unicode", "injection"] {
+            if !have.contains(wanted) {
+                missing.push(format!("{}: {wanted}", kind.name));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
 }
 
 fn run(kind: &Kind, case: &Path, wrong: &mut Vec<String>) {

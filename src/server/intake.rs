@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::document::nearest;
 use crate::domain::alert::{AlertGroup, Status};
@@ -80,12 +80,17 @@ struct Kept {
     alerts: usize,
     notes: Vec<String>,
     invalid: Vec<String>,
+    /// What the sender looks for in the answer.
+    answer: Map<String, Value>,
 }
 
 /// What the sender is told of what was kept.
 fn told(kept: &Kept) -> Answer {
     let Accepted { uid, deliveries, duplicate } = kept.accepted;
     let mut body = json!({ "accepted": kept.alerts, "id": uid.to_string(), "deliveries": deliveries });
+    for (name, value) in &kept.answer {
+        body[name] = value.clone();
+    }
     if duplicate {
         body["duplicate"] = true.into();
     }
@@ -216,7 +221,7 @@ impl Call<'_> {
     /// Saved, then answered.
     async fn keep(&self, reading: Reading, body: Bytes) -> Result<Kept, Refusal> {
         let now = self.head.now;
-        let Reading { groups, notes, invalid, whole, .. } = reading;
+        let Reading { groups, notes, invalid, whole, answer, .. } = reading;
         let body: Vec<u8> = whole.map_or_else(|| body.into(), Into::into);
         let plan = {
             let mut groups = enriched(self.book, groups);
@@ -256,7 +261,7 @@ impl Call<'_> {
                 self.app.expiries.lock().unwrap_or_else(PoisonError::into_inner).hear(&groups);
                 let alerts = self.count(&groups, &accepted);
                 traced::kept(self.app, self.head, self.name, caller, &accepted, alerts);
-                Ok(Kept { accepted, alerts, notes, invalid })
+                Ok(Kept { accepted, alerts, notes, invalid, answer })
             }
             Err(error) => Err(self.turned_away(&error)),
         }

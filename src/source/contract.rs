@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::domain::alert::AlertGroup;
@@ -38,6 +39,8 @@ pub struct Reading {
     /// Alerts that the sender must mend, by index (push API only). The groups beside them are
     /// taken all the same; the sender is answered 400 with these sentences.
     pub invalid: Vec<String>,
+    /// Fields that the sender looks for in the answer to a call that was kept.
+    pub answer: Map<String, Value>,
     /// A subscription that the sender wants confirmed (SNS). The reader only says so: whether it is
     /// done is for the server, which knows whether the call was proven to be the sender's.
     pub confirm: Option<Confirm>,

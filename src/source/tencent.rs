@@ -58,6 +58,7 @@ impl Source for Tencent {
                 "missing or no object: this is not a callback of Tencent Cloud Monitor",
             ));
         };
+        let answer = acknowledged(&event);
         let none = Map::new();
         let object = event.get("alarmObjInfo").and_then(Value::as_object).unwrap_or(&none);
         let condition = match policy.get("conditions") {
@@ -88,8 +89,17 @@ impl Source for Tencent {
             event: Value::Object(event),
         };
         let groups = vec![single.group(arrival.source)];
-        Ok(Reading { groups, notes: notes.into_lines(), ..Reading::default() })
+        Ok(Reading { groups, answer, notes: notes.into_lines(), ..Reading::default() })
     }
+}
+
+/// Older callers send again what is not answered so.
+fn acknowledged(event: &Map<String, Value>) -> Map<String, Value> {
+    let session = event
+        .get("sessionId")
+        .filter(|id| id.is_string() || id.is_number())
+        .map(|id| ("sessionId".to_owned(), id.clone()));
+    session.into_iter().chain([("retCode".to_owned(), 0.into())]).collect()
 }
 
 /// 1 fires and 0 is over, as a number or as a string of one.

@@ -5,7 +5,9 @@
 //! business of each kind.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
 
 use crate::domain::exchange::{Reached, Reply, SendError};
 use crate::domain::outcome::Outcome;
@@ -65,6 +67,20 @@ pub fn retry_after(reply: &Reply) -> Option<Duration> {
     let until = httpdate::parse_http_date(text).ok()?;
     let from = httpdate::parse_http_date(reply.header("date")?.trim()).ok()?;
     Some(until.duration_since(from).unwrap_or_default().min(WAIT_MAX))
+}
+
+/// `X-RateLimit-Reset`: when the time is over for which calls are counted, as Jira (ISO 8601) and
+/// ServiceNow (seconds since 1970) write it. Measured from the reply's own `Date`, like
+/// [`retry_after`]. What is over by then, or further off than [`WAIT_MAX`], says nothing.
+pub fn rate_limit_reset(reply: &Reply) -> Option<Duration> {
+    let text = reply.header("x-ratelimit-reset")?.trim();
+    let until = match text.parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok()?,
+        Err(_) => text.parse().ok()?,
+    };
+    let from = httpdate::parse_http_date(reply.header("date")?.trim()).ok()?;
+    let wait = SystemTime::from(until).duration_since(from).ok()?;
+    (!wait.is_zero() && wait <= WAIT_MAX).then_some(wait)
 }
 
 /// What it means that no reply came. What to do about an unknown outcome is the policy of the
@@ -145,6 +161,26 @@ mod tests {
         ];
         for (headers, seconds) in table {
             assert_eq!(retry_after(&reply(429, headers)), seconds.map(Duration::from_secs), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_rate_limit_is_read_in_both_forms_and_measured_by_the_reply() {
+        let date = ("date", "Mon, 02 Mar 2026 03:31:00 GMT");
+        for (text, seconds) in [
+            ("1772422290", Some(30)),
+            ("2026-03-02T03:31:30Z", Some(30)),
+            ("2026-03-02T03:32Z", Some(60)),
+            ("1772422200", None),
+            ("1772422290000", None),
+            ("30", None),
+            ("99999999999999999999", None),
+            ("soon", None),
+        ] {
+            let reset = ("x-ratelimit-reset", text);
+            let wait = seconds.map(Duration::from_secs);
+            assert_eq!(rate_limit_reset(&reply(429, &[reset, date])), wait, "{text}");
+            assert_eq!(rate_limit_reset(&reply(429, &[reset])), None, "{text} without a date");
         }
     }
 

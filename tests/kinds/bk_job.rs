@@ -41,6 +41,12 @@ fn bk_job(start: Answer) -> Fake {
                 if body["script_param"] != param || body["target_server"]["host_id_list"] != json!([101]) {
                     return no(1_210_000, "parameters");
                 }
+                if body["account_alias"].is_null() && body["account_id"].is_null() {
+                    return no(1_210_000, "no account");
+                }
+                if !body["timeout"].as_u64().is_some_and(|seconds| (1..=86_400).contains(&seconds)) {
+                    return no(1_210_000, "no timeout");
+                }
                 names.lock().unwrap().push(body["task_name"].as_str().unwrap_or_default().to_owned());
                 start.clone()
             }
@@ -62,7 +68,7 @@ fn bk_job(start: Answer) -> Fake {
 
 fn target(url: &str) -> String {
     config(&format!(
-        r#"bk_job: {{ base_url: "{url}/api/bk-job/prod", bk_app_code: relay, bk_app_secret: bk-secret-01, bk_username: admin, bk_scope_id: 2, script_id: 1000, script_args: ["{{{{commonLabels.service}}}}"], host_ids: [101], on_resolve: cancel }}"#
+        r#"bk_job: {{ base_url: "{url}/api/bk-job/prod", bk_app_code: relay, bk_app_secret: bk-secret-01, bk_username: admin, bk_scope_id: 2, script_id: 1000, account_alias: root, script_args: ["{{{{commonLabels.service}}}}"], host_ids: [101], on_resolve: cancel }}"#
     ))
 }
 

@@ -22,6 +22,9 @@ use crate::template::escape::Escape;
 const LANGUAGES: [&str; 5] = ["shell", "bat", "perl", "python", "powershell"];
 /// Seconds that a script may take.
 const TIMEOUT_MAX: u32 = 86_400;
+/// Seconds that it may take where the operator says nothing: the platform's own default, sent along
+/// because some of its versions refuse a call without it.
+const TIMEOUT: u32 = 7_200;
 /// An address of a host, version 4 or 6.
 const IP: &str = r"[0-9A-Fa-f][0-9A-Fa-f.:]*";
 
@@ -43,8 +46,9 @@ struct Settings {
     script_language: Text,
     script_args: Vec<Node>,
     account_alias: Text,
+    account_id: Option<At<u64>>,
     timeout: Option<At<u32>>,
-    host_ids: Vec<u64>,
+    host_ids: Option<At<Vec<u64>>>,
     ips: Vec<Node>,
     bk_cloud_id: u64,
     dynamic_groups: Vec<String>,
@@ -146,48 +150,78 @@ fn what(bench: &mut Bench<'_>, settings: Settings) -> Option<What> {
         let variables = parameters::named(bench, "global_vars", settings.global_vars);
         return Some(What::Plan { id: at.value, variables });
     }
-    let mut fixed = Map::new();
-    for (name, at) in [("script_id", &settings.script_id), ("account_alias", &settings.account_alias)] {
-        fixed.extend(at.as_ref().map(|at| (name.to_owned(), Value::from(at.value.as_str()))));
-    }
-    fixed.extend(settings.script_version_id.as_ref().map(|at| ("script_version_id".into(), at.value.into())));
     let language = language(bench, &settings);
-    if let Some(at) = &settings.script_content {
-        if at.value.contains("{{") {
-            let cure = "give what an alert says by `script_args`, and read it as $1 in the script";
-            bench.wrong(
-                "script_content",
-                at,
-                "the text of an alert must not become a part of a script",
-                cure,
-            );
-        }
-        fixed.insert("script_content".into(), BASE64.encode(&at.value).into());
-        fixed.insert("script_language".into(), json!(language + 1));
+    let mut fixed = script(bench, &settings, language);
+    if has_script {
+        fixed.extend(account(bench, &settings));
     }
-    if let Some(at) = &settings.timeout {
-        if !(1..=TIMEOUT_MAX).contains(&at.value) {
-            bench.wrong("timeout", at, "no script may take so long", "write 1 to 86400 seconds");
-        }
-        fixed.insert("timeout".into(), at.value.into());
-    }
+    fixed.insert("timeout".into(), timeout(bench, settings.timeout.as_ref()).into());
     let arguments = parameters::listed(bench, "script_args", &settings.script_args, parameters::PLAIN);
-    let hosts = Hosts {
-        ids: settings.host_ids,
-        ips: parameters::listed(bench, "ips", &settings.ips, IP),
-        cloud_id: settings.bk_cloud_id,
-        dynamic_groups: settings.dynamic_groups,
-    };
-    if has_script && hosts.ids.is_empty() && settings.ips.is_empty() && hosts.dynamic_groups.is_empty() {
-        let cure = "add `host_ids: [101]`, `ips: [\"{{commonLabels.host_ip}}\"]` or `dynamic_groups: [id]`";
-        bench.missing("host_ids", "there is no host to run the script on", cure);
-    }
+    let hosts = hosts(bench, settings, has_script);
     Some(What::Script {
         fixed,
         arguments,
         hosts,
         is_posix: !matches!(LANGUAGES[language], "bat" | "powershell"),
     })
+}
+
+/// The fields that say which script it is.
+fn script(bench: &mut Bench<'_>, settings: &Settings, language: usize) -> Map<String, Value> {
+    let mut fixed = Map::new();
+    fixed.extend(settings.script_id.as_ref().map(|at| ("script_id".into(), at.value.as_str().into())));
+    fixed.extend(settings.script_version_id.as_ref().map(|at| ("script_version_id".into(), at.value.into())));
+    if let Some(at) = &settings.script_content {
+        if at.value.contains("{{") {
+            let cure = "give what an alert says by `script_args`, and read it as $1 in the script";
+            let what = "the text of an alert must not become a part of a script";
+            bench.wrong("script_content", at, what, cure);
+        }
+        fixed.insert("script_content".into(), BASE64.encode(&at.value).into());
+        fixed.insert("script_language".into(), json!(language + 1));
+    }
+    fixed
+}
+
+/// The account on the hosts, without which the platform runs no script.
+fn account(bench: &mut Bench<'_>, settings: &Settings) -> Option<(String, Value)> {
+    let (alias, id) = (&settings.account_alias, &settings.account_id);
+    let cure = "add `account_alias: root`, as the platform calls the account that the script runs as";
+    one_of(bench, ("account_alias", alias.is_some()), ("account_id", id.is_some()), cure);
+    if let Some(at) = id {
+        return Some(("account_id".to_owned(), at.value.into()));
+    }
+    let alias = bench.needed("account_alias", Some(alias.as_ref()?), cure);
+    Some(("account_alias".to_owned(), alias.into()))
+}
+
+/// Seconds.
+fn timeout(bench: &mut Bench<'_>, at: Option<&At<u32>>) -> u32 {
+    let Some(at) = at else { return TIMEOUT };
+    if !(1..=TIMEOUT_MAX).contains(&at.value) {
+        bench.wrong("timeout", at, "no script may take so long", "write 1 to 86400 seconds");
+    }
+    at.value
+}
+
+/// Where the script runs. Beside numbers of hosts the platform passes over their addresses without a
+/// word, so one target has one of the two only.
+fn hosts(bench: &mut Bench<'_>, settings: Settings, has_script: bool) -> Hosts {
+    let ids = settings.host_ids.as_ref().map(|at| at.value.clone()).unwrap_or_default();
+    if let Some(at) = settings.host_ids.as_ref().filter(|_| !ids.is_empty() && !settings.ips.is_empty()) {
+        let what = "beside `host_ids` the platform takes no notice of `ips`: the script would not run there";
+        bench.wrong("host_ids", at, what, "keep one of them, or make two targets");
+    }
+    if has_script && ids.is_empty() && settings.ips.is_empty() && settings.dynamic_groups.is_empty() {
+        let cure = "add `host_ids: [101]`, `ips: [\"{{commonLabels.host_ip}}\"]` or `dynamic_groups: [id]`";
+        bench.missing("host_ids", "there is no host to run the script on", cure);
+    }
+    Hosts {
+        ids,
+        ips: parameters::listed(bench, "ips", &settings.ips, IP),
+        cloud_id: settings.bk_cloud_id,
+        dynamic_groups: settings.dynamic_groups,
+    }
 }
 
 /// Place in [`LANGUAGES`].

@@ -11,7 +11,7 @@ use crate::domain::message::{Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::Redactor;
 use crate::target::contract::{Step, Turn, Worded};
-use crate::target::verdict::{by_status, cleaned, sentence};
+use crate::target::verdict::{by_status, cleaned, rate_limit_reset, sentence};
 use crate::template::library::Fault;
 use crate::template::view::View;
 
@@ -92,7 +92,8 @@ impl<'a> Talk<'a> {
 /// The end of the try.
 pub fn heed(reply: &Reply) -> Said<()> {
     match reply.status {
-        401 | 407 | 408 | 425 | 429 => Err(Turn::Over(by_status(reply))),
+        429 => Err(Turn::Over(limited(reply))),
+        401 | 407 | 408 | 425 => Err(Turn::Over(by_status(reply))),
         200..=299 | 400..=499 => Ok(()),
         _ => Err(Turn::Over(by_status(reply))),
     }
@@ -110,6 +111,16 @@ pub fn heed_maker(reply: &Reply) -> Said<()> {
             Err(Turn::Over(Outcome::Unknown { reason }))
         }
         _ => heed(reply),
+    }
+}
+
+/// Too many calls: some of these services say only when they count anew.
+fn limited(reply: &Reply) -> Outcome {
+    match by_status(reply) {
+        Outcome::Retry { reason, after, whole_target } => {
+            Outcome::Retry { reason, after: after.or_else(|| rate_limit_reset(reply)), whole_target }
+        }
+        other => other,
     }
 }
 

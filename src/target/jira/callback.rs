@@ -1,7 +1,8 @@
 //! Webhooks of Jira, Cloud and Data Center: issues that move, close, vanish, are commented.
 //!
 //! Signed in `X-Hub-Signature` (WebSub): a webhook without a secret cannot prove itself and is
-//! refused. Jira gives no time to check an age by; a repeat is known by its identifier.
+//! refused. Jira gives no time to check an age by, and what it calls the identifier of a call stands in a
+//! header, which is not signed: a repeat is known by its body, which Jira's own retries bring unchanged.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,19 +12,19 @@ use crate::target::contract::{Answer, Callback, Heard, Refusal};
 use crate::target::desk::ear::{Ear, name_of};
 use crate::target::desk::stamp;
 
-/// Reads a call, after checking who speaks.
-pub(super) fn hear(ear: &Ear, call: &Callback<'_>) -> Result<Heard, Refusal> {
+/// Reads a call, after checking who speaks. `own` is the mail address of the relay's account, where it
+/// is known.
+pub(super) fn hear(ear: &Ear, own: Option<&str>, call: &Callback<'_>) -> Result<Heard, Refusal> {
     if ear.is_deaf() {
         return Err(Refusal::NotSetUp("set `webhook_secrets`, and the same secret at the webhook in Jira"));
     }
     ear.check_signature(call, "x-hub-signature")?;
     let said: Value = serde_json::from_slice(call.body)
         .map_err(|error| Refusal::Unreadable(format!("no JSON: {error}")))?;
-    let name =
-        call.header("x-atlassian-webhook-identifier").map_or_else(|| name_of(call.body), str::to_owned);
+    let name = name_of(call.body);
     let (event, who, text) = match what(&said) {
-        Some(happened) => happened,
-        None => return Ok(Heard { signals: Vec::new(), answer: Answer::default() }),
+        Some(happened) if !is_ours(own, &said) => happened,
+        _ => return Ok(Heard { signals: Vec::new(), answer: Answer::default() }),
     };
     let Some(id) = stamp::id(&said["issue"]["id"]) else {
         return Err(Refusal::Unreadable("there is no id in `issue`".into()));
@@ -33,6 +34,13 @@ pub(super) fn hear(ear: &Ear, call: &Callback<'_>) -> Result<Heard, Refusal> {
     let id_of_signal = format!("{name}-{}", event.as_str());
     let signal = Signal { id: id_of_signal, about: Subject::Remote(id), event, who, text, at };
     Ok(Heard { signals: vec![signal], answer: Answer::default() })
+}
+
+/// Our own comments come back, and are no news. Cloud tells the address of an account only where its
+/// owner shows it.
+fn is_ours(own: Option<&str>, said: &Value) -> bool {
+    let author = stamp::word(&said["comment"]["author"]["emailAddress"]);
+    own.is_some_and(|own| own.eq_ignore_ascii_case(author))
 }
 
 /// What happened, by whom, in what words; `None` when it is of no interest.

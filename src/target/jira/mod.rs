@@ -73,6 +73,8 @@ struct Jira {
     rules: Rules,
     transitions: Transitions,
     ear: Ear,
+    /// Mail address of the account in whose name is written, where it is known.
+    own: Option<String>,
     secrets: Vec<Secret>,
     redactor: Redactor,
 }
@@ -282,7 +284,7 @@ impl Target for Jira {
     }
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
-        callback::hear(&self.ear, call)
+        callback::hear(&self.ear, self.own.as_deref(), call)
     }
 
     fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {

@@ -113,6 +113,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
         rules,
         transitions,
         ear,
+        own: word(&settings.email),
         secrets,
         redactor,
     });

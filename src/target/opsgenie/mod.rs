@@ -70,6 +70,8 @@ struct Opsgenie {
     /// Text of an alert that is still open is brought up to date.
     updates: bool,
     callback_tokens: Vec<Secret>,
+    /// Names under which the relay writes there.
+    own: Vec<String>,
     secrets: Vec<Secret>,
     redactor: Redactor,
 }
@@ -97,7 +99,7 @@ impl Target for Opsgenie {
     }
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
-        webhook::heard(&self.callback_tokens, call)
+        webhook::heard(&self.callback_tokens, &self.own, call)
     }
 
     fn secrets(&self) -> Vec<&Secret> {

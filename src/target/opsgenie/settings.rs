@@ -72,7 +72,9 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     let cure = "write a long random text, and the same into the webhook: `openssl rand -hex 24`";
     let callback_tokens = bench.secret_list("callback_tokens", &settings.callback_tokens, cure);
     let (secrets, redactor) = (bench.secrets(), bench.redactor());
+    let email = settings.jsm.as_ref().and_then(|jsm| jsm.email.as_ref()).map(|at| at.value.trim().to_owned());
     let target = words.map(|words| Opsgenie {
+        own: email.into_iter().chain([words.user.clone()]).collect(),
         alerts_url,
         authorization,
         dialect,

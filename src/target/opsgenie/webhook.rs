@@ -17,11 +17,11 @@ use crate::target::contract::{Answer, Callback, Heard, Refusal};
 /// Header for the token where `Authorization` is taken.
 const TOKEN_HEADER: &str = "x-relay-token";
 
-/// Reads one call.
+/// Reads one call. `own` are the names under which the relay writes there.
 ///
 /// # Errors
 /// A refusal: no token is set up, the token is wrong, or the body is none of theirs.
-pub fn heard(tokens: &[Secret], call: &Callback<'_>) -> Result<Heard, Refusal> {
+pub fn heard(tokens: &[Secret], own: &[String], call: &Callback<'_>) -> Result<Heard, Refusal> {
     if tokens.is_empty() {
         return Err(Refusal::NotSetUp("callback_tokens"));
     }
@@ -35,7 +35,10 @@ pub fn heard(tokens: &[Secret], call: &Callback<'_>) -> Result<Heard, Refusal> {
     let Some(action) = body["action"].as_str() else {
         return Err(Refusal::Unreadable("there is no `action` in it".to_owned()));
     };
-    let signals = signal(action, &body, call.now).into_iter().collect();
+    // Our own notes come back, and are no news.
+    let is_ours =
+        |signal: &Signal| signal.event == Event::Commented && own.iter().any(|own| signal.who == *own);
+    let signals = signal(action, &body, call.now).into_iter().filter(|signal| !is_ours(signal)).collect();
     Ok(Heard { signals, answer: Answer::default() })
 }
 

@@ -74,6 +74,9 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
         }
     };
     let keys = keys(&mut bench, &settings);
+    if mode == Mode::Change {
+        doubt_orchestration_keys(&mut bench, &settings);
+    }
     let words = words(&mut bench, &settings);
     let cure = "copy the secret that PagerDuty shows once, when the webhook subscription is made";
     let webhook_secrets = bench.secret_list("webhook_secrets", &settings.webhook_secrets, cure);
@@ -104,6 +107,21 @@ fn key(bench: &mut Bench<'_>, field: &str, at: &At<Secret>) -> Key {
     }
     bench.remember(Secret::new(text));
     Key::new(Secret::new(text))
+}
+
+/// Change events are taken with the key of a service only; those of event orchestrations (and of
+/// rulesets before them) begin with an R.
+fn doubt_orchestration_keys(bench: &mut Bench<'_>, settings: &Settings) {
+    let named = settings.routing_keys.iter().map(|(name, at)| (path_to_key("routing_keys", name), at));
+    let all = settings.routing_key.iter().map(|at| ("routing_key".to_owned(), at)).chain(named);
+    for (field, at) in all {
+        let text = at.value.expose().trim();
+        if text.starts_with('R') && is_key(text) {
+            let what = "this looks like the key of an event orchestration, which takes no change events";
+            let cure = "copy the Integration Key of an Events API v2 integration of the service";
+            bench.doubtful(&field, at, what, cure);
+        }
+    }
 }
 
 fn keys(bench: &mut Bench<'_>, settings: &Settings) -> Option<Keys> {

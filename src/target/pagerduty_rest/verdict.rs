@@ -13,6 +13,8 @@ use crate::template::text::cut;
 
 /// Already resolved, already acknowledged, not found.
 const SETTLED: [u64; 3] = [1001, 1002, 2100];
+/// Somebody has changed the incident between our call and its turn.
+const STALE: u64 = 1005;
 /// The user in the `From` header is unknown.
 const NO_SUCH_USER: u64 = 1008;
 /// What a 400 speaks of when a setting is wrong rather than this message.
@@ -29,6 +31,10 @@ pub fn of_reply(reply: &Reply) -> Outcome {
         200..=299 => Outcome::Hold {
             reason: sentence(reply, "this is not PagerDuty's answer, which would be JSON: check base_url"),
         },
+        400 if code == STALE => {
+            let reason = format!("{told}; it has been changed in the meantime");
+            Outcome::Retry { reason, after: None, whole_target: false }
+        }
         400 => {
             let lower = told.to_lowercase();
             if code == NO_SUCH_USER || OF_SETTINGS.iter().any(|word| lower.contains(word)) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::domain::signal::{Event, Signal, Subject};
 use crate::target::contract::{Answer, Callback, Heard, Refusal};
 use crate::target::desk::course::Phase;
-use crate::target::desk::ear::{Ear, name_of};
+use crate::target::desk::ear::{Ear, name_of, name_of_timeless};
 use crate::target::desk::stamp;
 use crate::target::servicenow::States;
 
@@ -22,8 +22,9 @@ pub(super) fn hear(ear: &Ear, states: &States, call: &Callback<'_>) -> Result<He
     let Some(id) = stamp::id(&said["sys_id"]) else {
         return Err(Refusal::Unreadable("there is no `sys_id`".into()));
     };
-    let name = name_of(call.body);
-    let at = stamp::time(&said["at"]).unwrap_or(call.now);
+    let at = stamp::time(&said["at"]);
+    let name = at.map_or_else(|| name_of_timeless(call), |_| name_of(call.body));
+    let at = at.unwrap_or(call.now);
     let signal = |event: Event, text: &str| Signal {
         id: format!("{name}-{}", event.as_str()),
         about: Subject::Remote(id.clone()),

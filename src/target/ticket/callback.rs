@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::domain::signal::{Event, Signal, Subject};
 use crate::target::contract::{Answer, Callback, Heard, Refusal};
 use crate::target::desk::course::Phase;
-use crate::target::desk::ear::{Ear, name_of};
+use crate::target::desk::ear::{name_of, name_of_timeless};
 use crate::target::desk::stamp;
-use crate::target::ticket::States;
+use crate::target::ticket::Tickets;
 
 /// Reads a call, after checking who speaks.
-pub(super) fn hear(ear: &Ear, header: &str, states: &States, call: &Callback<'_>) -> Result<Heard, Refusal> {
+pub(super) fn hear(tickets: &Tickets, call: &Callback<'_>) -> Result<Heard, Refusal> {
+    let (ear, header) = (&tickets.ear, tickets.signature_header.as_str());
     if ear.is_deaf() {
         return Err(Refusal::NotSetUp("set `webhook_secrets` or `webhook_tokens`"));
     }
@@ -30,8 +31,13 @@ pub(super) fn hear(ear: &Ear, header: &str, states: &States, call: &Callback<'_>
     let Some(id) = stamp::id(&ticket["id"]) else {
         return Err(Refusal::Unreadable("there is no id in `ticket`".into()));
     };
-    let name = stamp::id(&said["event_id"]).unwrap_or_else(|| name_of(call.body));
-    let at = [&said["at"], &ticket["updated_at"]].into_iter().find_map(stamp::time).unwrap_or(call.now);
+    let at = [&said["at"], &ticket["updated_at"]].into_iter().find_map(stamp::time);
+    let name = match (stamp::id(&said["event_id"]), at) {
+        (Some(id), _) => id,
+        (None, Some(_)) => name_of(call.body),
+        (None, None) => name_of_timeless(call),
+    };
+    let at = at.unwrap_or(call.now);
     let signal = |event: Event, who: &Value, text: &str| Signal {
         id: format!("{name}-{}", event.as_str()),
         about: Subject::Remote(id.clone()),
@@ -42,13 +48,14 @@ pub(super) fn hear(ear: &Ear, header: &str, states: &States, call: &Callback<'_>
     };
     let mut signals = Vec::new();
     let (comment, by) = (&said["comment"], &said["by"]);
-    if !stamp::word(&comment["body"]).is_empty() {
-        let who = if comment["author"].is_string() { &comment["author"] } else { by };
+    let who = if comment["author"].is_string() { &comment["author"] } else { by };
+    // Our own comments come back, and are no news.
+    if !stamp::word(&comment["body"]).is_empty() && stamp::word(who) != tickets.requester {
         signals.push(signal(Event::Commented, who, stamp::word(&comment["body"])));
     }
     let status = stamp::word(&ticket["status"]);
     if !status.is_empty() {
-        let event = match states.phase(status) {
+        let event = match tickets.states.phase(status) {
             Phase::Open => Event::TicketMoved,
             Phase::Closed | Phase::Sealed => Event::TicketClosed,
         };

@@ -333,7 +333,7 @@ impl Target for Tickets {
     }
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
-        callback::hear(&self.ear, &self.signature_header, &self.states, call)
+        callback::hear(self, call)
     }
 
     fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {

@@ -19,6 +19,20 @@ use crate::target::twilio::twiml::Speech;
 /// The key that acknowledges.
 const KEY: &str = "1";
 
+/// Why a text message did not arrive or a call came to nothing, and what to do about it. Codes:
+/// <https://www.twilio.com/docs/api/errors>.
+const CURES: [(&str, &str); 9] = [
+    ("13520", "the text could not be read out: check `say`, `voice` and `language`"),
+    ("13521", "the text could not be read out: check `say`, `voice` and `language`"),
+    ("30003", "the phone is off or out of reach: give this person a second number, or the target a fallback"),
+    ("30004", "the phone or its carrier blocks the sender: let it be allowed, or take another `from`"),
+    ("30005", "the number does not exist any more: check `to`"),
+    ("30006", "this is a landline, or its carrier takes no text messages: use mode: call for it"),
+    ("30007", "the carrier took it for spam: shorten `body`, leave links out, or register the sender"),
+    ("30008", "the carrier gives no reason: look it up in Twilio's log if it comes again"),
+    ("30034", "the sender is not registered for the US: register it in Twilio (A2P 10DLC), or call instead"),
+];
+
 /// What a target knows of its callbacks.
 pub struct Ears<'a> {
     /// Auth tokens; any of them holds.
@@ -45,9 +59,12 @@ impl Ears<'_> {
         self.prove(call, &fields)?;
         let field =
             |name: &str| fields.iter().find(|(have, _)| have == name).map_or("", |(_, value)| value.as_str());
+        let error = field("ErrorCode");
         let (sid, told) = match (field("CallSid"), field("MessageSid")) {
-            (sid, _) if !sid.is_empty() => (sid, self.of_call(field("CallStatus"), field("AnsweredBy"))),
-            (_, sid) if !sid.is_empty() => (sid, self.of_text(field("MessageStatus"), field("ErrorCode"))),
+            (sid, _) if !sid.is_empty() => {
+                (sid, self.of_call(field("CallStatus"), field("AnsweredBy"), error))
+            }
+            (_, sid) if !sid.is_empty() => (sid, self.of_text(field("MessageStatus"), error)),
             _ => return Err(Refusal::Unreadable("there is neither a CallSid nor a MessageSid".to_owned())),
         };
         let about = match key(call.url) {
@@ -80,7 +97,7 @@ impl Ears<'_> {
     }
 
     /// What the status of a phone call means; most mean nothing yet.
-    fn of_call(&self, status: &str, answered_by: &str) -> Option<(Event, String)> {
+    fn of_call(&self, status: &str, answered_by: &str, error: &str) -> Option<(Event, String)> {
         let by_machine = answered_by.starts_with("machine") || answered_by == "fax";
         match status {
             "in-progress" if by_machine || (self.detects_machines && answered_by != "human") => None,
@@ -88,7 +105,9 @@ impl Ears<'_> {
                 Some((Event::Missed, format!("answered by a machine ({answered_by})")))
             }
             "in-progress" | "completed" => Some((Event::Reached, "picked up".to_owned())),
-            "busy" | "no-answer" | "failed" | "canceled" => Some((Event::Missed, status.to_owned())),
+            "busy" | "no-answer" | "failed" | "canceled" => {
+                Some((Event::Missed, format!("{status}{}", why(error))))
+            }
             _ => None,
         }
     }
@@ -99,9 +118,8 @@ impl Ears<'_> {
         match status {
             "delivered" | "read" => Some((Event::Reached, status.to_owned())),
             "undelivered" | "failed" => {
-                let error = if error.is_empty() { String::new() } else { format!(", error {error}") };
                 let event = if self.is_alone { Event::Missed } else { Event::Commented };
-                Some((event, format!("text message {status}{error}")))
+                Some((event, format!("text message {status}{}", why(error))))
             }
             _ => None,
         }
@@ -119,6 +137,15 @@ impl Ears<'_> {
             })
         });
         if held { Ok(()) } else { Err(Refusal::Forged("the signature is wrong")) }
+    }
+}
+
+/// What follows a status: the code of the error and what to do about it; nothing where there is none.
+fn why(error: &str) -> String {
+    match CURES.iter().find(|(code, _)| *code == error) {
+        _ if error.is_empty() => String::new(),
+        Some((_, cure)) => format!(", error {error}; {cure}"),
+        None => format!(", error {error}"),
     }
 }
 
