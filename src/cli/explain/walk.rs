@@ -280,6 +280,7 @@ fn delivery(
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: at,
     };
     let of_key = plan.faults.iter().filter(|(target, _)| *target == part.target);

@@ -152,6 +152,7 @@ fn worded(
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: now,
     };
     let mut faults = Vec::new();
