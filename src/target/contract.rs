@@ -44,6 +44,12 @@ pub trait Target: Send + Sync + fmt::Debug {
         }
     }
 
+    /// The usual answer to the question that a try may begin with, for people who want to see what it
+    /// leads to and ask nobody: a trigger finds nothing, the rest what the trigger opened.
+    fn finds(&self, _message: &Message) -> Option<Reply> {
+        None
+    }
+
     /// Whether the service has a word for this action. What it has none for is not queued.
     fn says(&self, _action: Action) -> bool {
         true
@@ -91,6 +97,11 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// [`Refusal`]; by default that this kind listens to nothing.
     fn callback(&self, _call: &Callback<'_>) -> Result<Heard, Refusal> {
         Err(Refusal::NotSpoken)
+    }
+
+    /// How long the service waits for the answer to a callback, before it takes it for lost.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(5)
     }
 
     /// Asks how that stands which this target opened (a ticket, a run of a job): given the replies so

@@ -269,6 +269,10 @@ impl Target for Jira {
         course::request(self, message, view)
     }
 
+    fn finds(&self, message: &Message) -> Option<Reply> {
+        course::finds_nothing(message, r#"{"issues":[]}"#)
+    }
+
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {
         course::judge(self, message, reply)
     }
@@ -283,6 +287,11 @@ impl Target for Jira {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, call)
+    }
+
+    /// Not documented; it asks again after a 5xx.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(10)
     }
 
     fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {

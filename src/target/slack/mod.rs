@@ -139,6 +139,11 @@ impl Target for Slack {
         callback::read(call, &self.signing_secrets)
     }
 
+    /// <https://docs.slack.dev/interactivity/handling-user-interaction>: then it shows an error.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+
     fn names_all(&self, message: &Message, view: &View) -> bool {
         lists(message, LISTED) && self.words.fits(view)
     }

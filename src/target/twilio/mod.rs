@@ -171,6 +171,12 @@ impl Target for Twilio {
         ears.hear(call)
     }
 
+    /// <https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: what comes later is not
+    /// heard on the phone, and a 503 is not asked again.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.secrets.iter().collect()
     }
