@@ -181,6 +181,7 @@ static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: AT,
     };
     Some(View::of(&message, "https://relay.example.com", AT))

@@ -367,6 +367,7 @@ fn key_of(
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: now,
     };
     match template.render(&View::of(&message, &rulebook.external_url, now)) {

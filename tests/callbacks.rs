@@ -151,3 +151,20 @@ async fn nobody_unproven_and_nothing_unknown_is_acted_on() {
     assert_eq!(stage.pager.calls().len(), 1);
     assert_eq!(stage.signals().await.len(), 1, "kept, with no key");
 }
+
+/// Another program holds the file, as a backup may: the service is answered while it still waits, and
+/// what it said is kept once the file is free.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_stuck_is_told_to_the_service_before_it_gives_up() {
+    let stage = Stage::set().await;
+    let key = stage.alarm().await;
+    let other = rusqlite::Connection::open(stage.relay.folder().join("store/alert-relay.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (status, answer) = stage.call_back("chat-callback-token", &said("acknowledged", &key, "1")).await;
+    assert!(status == 503 && answer.contains("could not be kept in time"), "{status} {answer}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let (status, answer) = stage.call_back("chat-callback-token", &said("acknowledged", &key, "1")).await;
+    assert_eq!(status, 200, "{answer}");
+    until("acknowledged at the pager", || stage.pager.incidents()[0].state == State::Acknowledged).await;
+    assert_eq!(stage.signals().await.len(), 1, "the repeat is the same");
+}

@@ -19,6 +19,8 @@ use alert_relay::template::view::View;
 use manner::{Correlates, Enclosed, Manner, Speaks, Success, manner};
 use samples::{build, sample, shown, text};
 
+#[path = "contract/digests.rs"]
+mod digests;
 #[path = "targets/manner.rs"]
 mod manner;
 #[path = "contract/questions.rs"]

@@ -136,6 +136,7 @@ pub fn message(alerts: usize) -> Message {
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: now(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::deliver::errand::Errand;
+use crate::deliver::errand::{Errand, Reader};
 use crate::deliver::gate::{Gate, Shut, later};
 use crate::deliver::resolution::{
     Ended, Resolution, Terms, Tried, after_try, folded_away, left_to, left_unsaid, put_off,
@@ -27,9 +27,6 @@ const PROBE_TIME: Duration = Duration::from_secs(1);
 const LOOK_MAX: usize = 64;
 /// Deliveries remembered as refused within a digest.
 const ALONE_MAX: usize = 4096;
-
-/// Names what the vendor limits besides the target, for the head of a lane.
-pub type KeyOf<'a> = &'a dyn Fn(&Claimed) -> Option<String>;
 
 /// What to do next.
 #[derive(Debug)]
@@ -126,7 +123,7 @@ impl Engine {
         schedule: &mut Schedule,
         terms: &Terms,
         now: Timestamp,
-        key_of: KeyOf<'_>,
+        reader: &dyn Reader,
     ) -> Step {
         if now >= self.refill_not_before
             && let Some((limit, mark)) = schedule.wants_refill(now)
@@ -172,7 +169,7 @@ impl Engine {
             Claim::Ready(claimed) if unwanted(&claimed, terms) => {
                 Step::Settle(Box::new(left_unsaid(&claimed, now)))
             }
-            Claim::Ready(claimed) => self.send(schedule, *claimed, terms, now, key_of),
+            Claim::Ready(claimed) => self.send(schedule, *claimed, terms, now, reader),
         }
     }
 
@@ -183,14 +180,14 @@ impl Engine {
         claimed: Claimed,
         terms: &Terms,
         now: Timestamp,
-        key_of: KeyOf<'_>,
+        reader: &dyn Reader,
     ) -> Step {
-        let key: Option<Arc<str>> = key_of(&claimed).map(Arc::from);
+        let key: Option<Arc<str>> = reader.key(&claimed).map(Arc::from);
         match self.gate.pass(key.as_deref(), claimed.due, terms.rate, now) {
             Ok(passed) => {
                 let mut errand = Errand { first: claimed, along: Vec::new(), key };
-                if terms.digest && passed.was_shut && self.may_be_folded(&errand.first, terms) {
-                    self.gather(schedule, &mut errand, terms, now, key_of);
+                if terms.digest && passed.was_shut && self.may_be_folded(&errand.first, terms, reader) {
+                    self.gather(schedule, &mut errand, terms, now, reader);
                 }
                 self.in_flight += 1;
                 self.vitals.call_begun(now);
@@ -216,28 +213,23 @@ impl Engine {
         errand: &mut Errand,
         terms: &Terms,
         now: Timestamp,
-        key_of: KeyOf<'_>,
+        reader: &dyn Reader,
     ) {
         let key = errand.key.clone();
         while let Some(lane) = self.gate.next_of(key.as_deref().unwrap_or_default()) {
             schedule.unpark(lane);
-            match schedule.claim_lane(lane, now) {
-                Some(claimed) if self.may_come_along(errand, &claimed, terms) => errand.along.push(claimed),
-                Some(claimed) => {
-                    schedule.put_back(claimed.lane);
-                    break;
-                }
-                None => break,
+            let Some(claimed) = schedule.claim_lane(lane, now) else { break };
+            if let Some(left) = self.take_along(errand, claimed, terms, reader) {
+                schedule.put_back(left);
+                break;
             }
         }
         let mut others = Vec::new();
         while others.len() < LOOK_MAX
             && let Some(claimed) = schedule.claim_at_hand(now)
         {
-            let fits =
-                self.may_come_along(errand, &claimed, terms) && key_of(&claimed).as_deref() == key.as_deref();
-            if fits {
-                errand.along.push(claimed);
+            if reader.key(&claimed).as_deref() == key.as_deref() {
+                others.extend(self.take_along(errand, claimed, terms, reader));
             } else {
                 others.push(claimed.lane);
             }
@@ -245,17 +237,30 @@ impl Engine {
         others.into_iter().for_each(|lane| schedule.put_back(lane));
     }
 
-    fn may_come_along(&self, errand: &Errand, claimed: &Claimed, terms: &Terms) -> bool {
-        self.may_be_folded(claimed, terms) && errand.has_room_for(claimed)
+    /// Takes it along where the message still names all; else gives its lane back.
+    fn take_along(
+        &self,
+        errand: &mut Errand,
+        claimed: Claimed,
+        terms: &Terms,
+        reader: &dyn Reader,
+    ) -> Option<LaneId> {
+        if !(self.may_be_folded(&claimed, terms, reader) && errand.has_room_for(&claimed)) {
+            return Some(claimed.lane);
+        }
+        errand.along.push(claimed);
+        if reader.names_all(errand) { None } else { errand.along.pop().map(|claimed| claimed.lane) }
     }
 
     /// Not what has a message of its own there: that one is to be changed, and no other says so.
-    fn may_be_folded(&self, claimed: &Claimed, terms: &Terms) -> bool {
+    fn may_be_folded(&self, claimed: &Claimed, terms: &Terms, reader: &dyn Reader) -> bool {
         let Some(head) = claimed.head.as_ref().filter(|_| claimed.superseded.is_empty()) else {
             return false;
         };
-        let has_its_own = head.action == Action::Acknowledge || claimed.state.remote.is_some();
-        !has_its_own && !unwanted(claimed, terms) && !self.alone.contains(&head.id)
+        head.action != Action::Acknowledge
+            && !unwanted(claimed, terms)
+            && !self.alone.contains(&head.id)
+            && reader.joins(claimed)
     }
 
     /// Takes in what a try came to.
@@ -288,8 +293,8 @@ impl Engine {
         Ended { resolutions: errand.claims().map(resolve).collect(), health }
     }
 
-    /// What a try means for a single lane of it. What is refused in company is tried alone, and
-    /// what the target gave back for a digest is of no use to a lane.
+    /// What a try means for a single lane of it. What is refused in company is tried alone, and how
+    /// far a digest has come is of no use to a lane.
     fn parted(&mut self, errand: &Errand, tried: Tried) -> Tried {
         if !errand.is_digest() {
             return tried;
@@ -302,7 +307,6 @@ impl Engine {
                 let reason = format!("refused as a digest, each goes by itself now: {reason}");
                 Outcome::Retry { reason, after: None, whole_target: false }
             }
-            Outcome::Delivered { .. } => Outcome::delivered(),
             outcome => outcome,
         };
         Tried { outcome, kept: None, ..tried }

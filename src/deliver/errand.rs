@@ -6,16 +6,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::alert::{Alert, AlertGroup, common};
 use crate::domain::announcement;
-use crate::domain::message::{Action, DedupKey, Message};
-use crate::rulebook::TargetRule;
+use crate::domain::message::{Action, DedupKey, Message, Proposal};
+use crate::rulebook::{Rulebook, TargetRule};
 use crate::store::boundary::Open;
 use crate::store::schedule::Claimed;
+use crate::template::view::View;
 
-/// Alerts of one digest: as many as every chat shows by name.
+/// Alerts of one digest, at most. A kind that cannot name so many takes fewer.
 pub const DIGEST_ALERTS_MAX: usize = 20;
 
 /// One or several claimed lanes, to be told by one call.
@@ -81,15 +83,64 @@ impl Errand {
             begun: None,
             note: Some(note(&heads)),
             proposal: None,
+            digest: heads.iter().map(|open| open.key.clone()).collect(),
             accepted_at: heads.iter().map(|open| open.accepted_at).min().unwrap_or(alone.accepted_at),
             ..alone
         })
     }
 }
 
-/// What the vendor limits besides the target, for the head of this lane.
-pub fn key_of(rule: &TargetRule, claimed: &Claimed) -> Option<String> {
-    rule.target.pace_key(&message_of(&rule.name, claimed)?)
+/// What the kind knows of the heads of lanes, before anything is sent.
+pub trait Reader {
+    /// What the vendor limits besides the target.
+    fn key(&self, claimed: &Claimed) -> Option<String>;
+
+    /// Whether it may be told together with others.
+    fn joins(&self, claimed: &Claimed) -> bool {
+        claimed.state.remote.is_none()
+    }
+
+    /// Whether one message names every alert of them.
+    fn names_all(&self, _errand: &Errand) -> bool {
+        true
+    }
+}
+
+impl<F: Fn(&Claimed) -> Option<String>> Reader for F {
+    fn key(&self, claimed: &Claimed) -> Option<String> {
+        self(claimed)
+    }
+}
+
+/// A target, asked at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// For what stands in messages besides the alerts.
+    pub book: &'a Rulebook,
+    /// The target.
+    pub rule: &'a TargetRule,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Reader for Asked<'_> {
+    fn key(&self, claimed: &Claimed) -> Option<String> {
+        self.rule.target.pace_key(&message_of(&self.rule.name, claimed)?)
+    }
+
+    /// Not what asks for a person's word either: a digest has nothing to answer it by.
+    fn joins(&self, claimed: &Claimed) -> bool {
+        message_of(&self.rule.name, claimed).is_some_and(|message| {
+            !matches!(message.proposal, Some(Proposal::Made(_))) && self.rule.target.joins(&message)
+        })
+    }
+
+    fn names_all(&self, errand: &Errand) -> bool {
+        errand.message(&self.rule.name).is_some_and(|message| {
+            let view = View::of(&message, &self.book.external_url, self.now);
+            self.rule.target.names_all(&message, &view.on_call(self.book.on_call(self.now)))
+        })
+    }
 }
 
 fn message_of(target: &str, claimed: &Claimed) -> Option<Message> {
@@ -105,6 +156,7 @@ fn message_of(target: &str, claimed: &Claimed) -> Option<Message> {
         begun: claimed.state.begun.clone(),
         note: open.note.clone(),
         proposal: open.proposal,
+        digest: Vec::new(),
         accepted_at: open.accepted_at,
     })
 }

@@ -155,7 +155,8 @@ impl Gate {
                 return Err(of_key((wake_at, "rate")));
             }
             door.take(per_key, now).map_err(|until| of_key((until, "rate")))?;
-            was_shut = std::mem::take(&mut door.was_shut);
+            // Whoever still stands there has waited, though another went since.
+            was_shut = std::mem::take(&mut door.was_shut) || !door.waiting.is_empty();
         }
         self.whole.take(rate.whole(), now).map_err(of_whole)?;
         was_shut |= std::mem::take(&mut self.whole.was_shut);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::deliver::attempt::Courier;
 use crate::deliver::engine::{Engine, Step};
-use crate::deliver::errand::{Errand, key_of};
+use crate::deliver::errand::{Asked, Errand};
 use crate::deliver::gate::later;
 use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
 use crate::deliver::patience::Peace;
@@ -140,8 +140,8 @@ impl TargetLoop {
                 self.wait(None, now, &terms, &stop).await;
                 continue;
             }
-            let step =
-                self.engine.step(&mut self.queue.schedule(), &terms, now, &|claimed| key_of(&rule, claimed));
+            let asked = Asked { book: &book, rule: &rule, now };
+            let step = self.engine.step(&mut self.queue.schedule(), &terms, now, &asked);
             match step {
                 Step::Send(errand) => self.send(book, rule, *errand),
                 Step::Settle(resolution) => self.write(*resolution),

@@ -141,6 +141,21 @@ pub struct Message {
     pub note: Option<String>,
     /// What it says about a job; `None`: nothing has changed about that.
     pub proposal: Option<Proposal>,
+    /// Of a digest: the keys of all problems that it tells. Its own `dedup_key` is then of no lane, so
+    /// nothing may come back by that. Empty: it is about `dedup_key` alone.
+    pub digest: Vec<DedupKey>,
     /// When the relay accepted the alert.
     pub accepted_at: Timestamp,
+}
+
+impl Message {
+    /// It tells of several problems at once.
+    pub fn is_digest(&self) -> bool {
+        !self.digest.is_empty()
+    }
+
+    /// What it is about: one key, or those of a digest.
+    pub fn keys(&self) -> &[DedupKey] {
+        if self.is_digest() { &self.digest } else { std::slice::from_ref(&self.dedup_key) }
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::domain::secret::Redactor;
 use crate::domain::signal::{Event, Signal};
-use crate::rulebook::Rulebook;
+use crate::rulebook::{Rulebook, TargetRule};
 use crate::server::answer::{self, Answer, ProblemDetails};
 use crate::server::body::{Bounds, Encoding, read_within};
 use crate::server::ordering::{plain, stumbled};
@@ -25,8 +25,6 @@ use crate::target::contract::{self, Callback, Refusal as Unheard};
 
 /// Longest body of a callback: larger than anything that a service posts.
 const BODY_MAX: usize = 1024 * 1024;
-/// Slack waits three seconds for an answer; a body that takes longer is no use to it.
-const BODY_TIME: Duration = Duration::from_secs(3);
 /// Characters of a comment or a name that are kept.
 const TEXT_CHARS: usize = 4000;
 const NAME_CHARS: usize = 200;
@@ -43,9 +41,28 @@ pub(super) async fn answer(app: &State, head: &Head<'_>, name: &str, uri: &Uri, 
             "there is no target of this name; callbacks go to /callbacks/ and the name in relay.yaml";
         return ProblemDetails::new(StatusCode::NOT_FOUND, detail).into_answer();
     };
+    // An answer that comes when nobody waits for it any more is none: what stands on disk by then is
+    // known again when it is repeated.
+    let within = rule.target.awaits_answer();
+    let heard = hear(app, head, &book, &rule, (uri, body, within / 3));
+    tokio::time::timeout(within / 6 * 5, heard).await.unwrap_or_else(|_| {
+        tracing::error!(target_name = %rule.name, ?within, "a callback could not be kept in time");
+        unavailable("what you tell us could not be kept in time; come again")
+    })
+}
+
+/// Reads a callback and keeps what it says. Of the time that the service waits the body may take a
+/// third.
+async fn hear(
+    app: &State,
+    head: &Head<'_>,
+    book: &Rulebook,
+    rule: &TargetRule,
+    (uri, body, body_time): (&Uri, Incoming, Duration),
+) -> Answer {
     let body = match Encoding::of(head.headers) {
         Ok(encoding) => {
-            let bounds = Bounds { bytes: BODY_MAX, time: BODY_TIME };
+            let bounds = Bounds { bytes: BODY_MAX, time: body_time };
             read_within(body, encoding, bounds, &mut app.budget.held()).await
         }
         Err(error) => Err(error),
@@ -61,7 +78,7 @@ pub(super) async fn answer(app: &State, head: &Head<'_>, name: &str, uri: &Uri, 
     let name = &rule.name;
     let call = Callback { url: &url, headers: &headers, body: &body, now: head.now };
     match rule.target.callback(&call) {
-        Ok(heard) => keep(app, head, &book, name, heard).await,
+        Ok(heard) => keep(app, head, book, name, heard).await,
         Err(refusal) => {
             let problem = refused(&refusal);
             let (status, detail) = (problem.status().as_u16(), format!("{refusal:?}"));

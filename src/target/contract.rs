@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::document::node::Node;
+use crate::domain::alert::Status;
 use crate::domain::exchange::{Reply, Request};
 use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
@@ -43,6 +44,12 @@ pub trait Target: Send + Sync + fmt::Debug {
         }
     }
 
+    /// The usual answer to the question that a try may begin with, for people who want to see what it
+    /// leads to and ask nobody: a trigger finds nothing, the rest what the trigger opened.
+    fn finds(&self, _message: &Message) -> Option<Reply> {
+        None
+    }
+
     /// Whether the service has a word for this action. What it has none for is not queued.
     fn says(&self, _action: Action) -> bool {
         true
@@ -52,6 +59,18 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// comes back, or goes on afterwards, is about a single problem (a key pressed on the phone).
     fn folds(&self) -> bool {
         true
+    }
+
+    /// Whether this message may be told together with others. Not what the target gave something back
+    /// for: that is to be changed there, and no other message says so.
+    fn joins(&self, message: &Message) -> bool {
+        message.remote.is_none()
+    }
+
+    /// Whether a digest, as this target words it, names each of its alerts: one that does not takes
+    /// fewer along. By default what the wordings of ours list.
+    fn names_all(&self, message: &Message, _view: &View) -> bool {
+        lists(message, LISTED)
     }
 
     /// Whether this target shows a state that a person set right there (a Slack message that is to
@@ -78,6 +97,11 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// [`Refusal`]; by default that this kind listens to nothing.
     fn callback(&self, _call: &Callback<'_>) -> Result<Heard, Refusal> {
         Err(Refusal::NotSpoken)
+    }
+
+    /// How long the service waits for the answer to a callback, before it takes it for lost.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(5)
     }
 
     /// Asks how that stands which this target opened (a ticket, a run of a job): given the replies so
@@ -117,6 +141,15 @@ pub trait Target: Send + Sync + fmt::Debug {
     fn pace_key(&self, _message: &Message) -> Option<String> {
         None
     }
+}
+
+/// How many firing and resolved alerts the wordings of ours list by name, where nothing else is said.
+pub const LISTED: (usize, usize) = (20, 10);
+
+/// Whether a message has at most so many firing and resolved alerts.
+pub fn lists(message: &Message, (firing, resolved): (usize, usize)) -> bool {
+    let over = message.group.alerts.iter().filter(|alert| alert.status == Status::Resolved).count();
+    message.group.alerts.len() - over <= firing && over <= resolved
 }
 
 /// A request ready to go, and what went wrong while wording it.
@@ -304,7 +337,8 @@ pub struct Defaults {
     pub rate: Option<(u32, u32)>,
     /// Whether messages that wait for the rate limit go out as one, where the operator says
     /// nothing; `None`: they never may, because the service keeps a thing for each problem. A
-    /// message that has a remote ref is never folded: it is about something of its own.
+    /// message that [`Target::joins`] keeps apart is never folded. A kind gives a remote ref for a digest
+    /// only where each of its lanes can use it.
     pub digest: Option<bool>,
     /// What of unchanged repeats is told where the operator says nothing.
     pub reminders: Reminders,

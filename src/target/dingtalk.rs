@@ -22,8 +22,8 @@ use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
 use crate::target::contract::{Built, Kind, Target, Unsayable, Worded, Workshop};
 use crate::target::robot::{
-    Address, Class, Tongue, calls, defaults, fitted, is_id, is_phone, people, post, sayable, with_keyword,
-    with_query,
+    Address, Class, Tongue, calls, defaults, fitted, is_id, is_phone, names_all, people, post, sayable,
+    with_keyword, with_query,
 };
 use crate::target::verdict::cleaned;
 use crate::template::escape::Escape;
@@ -172,6 +172,10 @@ impl Target for DingTalk {
 
     fn talks(&self) -> bool {
         true
+    }
+
+    fn names_all(&self, message: &Message, view: &View) -> bool {
+        names_all(message, &self.text.say(view).text, BODY_BYTES)
     }
 
     fn secrets(&self) -> Vec<&Secret> {

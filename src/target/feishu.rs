@@ -22,7 +22,7 @@ use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
 use crate::target::contract::{Built, Kind, Target, Turn, Unsayable, Worded, Workshop};
 use crate::target::robot::{
-    Address, Class, Tongue, calls, defaults, fitted, is_id, people, post, sayable, with_keyword,
+    Address, Class, Tongue, calls, defaults, fitted, is_id, names_all, people, post, sayable, with_keyword,
 };
 use crate::target::verdict::{WAIT_MAX, cleaned};
 use crate::template::escape::Escape;
@@ -228,6 +228,10 @@ impl Target for Feishu {
 
     fn talks(&self) -> bool {
         true
+    }
+
+    fn names_all(&self, message: &Message, view: &View) -> bool {
+        names_all(message, &self.text.say(view).text, BODY_BYTES)
     }
 
     fn secrets(&self) -> Vec<&Secret> {

@@ -17,7 +17,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::Secret;
 use crate::target::bench::Bench;
-use crate::target::contract::{Defaults, Repeat, Unsayable, Worded};
+use crate::target::contract::{Defaults, LISTED, Repeat, Unsayable, Worded, lists};
 use crate::target::verdict::{by_status, retry_after, sentence};
 use crate::template::escape::Escape;
 use crate::template::library::Fault;
@@ -227,6 +227,12 @@ pub fn fitted(text: &str, bytes_max: usize, body: impl Fn(&str) -> Value) -> Vec
         if made(middle).len() <= bytes_max { fits = middle } else { exceeds = middle }
     }
     made(fits)
+}
+
+/// Whether a text of a digest is shown whole in a body of at most so many bytes, with room for what stands
+/// around it, and names all.
+pub fn names_all(message: &Message, text: &str, bytes_max: usize) -> bool {
+    lists(message, LISTED) && Value::from(text).to_string().len() <= bytes_max / 4 * 3
 }
 
 /// A post of JSON.

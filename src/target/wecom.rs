@@ -15,11 +15,11 @@ use crate::domain::message::{Action, Message, RemoteRef};
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::bench::Bench;
-use crate::target::contract::{Built, Kind, Step, Target, Turn, Unsayable, Worded, Workshop};
+use crate::target::contract::{Built, Kind, Step, Target, Turn, Unsayable, Worded, Workshop, lists};
 use crate::target::robot::{Address, Class, Tongue, calls, defaults, is_id, is_phone, people, post, sayable};
 use crate::target::verdict::cleaned;
 use crate::template::escape::Escape;
-use crate::template::library::{Builtin, Wording, builtin};
+use crate::template::library::{Builtin, Fault, Wording, builtin};
 use crate::template::severity::Severity;
 use crate::template::text::cut_bytes;
 use crate::template::view::View;
@@ -32,6 +32,8 @@ const MARKDOWN_BYTES: usize = 4096;
 const TEXT_BYTES: usize = 2048;
 /// Where the address of a robot is found.
 const CURE: &str = "copy the Webhook of the robot: https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…";
+/// Firing and resolved alerts that its wording lists: fewer fit than elsewhere.
+const LISTED: (usize, usize) = (10, 5);
 /// Begins what is kept between the message and the call of people.
 const POSTED: &str = "posted";
 
@@ -117,8 +119,7 @@ impl Target for WeCom {
             return Ok(self.calling(view));
         }
         let mut faults = Vec::new();
-        let text = self.text.say(view).noting(&mut faults);
-        let text = if text.trim().is_empty() { view.plain() } else { text };
+        let text = self.text(view, &mut faults);
         let content = cut_bytes(text.trim(), MARKDOWN_BYTES);
         let body = json!({ "msgtype": "markdown", "markdown": { "content": content } });
         Ok(post(self.url.clone(), body.to_string().into_bytes(), faults))
@@ -158,12 +159,21 @@ impl Target for WeCom {
         true
     }
 
+    fn names_all(&self, message: &Message, view: &View) -> bool {
+        lists(message, LISTED) && self.text(view, &mut Vec::new()).trim().len() <= MARKDOWN_BYTES
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.secrets.iter().collect()
     }
 }
 
 impl WeCom {
+    fn text(&self, view: &View, faults: &mut Vec<Fault>) -> String {
+        let text = self.text.say(view).noting(faults);
+        if text.trim().is_empty() { view.plain() } else { text }
+    }
+
     fn has_people(&self) -> bool {
         !self.users.is_empty() || !self.mobiles.is_empty()
     }

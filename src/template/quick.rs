@@ -304,6 +304,7 @@ mod tests {
             begun: None,
             note,
             proposal: None,
+            digest: Vec::new(),
             accepted_at: Timestamp::UNIX_EPOCH,
         }
     }

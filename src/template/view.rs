@@ -14,11 +14,11 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
 use crate::domain::change::Suspect;
-use crate::domain::message::Message;
+use crate::domain::message::{DedupKey, Message};
 use crate::template::severity::Severity;
 
 /// Everything that a template finds at the top level, in every message; [`View::of`] explains it.
-pub const NAMES: [&str; 32] = [
+pub const NAMES: [&str; 33] = [
     "acceptedAt",
     "action",
     "alerts",
@@ -27,6 +27,7 @@ pub const NAMES: [&str; 32] = [
     "commonLabels",
     "counts",
     "dedupKey",
+    "digest",
     "event",
     "externalURL",
     "firing",
@@ -90,8 +91,9 @@ impl View {
     /// said), `groupLabels`, `commonLabels`, `commonAnnotations`, `externalURL`, `groupKey`,
     /// `truncatedAlerts`, `notification_reason`. Added: `firing` and `resolved` (the alerts of that
     /// status), `counts.firing`, `counts.resolved`, `counts.total`, `event` (the raw body of sources
-    /// that say more), `source`, `action`, `dedupKey`, `id`, `target`, `note`, `relayURL`,
-    /// `acceptedAt`, `startedAt`, `now`, `onCall` (who is on call, by rota), `changes` (what was changed
+    /// that say more), `source`, `action`, `dedupKey`, `digest` (of a message that tells
+    /// of several problems: the key of each; `dedupKey` is empty then), `id`, `target`, `note`,
+    /// `relayURL`, `acceptedAt`, `startedAt`, `now`, `onCall` (who is on call, by rota), `changes` (what was changed
     /// shortly before: `kind`, `service`, `environment`, `what`, `who`, `link`, `at`, `before`), `severity` (one of four words), `severityRaw`, `title`,
     /// `where`, `link`. What is unknown is an empty text. An alert without a start began when it
     /// was accepted, at the latest.
@@ -138,7 +140,9 @@ impl View {
             "counts": { "firing": firing.len(), "resolved": resolved.len(), "total": group.alerts.len() },
             "source": group.source,
             "action": message.action.as_str(),
-            "dedupKey": message.dedup_key.as_str(),
+            // That of a digest is of no lane: nobody must answer by it.
+            "dedupKey": if message.is_digest() { "" } else { message.dedup_key.as_str() },
+            "digest": message.digest.iter().map(DedupKey::as_str).collect::<Vec<_>>(),
             "id": message.id,
             "target": message.target,
             "note": message.note.as_deref().unwrap_or_default(),
@@ -151,7 +155,7 @@ impl View {
             "severityRaw": worst(group).1,
             "title": title(group),
             "where": place(group),
-            "link": link(group, external_url),
+            "link": link(message, external_url),
         });
         // Moved in, not serialised again: these can be large.
         for (name, value) in [
@@ -327,9 +331,11 @@ fn place(group: &AlertGroup) -> String {
     values.join(" / ")
 }
 
-/// The page to open first: what produced the alert, else the sender's, else the relay's.
-fn link<'a>(group: &'a AlertGroup, external_url: &'a str) -> &'a str {
-    let produced = relevant(group).map(|alert| alert.generator_url.as_str());
+/// The page to open first: what produced the alert, else the sender's, else the relay's. What produced
+/// one of a digest is not the page of the others.
+fn link<'a>(message: &'a Message, external_url: &'a str) -> &'a str {
+    let group = &*message.group;
+    let produced = relevant(group).filter(|_| !message.is_digest()).map(|alert| alert.generator_url.as_str());
     let all = produced.chain([group.external_url.as_str(), external_url]);
     all.into_iter().find(|url| is_web(url)).unwrap_or_default()
 }

@@ -153,3 +153,29 @@ fn what_a_console_prints_is_shown_and_so_is_a_template_that_fails() {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("not sent") && told.contains("template failed: text: "), "{told}");
 }
+
+/// What a kind asks first says little; what it would write then is what people want to see.
+#[test]
+fn a_dry_run_shows_what_follows_a_look_up() {
+    let tickets = "zendesk: { base_url: \"https://example.zendesk.com\", email: a@example.com, api_token: \"0123456789\" }";
+    let jsm = "opsgenie: { jsm: { cloud_id: 11111111-2222-3333-4444-555555555555, email: a@example.com, api_token: \"0123456789\" } }";
+    let by_rest = "pagerduty_rest: { api_key: \"0123456789\", from: a@example.com, service_id: PABC123 }";
+    for (target, words, answer, method, path) in [
+        (tickets, &["--dry-run"][..], "nothing is found", "POST", "/api/v2/tickets.json"),
+        (jsm, &["--dry-run", "--action", "resolve"], "it is found", "POST", "/close"),
+        (by_rest, &["--dry-run", "--action", "resolve"], "it is found", "PUT", "/incidents/IDOFTHEINCIDENT"),
+    ] {
+        let (code, page) = told(&send(target, words));
+        assert_eq!(code, Some(0), "{page}");
+        assert!(page.contains(&format!("then, if {answer}")), "{page}");
+        let said: Value =
+            serde_json::from_slice(&send(target, &[words, &["--json"]].concat()).stdout).unwrap();
+        let then = &said[0]["then"];
+        assert_eq!(
+            (&then["if"], &then["request"]["http"]["method"]),
+            (&json!(answer), &json!(method)),
+            "{said}"
+        );
+        assert!(then["request"]["http"]["url"].as_str().unwrap().contains(path), "{said}");
+    }
+}

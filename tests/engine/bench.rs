@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alert_relay::deliver::engine::{Engine, Step};
-use alert_relay::deliver::errand::Errand;
+use alert_relay::deliver::errand::{Errand, Reader};
 use alert_relay::deliver::resolution::{Ended, Terms, Tried};
 use alert_relay::domain::delivery::RetryPolicy;
 use alert_relay::domain::message::{Action, DedupKey};
@@ -95,14 +95,23 @@ impl Bench {
     }
 
     pub fn step(&mut self) -> Step {
-        self.engine.step(&mut self.schedule, &self.terms, at(self.now), &key_of)
+        self.step_by(&key_of)
+    }
+
+    fn step_by(&mut self, reader: &dyn Reader) -> Step {
+        self.engine.step(&mut self.schedule, &self.terms, at(self.now), reader)
     }
 
     /// All that is sent just now.
     pub fn sent(&mut self) -> Vec<Errand> {
+        self.sent_by(&key_of)
+    }
+
+    /// The same for a kind that knows more of it.
+    pub fn sent_by(&mut self, reader: &dyn Reader) -> Vec<Errand> {
         let mut sent = Vec::new();
         loop {
-            match self.step() {
+            match self.step_by(reader) {
                 Step::Send(errand) => sent.push(*errand),
                 Step::Aside { .. } => {}
                 Step::Wait(_) | Step::Defer { .. } => return sent,

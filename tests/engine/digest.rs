@@ -1,10 +1,11 @@
 //! Messages that wait for the rate limit go out as one.
 
-use alert_relay::deliver::errand::DIGEST_ALERTS_MAX;
+use alert_relay::deliver::errand::{DIGEST_ALERTS_MAX, Errand, Reader};
 use alert_relay::domain::delivery::State;
-use alert_relay::domain::message::{Action, RemoteRef};
+use alert_relay::domain::message::{Action, DedupKey, RemoteRef};
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::pace::bucket::Rate;
+use alert_relay::store::schedule::Claimed;
 
 use crate::bench::{Bench, names, pace, rest};
 
@@ -30,6 +31,8 @@ fn what_waited_for_the_same_token_goes_out_together() {
         let told: Vec<&str> =
             message.group.alerts.iter().map(|alert| alert.labels["alertname"].as_str()).collect();
         assert_eq!(told, ["a/2#0", "a/3#0", "a/4#0", "a/4#1"]);
+        let keys: Vec<&str> = message.digest.iter().map(DedupKey::as_str).collect();
+        assert_eq!(keys, ["a/2", "a/3", "a/4"], "what comes back is about these");
         let ended = bench.ends(&errand, Outcome::Delivered { remote: Some(RemoteRef("ts".into())) }, 1);
         assert_eq!(ended.resolutions.len(), 3);
         for resolution in &ended.resolutions {
@@ -37,7 +40,6 @@ fn what_waited_for_the_same_token_goes_out_together() {
             assert_eq!(settled.state, State::Delivered);
             assert_eq!(settled.reason, "in the digest d2, one message for 3 deliveries");
             assert_eq!(settled.attempt.as_ref().unwrap().outcome, "delivered");
-            assert_eq!(resolution.settlement.after.remote, None, "an answer to all is no answer to one");
         }
         assert!(ended.resolutions[0].settlement.after.seen && !ended.resolutions[2].settlement.after.seen);
         bench.now = 9000;
@@ -75,6 +77,41 @@ fn a_digest_names_all_or_takes_fewer() {
         }
     }
     assert_eq!(told, 75, "in four messages");
+}
+
+/// Names two, and keeps some apart.
+struct Narrow;
+
+impl Reader for Narrow {
+    fn key(&self, _: &Claimed) -> Option<String> {
+        Some("a".to_owned())
+    }
+
+    fn joins(&self, claimed: &Claimed) -> bool {
+        claimed.head.as_ref().is_some_and(|head| !head.key.as_str().contains("apart"))
+    }
+
+    fn names_all(&self, errand: &Errand) -> bool {
+        errand.claims().count() <= 2
+    }
+}
+
+#[test]
+fn a_kind_says_how_many_it_can_name_and_what_goes_by_itself() {
+    for rate in [Rate::PerKey(pace(1, 1, 1)), Rate::Whole(pace(1, 1, 1))] {
+        let mut bench = bench(rate);
+        bench.triggers(&["a/0", "a/1", "a/2", "a/apart", "a/3", "a/4", "a/5"]);
+        let mut told = Vec::new();
+        for second in 0..8 {
+            bench.now = second * 1000;
+            told.extend(bench.sent_by(&Narrow).iter().map(names));
+        }
+        let mut each: Vec<&str> = told.iter().flat_map(|names| names.split('+')).collect();
+        each.sort_unstable();
+        assert_eq!(each, ["a/0", "a/1", "a/2", "a/3", "a/4", "a/5", "a/apart"], "each once: {told:?}");
+        assert!(told.iter().all(|names| names.split('+').count() <= 2), "{told:?}");
+        assert!(told.contains(&"a/apart".to_owned()) && told.len() <= 5, "{told:?}");
+    }
 }
 
 #[test]

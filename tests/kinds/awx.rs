@@ -12,6 +12,7 @@ fn awx(ignored: serde_json::Value) -> Fake {
         let body = heard.json();
         match (heard.method.as_str(), heard.path.as_str()) {
             _ if heard.header("authorization") != "Bearer awx-token-01" => Answer::text(401, ""),
+            _ if !heard.is_json() => Answer::json(415, &json!({ "detail": "Unsupported media type" })),
             (_, path) if !path.ends_with('/') => Answer::text(301, "").with("location", &format!("{path}/")),
             ("POST", "/api/v2/job_templates/42/launch/") => {
                 let is_right = body["extra_vars"]["service"] == "checkout"

@@ -35,6 +35,7 @@ fn bk_job(start: Answer) -> Fake {
         match (heard.method.as_str(), heard.path.strip_prefix("/api/bk-job/prod/api/v3/").unwrap_or_default())
         {
             _ if !is_allowed(heard) => Answer::json(401, &json!({ "code": 1_640_001 })),
+            _ if !heard.is_json() => no(1_210_000, "no JSON"),
             _ if !scoped => no(1_210_000, "no scope"),
             ("POST", "fast_execute_script") => {
                 let param = BASE64.encode("checkout");

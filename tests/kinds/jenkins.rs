@@ -20,6 +20,7 @@ fn jenkins(loses_the_answer: bool) -> Fake {
             _ if heard.header("authorization") != login => {
                 Answer::text(302, "").with("location", "https://jenkins.example.com/ci/login")
             }
+            _ if !heard.is_form() => Answer::text(415, "no form"),
             ("POST", "/job/ops/job/restart/buildWithParameters") if heard.field("SERVICE") == "checkout" => {
                 let marker =
                     json!([{ "parameters": [{ "name": "RELAY_ID", "value": heard.field("RELAY_ID") }] }]);

@@ -33,6 +33,9 @@ fn jira(version: u8, loses: bool) -> (Fake, Arc<Mutex<Shelf>>) {
         if heard.header("authorization") != login {
             return Answer::text(401, "Client must be authenticated to access this resource.");
         }
+        if !heard.is_json() {
+            return Answer::text(415, "Unsupported Media Type");
+        }
         let mut shelf = inside.lock().unwrap();
         let below = heard.path.strip_prefix(&format!("/rest/api/{version}/")).unwrap_or_default();
         let words: Vec<&str> = below.split('/').collect();

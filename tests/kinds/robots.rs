@@ -55,6 +55,7 @@ fn dingtalk(heard: &Heard) -> Answer {
     let signed = format!("{}\nSEC0123456789", of("timestamp"));
     match () {
         () if heard.method != "POST" => errcode(43002, "需要POST请求"),
+        () if !heard.is_json() => errcode(43004, "content-type is not application/json"),
         () if of("access_token") != "0123456789abcdef" => errcode(300_005, "token is not exist"),
         () if !is_fresh(of("timestamp"), 1000) => errcode(310_000, "invalid timestamp"),
         () if of("sign") != hmac("SEC0123456789", &signed) => errcode(310_000, "sign not match"),
@@ -92,6 +93,7 @@ async fn feishu_takes_a_signed_card_and_text_where_it_does_not() {
         let time = body["timestamp"].as_str().unwrap_or_default();
         let no = |number, text| code("code", number, "msg", text);
         match () {
+            () if !heard.is_json() => no(9499, "Bad Request"),
             () if heard.path != "/open-apis/bot/v2/hook/0123-4567" => no(19001, "param invalid"),
             () if !is_fresh(time, 1) => no(19021, "sign match fail or timestamp is not within one hour"),
             () if body["sign"] != hmac(&format!("{time}\nsecret-of-feishu"), "") => {
@@ -125,6 +127,7 @@ async fn wecom_posts_once_and_then_calls_people() {
             _ if heard.path != "/cgi-bin/webhook/send" || heard.query != "key=0123-4567" => {
                 errcode(93000, "invalid webhook url")
             }
+            _ if !heard.is_json() => errcode(44004, "empty content"),
             (Some("text"), 1) => errcode(-1, "system busy"),
             (Some("markdown"), _) if (1..=4096).contains(&content("markdown").len()) => errcode(0, "ok"),
             (Some("text"), _) if (1..=2048).contains(&content("text").len()) => errcode(0, "ok"),

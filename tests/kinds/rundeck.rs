@@ -20,6 +20,9 @@ fn rundeck(first: Answer) -> Fake {
         {
             return Answer::text(200, "<html>Log in</html>");
         }
+        if !heard.is_json() {
+            return Answer::json(415, &json!({ "error": true, "errorCode": "api.error.invalid.request" }));
+        }
         let mut executions = executions.lock().unwrap();
         match (heard.method.as_str(), heard.path.strip_prefix("/api/21").unwrap_or_default()) {
             ("POST", path) if path == format!("/job/{JOB}/run") => {

@@ -30,6 +30,9 @@ fn instance(loses: bool) -> (Fake, Arc<Mutex<Vec<Value>>>) {
         if heard.header("authorization") != login || heard.header("accept") != "application/json" {
             return failure(401, "User Not Authenticated");
         }
+        if !heard.is_json() {
+            return failure(415, "Unsupported Media Type");
+        }
         let mut records = shelf.lock().unwrap();
         let one = format!("/api/now/table/incident/{ID}");
         match (heard.method.as_str(), heard.path.as_str()) {

@@ -21,6 +21,9 @@ fn system(loses: bool) -> (Fake, Arc<Mutex<Vec<Value>>>) {
         if heard.header("authorization") != format!("Bearer {KEY}") {
             return Answer::text(401, "who are you?");
         }
+        if !heard.is_json() {
+            return Answer::text(415, "JSON, please");
+        }
         let mut tickets = shelf.lock().unwrap();
         let words: Vec<&str> = heard.path.trim_start_matches("/api/").split('/').collect();
         match (heard.method.as_str(), words.as_slice()) {

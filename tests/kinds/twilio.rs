@@ -10,7 +10,7 @@ use hmac::{KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 
 use crate::support::fake::{Answer, Fake, Heard};
-use crate::support::kinds::{config, tell};
+use crate::support::kinds::{config, in_state, tell, tell_again};
 use crate::support::relay::Relay;
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -193,4 +193,53 @@ async fn a_text_message_goes_to_each_once_even_when_the_service_breaks_off() {
     let told: Vec<(&str, &str)> =
         made.iter().map(|(to, _, fields)| (to.as_str(), fields[2].1.split(':').next().unwrap())).collect();
     assert_eq!(told, [(A, "CRITICAL"), (B, "CRITICAL"), (A, "RESOLVED"), (B, "RESOLVED")]);
+}
+
+/// Four alerts in a storm, one text a second: each is named, and when the text that named several does
+/// not arrive, each of them goes to the fallback.
+#[tokio::test]
+async fn a_text_of_several_names_each_and_is_missed_by_each() {
+    let made = Arc::new(Mutex::new(Made::new()));
+    let part = Arc::clone(&made);
+    let fake = Fake::start(move |heard| match heard.path.as_str() {
+        "/other" => Answer::text(200, ""),
+        _ => play(&mut part.lock().unwrap(), heard),
+    });
+    let config = target(&fake, "sms", &[A]).replace("limit: 1000/s, burst: 1000", "limit: 1/s");
+    let other = format!(
+        "    fallback: {{ targets: [other] }}\n  - name: other\n    webhook: {{ url: \"{}/other\" }}\n",
+        fake.url()
+    );
+    let relay = Relay::start(&format!("{config}{other}")).await;
+    for name in ["a", "b", "c", "d"] {
+        tell_again(&relay, name, &format!("disk {name} is full")).await;
+    }
+    let all = |made: &Made| -> String { (0..made.len()).map(|n| field(made, n, "Body")).collect() };
+    let names_all = |made: &Made| {
+        ["a", "b", "c", "d"].iter().all(|name| all(made).contains(&format!("disk {name} is full")))
+    };
+    let texts = until(&made, names_all).await;
+    assert!(texts.len() < 4, "some went together: {texts:?}");
+    let last = texts.len() - 1;
+    let told: Vec<&str> = ["a", "b", "c", "d"]
+        .into_iter()
+        .filter(|name| field(&texts, last, "Body").contains(&format!("disk {name} is full")))
+        .collect();
+    assert!(told.len() > 1, "{texts:?}");
+    made.lock().unwrap()[last].1 = "undelivered".into();
+    let sid = format!("SM{last:032}");
+    let fields = [("MessageSid", sid.as_str()), ("MessageStatus", "undelivered"), ("To", A)];
+    assert_eq!(call_back(&relay, field(&texts, last, "StatusCallback"), &fields).await.0, 200);
+    let dead = in_state(&relay, "dead", told.len()).await;
+    assert!(dead.iter().all(|row| row.to_string().contains("did not arrive")), "{dead:?}");
+    let told_instead = |name: &str| {
+        let summary = format!("disk {name} is full");
+        fake.heard().iter().any(|heard| heard.path == "/other" && heard.text().contains(&summary))
+    };
+    let mut waits = 0;
+    while !told.iter().all(|name| told_instead(name)) {
+        waits += 1;
+        assert!(waits < 1000, "the fallback was not told of {told:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -21,7 +21,7 @@ fn is_signed(heard: &Heard) -> bool {
 #[tokio::test]
 async fn fires_and_resolves_with_a_signature_that_holds() {
     let fake = Fake::start(|heard| match heard.path.as_str() {
-        "/in" if heard.method == "POST" && is_signed(heard) => Answer::text(204, ""),
+        "/in" if heard.method == "POST" && heard.is_json() && is_signed(heard) => Answer::text(204, ""),
         _ => Answer::text(401, "unsigned"),
     });
     let url = fake.url();

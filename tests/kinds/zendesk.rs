@@ -21,6 +21,9 @@ fn zendesk(loses: bool) -> (Fake, Arc<Mutex<Vec<Value>>>) {
         if heard.header("authorization") != login {
             return Answer::json(401, &json!({ "error": "Couldn't authenticate you" }));
         }
+        if !heard.is_json() {
+            return Answer::json(415, &json!({ "error": "UnsupportedMediaType" }));
+        }
         let mut tickets = shelf.lock().unwrap();
         match (heard.method.as_str(), heard.path.as_str()) {
             ("GET", "/api/v2/tickets.json") => {
@@ -63,7 +66,7 @@ fn made(heard: &Heard, tickets: &mut Vec<Value>) -> Answer {
     let fits = is_word("priority", ["urgent", "high", "normal", "low"])
         && is_word("type", ["problem", "incident", "question", "task"])
         && ticket["comment"]["html_body"].is_string()
-        && ticket["subject"].is_string();
+        && ticket["subject"].as_str().is_some_and(|text| (1..=255).contains(&text.chars().count()));
     if !fits || key.is_empty() {
         return Answer::json(422, &json!({ "error": "RecordInvalid", "description": "bad" }));
     }

@@ -16,7 +16,7 @@ use alert_relay::pace::breaker::BreakerPolicy;
 use alert_relay::pace::bucket::{Pace, Rate};
 use alert_relay::store::boundary::{Done, Engine as _, Op, Reader, Rescue, Why};
 use alert_relay::store::retention::Retention;
-use alert_relay::store::schedule::{Caps, Schedule};
+use alert_relay::store::schedule::{Caps, Claimed, Schedule};
 use alert_relay::store::sqlite::Place;
 use alert_relay::store::sqlite_read::SqliteReader;
 use alert_relay::store::sqlite_write::SqliteEngine;
@@ -151,7 +151,7 @@ impl World {
     fn work(&mut self) {
         let terms = terms();
         loop {
-            match self.target.step(&mut self.schedule, &terms, at(self.now), &|_| None) {
+            match self.target.step(&mut self.schedule, &terms, at(self.now), &|_: &Claimed| None) {
                 Step::Wait(_) | Step::Defer { .. } => return,
                 Step::Aside { .. } => {}
                 Step::Send(errand) => self.call(&errand, &terms),

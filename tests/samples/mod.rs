@@ -51,6 +51,12 @@ pub fn sample(path: &Path) -> Sample {
         begun: json["begun"].as_str().map(str::to_owned),
         note: json["note"].as_str().map(str::to_owned),
         proposal: None,
+        digest: json["digest"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|key| DedupKey::written(key.as_str()?))
+            .collect(),
         accepted_at: word("accepted_at", "2026-03-02T03:04:10Z").parse().expect("a time"),
     };
     let now = word("now", "2026-03-02T03:09:15Z").parse().expect("a time");

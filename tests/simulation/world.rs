@@ -224,7 +224,10 @@ impl<'a> World<'a> {
             let now = at(self.now);
             let alive = self.alive.as_mut().unwrap();
             let keys = self.keys;
-            match alive.target.step(&mut alive.schedule, &self.terms, now, &|claimed| key_of(claimed, keys)) {
+            match alive
+                .target
+                .step(&mut alive.schedule, &self.terms, now, &|claimed: &Claimed| key_of(claimed, keys))
+            {
                 Step::Wait(until) | Step::Defer { until, .. } => {
                     return until.map(|until| until.duration_since(at(0)).as_millis() as i64);
                 }

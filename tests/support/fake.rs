@@ -30,6 +30,19 @@ impl Heard {
         self.headers.iter().find(|(have, _)| have == name).map_or("", |(_, value)| value)
     }
 
+    /// A body, if there is one, is JSON and says so.
+    pub fn is_json(&self) -> bool {
+        let typed = self.header("content-type");
+        self.body.is_empty()
+            || (typed == "application/json" || typed.starts_with("application/json;"))
+                && serde_json::from_slice::<serde_json::Value>(&self.body).is_ok()
+    }
+
+    /// A body, if there is one, is a form and says so.
+    pub fn is_form(&self) -> bool {
+        self.body.is_empty() || self.header("content-type") == "application/x-www-form-urlencoded"
+    }
+
     /// The body as JSON; `null` when it is none.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

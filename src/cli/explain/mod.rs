@@ -1,12 +1,13 @@
 //! `alert-relay explain`: a payload in, everything that would become of it out. Sends nothing.
 //!
 //! Reads the payload as its source would and hands it to `walk.rs`, which walks it through the
-//! rulebook; `page.rs` shows what came of it to people. No store is asked, so what depends on
+//! rulebook; `wording.rs` words what is sent, `page.rs` shows what came of it to people. No store is asked, so what depends on
 //! earlier news (duplicates, resolves of what was never opened) is said and not decided.
 
 pub mod page;
 pub mod payload;
 pub mod walk;
+pub mod wording;
 
 use crate::cli::args::ExplainArgs;
 use crate::cli::explain::page::page;
@@ -30,7 +31,7 @@ pub fn run(args: &ExplainArgs, surroundings: &Surroundings) -> Answer {
         return Answer { err, code: 1, ..Answer::default() };
     };
     explain(args, surroundings, book)
-        .unwrap_or_else(|sentence| Answer::refused(&walk::shown(&book.redactor, &sentence)))
+        .unwrap_or_else(|sentence| Answer::refused(&wording::shown(&book.redactor, &sentence)))
 }
 
 fn explain(args: &ExplainArgs, surroundings: &Surroundings, book: &Rulebook) -> Result<Answer, String> {

@@ -2,7 +2,8 @@
 //!
 //! Takes what `walk.rs` recorded (safe to show already), gives text, coloured when that is wanted.
 
-use crate::cli::explain::walk::{AlertShown, DeliveryShown, EndShown, Explanation, RequestShown, StepShown};
+use crate::cli::explain::walk::{AlertShown, DeliveryShown, EndShown, Explanation, StepShown};
+use crate::cli::explain::wording::RequestShown;
 
 /// Colours of a terminal, as ANSI codes.
 #[derive(Clone, Copy)]
@@ -128,20 +129,20 @@ impl Page {
             let why = self.inked(Ink::Yellow, &format!("nothing is sent: {why}"));
             self.line(1, &why);
         }
-        match &delivery.request {
-            None => {}
-            Some(RequestShown::Print(text)) => {
-                self.line(1, "prints");
-                self.block(text);
-            }
-            Some(RequestShown::Mail(text)) => {
-                self.line(1, "mail");
-                self.block(text);
-            }
-            Some(RequestShown::Http { text, .. }) => {
-                self.line(1, "request");
-                self.block(text);
-            }
+        if let Some(request) = &delivery.request {
+            self.line(
+                1,
+                match request {
+                    RequestShown::Print(_) => "prints",
+                    RequestShown::Mail(_) => "mail",
+                    RequestShown::Http { .. } => "request",
+                },
+            );
+            self.block(request.text());
+        }
+        if let Some(then) = &delivery.then {
+            self.line(1, &format!("then, if {}", then.answer));
+            self.block(then.request.text());
         }
     }
 

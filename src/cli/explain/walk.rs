@@ -1,4 +1,4 @@
-//! The walk of a payload through the rulebook, recorded: enrich, route, plan, word.
+//! The walk of a payload through the rulebook, recorded: enrich, route, plan.
 //!
 //! The same rooms decide as in the daemon; only the store is missing. Its place is taken by lanes
 //! that are all open and know no alert, so that every resolve is worded. Gives an [`Explanation`],
@@ -9,22 +9,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::cli::explain::wording::{RequestShown, ThenShown, Wording, request, sentence, shown};
 use crate::domain::alert::{Alert, AlertGroup, Labels};
-use crate::domain::exchange::{HttpRequest, Request};
 use crate::domain::lane::{Admission, Incoming, LaneFacts, admit};
 use crate::domain::message::{Action, Message};
-use crate::domain::secret::Redactor;
 use crate::plan::{Fate, Plan, enriched, learn, plan};
 use crate::route::explain::Verdict;
 use crate::route::inhibit::Active;
-use crate::rulebook::{Rulebook, TargetRule};
+use crate::rulebook::Rulebook;
 use crate::source::contract::Reading;
 use crate::store::event::NewPart;
-use crate::target::contract::Unsayable;
-use crate::template::library::Fault;
-use crate::template::view::View;
 
 /// Everything that would become of a payload. Groups, alerts and deliveries count from 1.
 #[derive(Debug, Serialize)]
@@ -130,35 +125,9 @@ pub struct DeliveryShown {
     pub faults: Vec<String>,
     /// What is sent.
     pub request: Option<RequestShown>,
-}
-
-/// A request.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestShown {
-    /// Text on the daemon's standard output.
-    Print(String),
-    /// A mail: its server, recipients, head and words.
-    Mail(String),
-    /// An HTTP call.
-    Http {
-        /// Method.
-        method: &'static str,
-        /// Where to.
-        url: String,
-        /// Names and values.
-        headers: Vec<(String, String)>,
-        /// JSON as it is, other bodies as text.
-        body: Value,
-        /// The whole of it as text.
-        #[serde(skip)]
-        text: String,
-    },
-}
-
-/// Text from outside, fit to be shown: secrets starred, nothing in it that a terminal obeys.
-pub fn shown(redactor: &Redactor, text: &str) -> String {
-    redactor.clean(text).replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
+    /// What follows, where that only asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<ThenShown>,
 }
 
 /// Walks what a source read through the rulebook.
@@ -280,12 +249,13 @@ fn delivery(
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: at,
     };
     let of_key = plan.faults.iter().filter(|(target, _)| *target == part.target);
     let mut faults: Vec<String> = of_key.map(|(_, fault)| sentence(book, fault)).collect();
-    let (request, not_sent) = if action == Action::Resolve && !rule.send_resolved {
-        (None, Some("the target has send_resolved: false".to_owned()))
+    let Wording { request, then, not_sent } = if action == Action::Resolve && !rule.send_resolved {
+        Wording { not_sent: Some("the target has send_resolved: false".to_owned()), ..Wording::default() }
     } else {
         request(book, rule, &message, at, &mut faults)
     };
@@ -301,53 +271,11 @@ fn delivery(
         not_sent,
         faults,
         request,
+        then,
     })
 }
 
 /// The group as a delivery tells it.
 fn told(group: &Arc<AlertGroup>, alerts: &[u32]) -> Arc<AlertGroup> {
     if alerts.len() == group.alerts.len() { Arc::clone(group) } else { Arc::new(group.part(alerts)) }
-}
-
-fn sentence(book: &Rulebook, fault: &Fault) -> String {
-    shown(&book.redactor, &format!("{}: {}", fault.field, fault.what))
-}
-
-/// What a target would be asked first, or why it is asked nothing.
-pub fn request(
-    book: &Rulebook,
-    rule: &TargetRule,
-    message: &Message,
-    at: Timestamp,
-    faults: &mut Vec<String>,
-) -> (Option<RequestShown>, Option<String>) {
-    let view = View::of(message, &book.external_url, at).on_call(book.on_call(at));
-    match rule.target.request(message, &view) {
-        Err(Unsayable(reason)) => (None, Some(shown(&book.redactor, &reason))),
-        Ok(worded) => {
-            faults.extend(worded.faults.iter().map(|fault| sentence(book, fault)));
-            let request = match &worded.request {
-                Request::Nothing(remark) => return (None, Some(shown(&book.redactor, remark))),
-                Request::Print(text) => RequestShown::Print(shown(&book.redactor, text)),
-                Request::Http(request) => http(&book.redactor, request),
-                Request::Mail(request) => RequestShown::Mail(shown(&book.redactor, &request.to_text())),
-            };
-            (Some(request), None)
-        }
-    }
-}
-
-fn http(redactor: &Redactor, request: &HttpRequest) -> RequestShown {
-    let text = shown(redactor, &request.to_text());
-    let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
-    let mut lines = head.lines();
-    let url = lines.next().and_then(|line| line.split_once(' ')).map_or("", |(_, url)| url);
-    let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    RequestShown::Http {
-        method: request.method.as_str(),
-        url: url.to_owned(),
-        headers: lines.filter_map(pair).collect(),
-        body: serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)),
-        text,
-    }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::cli::args::trial::{SendArgs, SentAction};
-use crate::cli::explain::walk::{request, shown};
+use crate::cli::explain::wording::{Wording, request, shown};
 use crate::cli::send::page::page;
 use crate::cli::send::said::{Said, key};
 use crate::cli::{Answer, Surroundings, find};
@@ -152,12 +152,14 @@ fn worded(
         begun: None,
         note: None,
         proposal: None,
+        digest: Vec::new(),
         accepted_at: now,
     };
     let mut faults = Vec::new();
-    let (request, why) = request(book, rule, &message, now, &mut faults);
-    let reason = why.into_iter().chain(faults.into_iter().map(|fault| format!("template failed: {fault}")));
-    Said { reason: reason.collect::<Vec<_>>().join("; "), request, ..Said::nothing(rule, action) }
+    let Wording { request, then, not_sent } = request(book, rule, &message, now, &mut faults);
+    let reason =
+        not_sent.into_iter().chain(faults.into_iter().map(|fault| format!("template failed: {fault}")));
+    Said { reason: reason.collect::<Vec<_>>().join("; "), request, then, ..Said::nothing(rule, action) }
 }
 
 /// The wall clock, for as long as a command runs.

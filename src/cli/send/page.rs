@@ -1,6 +1,6 @@
 //! What came of a test, for people.
 
-use crate::cli::explain::walk::RequestShown;
+use crate::cli::explain::wording::RequestShown;
 use crate::cli::send::said::Said;
 
 /// Shows each action with its outcome. Takes texts that are safe to show already.
@@ -30,18 +30,17 @@ pub(super) fn page(all: &[Said], colour: bool) -> String {
             let calls = if said.calls == 1 { String::new() } else { format!(", {} calls", said.calls) };
             fact("took", &format!("{} ms{calls}", said.took_ms));
         }
-        let request = match &said.request {
-            None => "",
-            Some(RequestShown::Print(text) | RequestShown::Mail(text) | RequestShown::Http { text, .. }) => {
-                text
-            }
-        };
-        for text in [request, &said.printed] {
+        let mut block = |text: &str| {
             for line in text.trim_end().lines() {
                 page.push_str(if line.is_empty() { "\n" } else { "    " });
                 page.push_str(line);
                 page.push_str(if line.is_empty() { "" } else { "\n" });
             }
+        };
+        block(said.request.as_ref().map_or("", RequestShown::text));
+        block(&said.printed);
+        if let Some(then) = &said.then {
+            block(&format!("then, if {}\n{}", then.answer, then.request.text()));
         }
     }
     page

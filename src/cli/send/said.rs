@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::explain::walk::RequestShown;
+use crate::cli::explain::wording::{RequestShown, ThenShown};
 use crate::domain::message::{Action, DedupKey};
 use crate::rulebook::TargetRule;
 
@@ -27,6 +27,9 @@ pub(super) struct Said {
     pub(super) printed: String,
     /// With `--dry-run`: what would be sent first.
     pub(super) request: Option<RequestShown>,
+    /// What would follow, where that only asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) then: Option<ThenShown>,
 }
 
 impl Said {
@@ -45,6 +48,7 @@ impl Said {
             calls: 0,
             printed: String::new(),
             request: None,
+            then: None,
         }
     }
 }

@@ -15,7 +15,8 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::cli::args::trial::TestArgs;
 use crate::cli::explain::payload::body;
-use crate::cli::explain::walk::{explanation, shown};
+use crate::cli::explain::walk::explanation;
+use crate::cli::explain::wording::shown;
 use crate::cli::test::case::{Case, EXPECTED, cases, remember};
 use crate::cli::test::outline::outline;
 use crate::cli::{Answer, Surroundings, find};

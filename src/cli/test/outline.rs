@@ -2,7 +2,8 @@
 //! "the same", and nothing that moves when the configuration is edited elsewhere (lines, numbers of
 //! routes, reasons of routes that did not match).
 
-use crate::cli::explain::walk::{AlertShown, DeliveryShown, Explanation, RequestShown};
+use crate::cli::explain::walk::{AlertShown, DeliveryShown, Explanation};
+use crate::cli::explain::wording::RequestShown;
 
 /// Writes an explanation down. Takes texts that are safe to show already.
 pub fn outline(explanation: &Explanation) -> String {
@@ -50,10 +51,13 @@ fn delivery_lines(number: usize, delivery: &DeliveryShown, lines: &mut Vec<Strin
     lines.push(format!("  alerts {} of group {group}, dedup key {dedup_key}", alerts.join(", ")));
     lines.extend(delivery.faults.iter().map(|fault| format!("  template failed: {fault}")));
     lines.extend(delivery.not_sent.iter().map(|why| format!("  nothing is sent: {why}")));
-    let text = match &delivery.request {
-        None => return,
-        Some(RequestShown::Print(text) | RequestShown::Mail(text) | RequestShown::Http { text, .. }) => text,
-    };
     let indented = |line: &str| if line.is_empty() { String::new() } else { format!("  {line}") };
-    lines.extend(text.trim_end_matches('\n').split('\n').map(indented));
+    let block = |request: &RequestShown| -> Vec<String> {
+        request.text().trim_end_matches('\n').split('\n').map(indented).collect()
+    };
+    lines.extend(delivery.request.iter().flat_map(block));
+    if let Some(then) = &delivery.then {
+        lines.push(format!("  then, if {}", then.answer));
+        lines.extend(block(&then.request));
+    }
 }

@@ -196,6 +196,12 @@ pub fn request(desk: &dyn Desk, message: &Message, view: &View) -> Result<Worded
     }
 }
 
+/// The answer to a look-up of what was never opened, which is what a first trigger gets.
+pub fn finds_nothing(message: &Message, body: &str) -> Option<Reply> {
+    let reply = Reply { status: 200, body: body.as_bytes().to_vec(), ..Reply::default() };
+    Some(reply).filter(|_| message.action == Action::Trigger)
+}
+
 /// One reply by itself.
 pub fn judge(desk: &dyn Desk, message: &Message, reply: &Reply) -> Outcome {
     let reply = &*cleaned(reply, desk.redactor());

@@ -107,6 +107,8 @@ impl Email {
         let html = self.html.as_ref().map(|html| html.say(view).noting(&mut faults));
         let html = html.filter(|html| html.chars().nth(BODY_CHARS).is_none());
         let urgent = message.action == Action::Trigger && view.severity() == Severity::Critical;
+        let mut marks = vec![("X-Alert-Relay-Action", message.action.as_str().to_owned())];
+        marks.extend(message.keys().iter().map(|key| ("X-Alert-Relay-Key", one_line(key.as_str()))));
         let letter = Letter {
             from: self.from.clone(),
             to: self.to.clone(),
@@ -117,10 +119,7 @@ impl Email {
             message_id: self.message_id(message),
             references: self.thread(message),
             urgent,
-            marks: vec![
-                ("X-Alert-Relay-Action", message.action.as_str().to_owned()),
-                ("X-Alert-Relay-Key", one_line(message.dedup_key.as_str())),
-            ],
+            marks,
             text: cut(text.trim(), BODY_CHARS).into_owned(),
             html,
         };

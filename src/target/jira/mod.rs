@@ -271,6 +271,10 @@ impl Target for Jira {
         course::request(self, message, view)
     }
 
+    fn finds(&self, message: &Message) -> Option<Reply> {
+        course::finds_nothing(message, r#"{"issues":[]}"#)
+    }
+
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {
         course::judge(self, message, reply)
     }
@@ -285,6 +289,11 @@ impl Target for Jira {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, self.own.as_deref(), call)
+    }
+
+    /// Not documented; it asks again after a 5xx.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(10)
     }
 
     fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {

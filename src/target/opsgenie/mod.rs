@@ -81,6 +81,11 @@ impl Target for Opsgenie {
         Ok(self.worded(&self.first(message), message, view))
     }
 
+    fn finds(&self, _message: &Message) -> Option<Reply> {
+        let body = br#"{"id": "ID-OF-THE-ALERT"}"#.to_vec();
+        Some(Reply { status: 200, body, ..Reply::default() })
+    }
+
     fn judge(&self, _message: &Message, reply: &Reply) -> Outcome {
         verdict::of_write(&cleaned(reply, &self.redactor))
     }

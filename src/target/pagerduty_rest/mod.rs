@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message};
 use crate::domain::outcome::Outcome;
@@ -73,6 +75,16 @@ struct PagerDutyRest {
 impl Target for PagerDutyRest {
     fn request(&self, message: &Message, view: &View) -> Result<Worded, Unsayable> {
         Ok(self.worded(&Stage::first(message), message, view))
+    }
+
+    /// The incident that bears our key; a trigger that asks goes on as if there were none.
+    fn finds(&self, message: &Message) -> Option<Reply> {
+        let found = match message.action {
+            Action::Trigger => json!([]),
+            _ => json!([{ "id": "IDOFTHEINCIDENT", "incident_key": message.dedup_key.as_str() }]),
+        };
+        let body = json!({ "incidents": found }).to_string().into_bytes();
+        Some(Reply { status: 200, body, ..Reply::default() })
     }
 
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {

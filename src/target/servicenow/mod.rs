@@ -345,6 +345,10 @@ impl Target for ServiceNow {
         course::request(self, message, view)
     }
 
+    fn finds(&self, message: &Message) -> Option<Reply> {
+        course::finds_nothing(message, r#"{"result":[]}"#)
+    }
+
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {
         course::judge(self, message, reply)
     }

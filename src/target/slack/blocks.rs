@@ -119,6 +119,11 @@ impl Words {
         ])
     }
 
+    /// Whether the text is shown whole, whatever stands beside it.
+    pub fn fits(&self, view: &View) -> bool {
+        self.text.say(view).text.chars().count() <= SECTION_CHARS * (SECTIONS_MAX - 1)
+    }
+
     /// The same as text alone, for when Slack does not take the blocks.
     pub fn plain(&self, view: &View, beside: &Beside, faults: &mut Vec<Fault>) -> Map<String, Value> {
         let mut lines = vec![format!("*{}*", Escape::Mrkdwn.apply(&self.header(view, faults)))];

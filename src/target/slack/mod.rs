@@ -16,7 +16,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{
-    Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Turn, Unsayable, Worded,
+    Callback, Defaults, Heard, Kind, LISTED, Refusal, Repeat, Target, Turn, Unsayable, Worded, lists,
 };
 use crate::target::slack::answer::Said;
 use crate::target::slack::blocks::{Beside, Words, calls};
@@ -139,6 +139,15 @@ impl Target for Slack {
         callback::read(call, &self.signing_secrets)
     }
 
+    /// <https://docs.slack.dev/interactivity/handling-user-interaction>: then it shows an error.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+
+    fn names_all(&self, message: &Message, view: &View) -> bool {
+        lists(message, LISTED) && self.words.fits(view)
+    }
+
     fn secrets(&self) -> Vec<&Secret> {
         self.secrets.iter().collect()
     }
@@ -221,7 +230,8 @@ impl Slack {
                     _ => false,
                 },
             notes: message.note.iter().filter(same).chain(taken).cloned().collect(),
-            buttons: self.has_buttons,
+            // A click would come back with a key that no problem has.
+            buttons: self.has_buttons && !message.is_digest(),
             job: proposed(message),
             is_taken: message.action == Action::Acknowledge || taken.is_some(),
         }
@@ -248,10 +258,11 @@ impl Slack {
         (said, outcome)
     }
 
-    /// Where the message stands now and what it shows. A resolve ends the lane.
+    /// Where the message stands now and what it shows. A resolve ends the lane; a digest is the message
+    /// of none.
     fn remembered(&self, call: Call, message: &Message, view: &View, said: &Said) -> Option<RemoteRef> {
         let Way::Bot { channels, .. } = &self.way else { return None };
-        if message.action == Action::Resolve {
+        if message.action == Action::Resolve || message.is_digest() {
             return None;
         }
         let (ts, channel, asked) = match call {

@@ -320,6 +320,10 @@ impl Target for Tickets {
         course::request(self, message, view)
     }
 
+    fn finds(&self, message: &Message) -> Option<Reply> {
+        course::finds_nothing(message, r#"{"tickets":[]}"#)
+    }
+
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {
         course::judge(self, message, reply)
     }

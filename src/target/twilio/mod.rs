@@ -35,6 +35,9 @@ mod webhook;
 /// The service, in its region us1.
 const BASE_URL: &str = "https://api.twilio.com";
 
+/// Longest address for callbacks with the keys of a digest; the web takes about 2000 everywhere.
+const BACK_BYTES: usize = 2000;
+
 static WORDINGS: [Builtin; 2] = [builtin!("twilio", "say"), builtin!("twilio", "body")];
 
 /// The row of the table of kinds. Twilio starts one call a second for an account, and an ordinary
@@ -136,9 +139,23 @@ impl Target for Twilio {
         self.mode == Mode::Call || action != Action::Acknowledge
     }
 
-    /// A key that is pressed is about one problem, and who has got a text is remembered for one.
+    /// A key that is pressed is about one problem. Of several numbers it is remembered for each message
+    /// who has got it, so that a break between two of them tells nobody twice: a digest has no place for
+    /// that.
     fn folds(&self) -> bool {
         self.mode == Mode::Sms && self.to.len() == 1
+    }
+
+    /// A text cannot be changed, so it is all the same who has had one; but a second trigger asks first
+    /// what became of the first text.
+    fn joins(&self, message: &Message) -> bool {
+        message.remote.is_none() || message.action == Action::Resolve
+    }
+
+    /// What would be cut is not named, and an address has an end as well.
+    fn names_all(&self, message: &Message, view: &View) -> bool {
+        let back = self.callback_of(message).map_or(0, |back| back.len());
+        segments::fits(&self.text(view, &mut Vec::new()), self.segments_max) && back <= BACK_BYTES
     }
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
@@ -152,6 +169,12 @@ impl Target for Twilio {
             detects_machines: self.detects_machines,
         };
         ears.hear(call)
+    }
+
+    /// <https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: what comes later is not
+    /// heard on the phone, and a 503 is not asked again.
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(15)
     }
 
     fn secrets(&self) -> Vec<&Secret> {
@@ -204,9 +227,7 @@ impl Twilio {
     }
 
     fn text_to(&self, nth: usize, message: &Message, view: &View, faults: &mut Vec<Fault>) -> HttpRequest {
-        let text = self.body.say(view).noting(faults);
-        let text = if text.trim().is_empty() { view.plain() } else { text };
-        let body = segments::fitted(&text, self.segments_max);
+        let body = segments::fitted(&self.text(view, faults), self.segments_max);
         // Whether the all-clear has arrived is nobody's worry.
         let back = self.callback_of(message).filter(|_| message.action == Action::Trigger);
         let mut form = vec![("To", self.number(nth)), self.sender(), ("Body", body.as_str())];
@@ -214,6 +235,12 @@ impl Twilio {
             form.push(("StatusCallback", back));
         }
         self.posted("/Messages.json").form(form)
+    }
+
+    /// A text message, uncut.
+    fn text(&self, view: &View, faults: &mut Vec<Fault>) -> String {
+        let text = self.body.say(view).noting(faults);
+        if text.trim().is_empty() { view.plain() } else { text }
     }
 
     fn number(&self, nth: usize) -> &str {
@@ -227,10 +254,12 @@ impl Twilio {
         }
     }
 
-    /// The address that is given to Twilio; it signs it, key and all.
+    /// The address that is given to Twilio; it signs it, keys and all.
     fn callback_of(&self, message: &Message) -> Option<String> {
         let base = self.callback_url.as_ref()?;
-        Some(format!("{base}?key={}", url(message.dedup_key.as_str())))
+        let keys: Vec<String> =
+            message.keys().iter().map(|key| format!("key={}", url(key.as_str()))).collect();
+        Some(format!("{base}?{}", keys.join("&")))
     }
 
     fn posted(&self, path: &str) -> HttpRequest {

@@ -31,10 +31,15 @@ const PLAIN: [(char, &str); 12] = [
     ('•', "-"),
 ];
 
+/// Whether the text needs no cut.
+pub fn fits(text: &str, segments_max: usize) -> bool {
+    is_within(&plain(text.trim()), segments_max)
+}
+
 /// The text, shortened until it needs at most so many parts.
 pub fn fitted(text: &str, segments_max: usize) -> String {
     let text = plain(text.trim());
-    if fits(&text, segments_max) {
+    if is_within(&text, segments_max) {
         return text;
     }
     let text = cut(&text, UNITS_MAX);
@@ -44,10 +49,10 @@ pub fn fitted(text: &str, segments_max: usize) -> String {
         let dots = if kept.chars().all(|c| gsm_units(c).is_some()) { "..." } else { "…" };
         format!("{kept}{dots}")
     });
-    shortened.into_iter().find(|text| fits(text, segments_max)).unwrap_or_default()
+    shortened.into_iter().find(|text| is_within(text, segments_max)).unwrap_or_default()
 }
 
-fn fits(text: &str, segments_max: usize) -> bool {
+fn is_within(text: &str, segments_max: usize) -> bool {
     text.encode_utf16().count() <= UNITS_MAX && segments(text) <= segments_max
 }
 

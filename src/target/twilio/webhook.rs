@@ -67,24 +67,28 @@ impl Ears<'_> {
             (_, sid) if !sid.is_empty() => (sid, self.of_text(field("MessageStatus"), error)),
             _ => return Err(Refusal::Unreadable("there is neither a CallSid nor a MessageSid".to_owned())),
         };
-        let about = match key(call.url) {
-            Some(key) => Subject::Key(key),
-            None => Subject::Remote(sid.to_owned()),
-        };
+        let about = subjects(call.url, sid);
         let at = jiff::fmt::rfc2822::parse(field("Timestamp")).map_or(call.now, |at| at.timestamp());
         let person = shortened(field("To"));
-        let signal = |event: Event, text: String| Signal {
-            id: format!("{sid} {}", event.as_str()),
-            about: about.clone(),
-            event,
-            who: person.clone(),
-            text,
-            at,
+        // What became of a digest is said of each of its problems.
+        let signals = |event: Event, text: &str| -> Vec<Signal> {
+            let one = |(nth, about): (usize, &Subject)| Signal {
+                id: match nth {
+                    0 => format!("{sid} {}", event.as_str()),
+                    nth => format!("{sid} {} {}", event.as_str(), nth + 1),
+                },
+                about: about.clone(),
+                event,
+                who: person.clone(),
+                text: text.to_owned(),
+                at,
+            };
+            about.iter().enumerate().map(one).collect()
         };
         match field("Digits") {
             "" => {}
             KEY => {
-                let signals = vec![signal(Event::Acknowledged, "by key on the phone".to_owned())];
+                let signals = signals(Event::Acknowledged, "by key on the phone");
                 return Ok(Heard { signals, answer: spoken(self.speech.of_thanks()) });
             }
             _ => {
@@ -92,7 +96,7 @@ impl Ears<'_> {
                 return Ok(Heard { signals: Vec::new(), answer });
             }
         }
-        let signals = told.map(|(event, text)| signal(event, text)).into_iter().collect();
+        let signals = told.map(|(event, text)| signals(event, &text)).unwrap_or_default();
         Ok(Heard { signals, answer: Answer::default() })
     }
 
@@ -166,11 +170,13 @@ fn spellings(url: &str) -> Vec<String> {
     all
 }
 
-/// The dedup key that we put into the address; it is signed with it.
-fn key(url: &str) -> Option<DedupKey> {
-    let url = Url::parse(url).ok()?;
-    let key = url.query_pairs().find(|(name, _)| name == "key").map(|(_, value)| value.into_owned());
-    key.and_then(|key| DedupKey::written(&key))
+/// The dedup keys that we put into the address, which is signed with them; without one, what Twilio
+/// calls it by.
+fn subjects(url: &str, sid: &str) -> Vec<Subject> {
+    let url = Url::parse(url).ok();
+    let pairs = url.iter().flat_map(Url::query_pairs).filter(|(name, _)| name == "key");
+    let keys: Vec<Subject> = pairs.filter_map(|(_, key)| DedupKey::written(&key)).map(Subject::Key).collect();
+    if keys.is_empty() { vec![Subject::Remote(sid.to_owned())] } else { keys }
 }
 
 fn spoken(body: String) -> Answer {

@@ -322,6 +322,10 @@ impl Target for Zendesk {
         course::request(self, message, view)
     }
 
+    fn finds(&self, message: &Message) -> Option<Reply> {
+        course::finds_nothing(message, r#"{"tickets":[]}"#)
+    }
+
     fn judge(&self, message: &Message, reply: &Reply) -> Outcome {
         course::judge(self, message, reply)
     }
@@ -336,6 +340,11 @@ impl Target for Zendesk {
 
     fn callback(&self, call: &Callback<'_>) -> Result<Heard, Refusal> {
         callback::hear(&self.ear, call)
+    }
+
+    /// <https://developer.zendesk.com/documentation/webhooks/>
+    fn awaits_answer(&self) -> Duration {
+        Duration::from_secs(12)
     }
 
     fn inquire(&self, remote: &RemoteRef, replies: &[Reply]) -> Inquiry {
