@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use alert_relay::assemble::{Assembled, assemble};
-use alert_relay::config::secrets::World;
+use alert_relay::config::secrets::{Lenient, World};
 use alert_relay::domain::problem::Severity;
 use regex::Regex;
 
@@ -47,6 +47,16 @@ fn the_example_loads_with_nothing_configured() {
     assert_eq!((base.listen.to_string(), base.store.to_str()), ("127.0.0.1:9095".to_owned(), Some("./data")));
     for (name, target) in &book.targets {
         assert!(target.dry_run || target.kind == "console", "{name} would call somebody");
+    }
+}
+
+#[test]
+fn a_machine_that_knows_no_secret_finds_nothing_wrong_with_it() {
+    let default = Regex::new(r":-[^}]*\}").unwrap();
+    let without_defaults = default.replace_all(EXAMPLE, "}");
+    assert!(default.find_iter(EXAMPLE).count() > 20 && !without_defaults.contains(":-"));
+    for text in [EXAMPLE, without_defaults.as_ref()] {
+        assert_eq!(told(&assemble(text, &Lenient(&Bare))), Vec::<String>::new(), "{text}");
     }
 }
 

@@ -195,7 +195,8 @@ pub struct ServeArgs {
     /// Show every event to this configuration as well, and tell what it would make of it differently
     ///
     /// Nothing is sent for it, and alerts never wait for it. What differs is counted in the metrics
-    /// (alert_relay_shadow_*) and shown by GET /api/v1/shadow. A reload reads it again.
+    /// (alert_relay_shadow_*) and shown by GET /api/v1/shadow. A good reload reads it again,
+    /// and so does any reload once the file has changed.
     #[arg(long, value_name = "FILE")]
     pub shadow: Option<PathBuf>,
 

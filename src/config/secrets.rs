@@ -17,6 +17,13 @@ pub trait World {
     /// A variable of the environment; `None` when it is not set.
     fn env(&self, name: &str) -> Option<String>;
 
+    /// What to take for a variable that is not set and has no default; `None` makes that a problem.
+    /// Only [`Lenient`] has something to give: behind the default, so that what the file says is
+    /// checked wherever it says something.
+    fn stand_in(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The text of a file; a relative path begins where this world says.
     ///
     /// # Errors
@@ -76,14 +83,18 @@ impl World for ThisMachine {
     }
 }
 
-/// A world in which nothing is missing: what the inner one lacks gets a plausible text. For
-/// `check --no-secrets`, on a machine that must not know them.
+/// A world in which nothing is missing: what the inner one lacks, and has no default in the
+/// configuration, gets a plausible text. For `check --no-secrets`, on a machine that must not know
+/// the secrets.
 pub struct Lenient<'a>(pub &'a dyn World);
 
 impl World for Lenient<'_> {
     fn env(&self, name: &str) -> Option<String> {
-        let given = self.0.env(name).filter(|value| !value.is_empty());
-        Some(given.unwrap_or_else(|| placeholder(name)))
+        self.0.env(name)
+    }
+
+    fn stand_in(&self, name: &str) -> Option<String> {
+        Some(placeholder(name))
     }
 
     fn file(&self, path: &Path) -> io::Result<String> {
@@ -214,15 +225,14 @@ fn value(reference: &str, world: &dyn World) -> Result<String, Fault> {
             "write ${NAME}, ${NAME:-default} or ${file:path}, or `$${` for a literal `${`",
         ));
     }
-    let given = world.env(name);
-    match (given.filter(|value| !value.is_empty()), default) {
-        (Some(value), _) => Ok(value),
-        (None, Some(default)) => Ok(default.to_owned()),
-        (None, None) => Err(Fault::new(
+    let given = world.env(name).filter(|value| !value.is_empty());
+    let found = given.or_else(|| default.map(str::to_owned)).or_else(|| world.stand_in(name));
+    found.ok_or_else(|| {
+        Fault::new(
             format!("needs the environment variable `{name}`, which is unset or empty"),
             format!("set it for the service, or give a default: ${{{name}:-…}}"),
-        )),
-    }
+        )
+    })
 }
 
 fn file(path: &str, world: &dyn World) -> Result<String, Fault> {
@@ -316,5 +326,6 @@ mod tests {
             filled("${file:a/b.key} ${EMPTY}", &world),
             Ok("https://abkeyurl.invalid/placeholder placeholder-for-empty".to_owned())
         );
+        assert_eq!(filled("${NONE:-the default} ${EMPTY:-}", &world), Ok("the default ".to_owned()));
     }
 }

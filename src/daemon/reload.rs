@@ -40,7 +40,7 @@ pub struct Reloader {
     pub supervisor: Supervisor,
     /// What the listeners show.
     pub certificates: Certificates,
-    /// The candidate, which is read again as well.
+    /// The candidate, which is read again with a good reload, or when it has changed itself.
     pub shadow: Option<Shadow>,
     /// What was read last, sound or not. Held during a reload: one at a time.
     pub noted: Mutex<Noting>,
@@ -77,7 +77,8 @@ impl Reloader {
                 ));
             }
         }
-        if let Some(shadow) = &self.shadow {
+        // It begins to count anew then, which a refused file must not bring about.
+        if let Some(shadow) = self.shadow.as_ref().filter(|shadow| done.is_ok() || shadow.has_changed()) {
             shadow.read_again(self.clock.now());
         }
         done

@@ -235,7 +235,8 @@ impl Call<'_> {
         for (target, fault) in &plan.faults {
             tracing::warn!(target_name = %target, field = %fault.field, error = self.book.redactor.clean(&fault.what).as_str(), "a template failed; the default dedup key was used");
         }
-        let uid = self.app.fresh_id(now);
+        // One id for the event and for what the candidate says of it.
+        let (uid, caller) = traced::id(self.app, self.head);
         let shown = self.app.shadow.as_ref().and_then(|shadow| {
             let (source, body) = (self.name.to_owned(), Vec::clone(&body));
             shadow.prepare(self.book, &plan, Recording { id: 0, uid, source, received_at: now, body })
@@ -243,7 +244,6 @@ impl Call<'_> {
         let mut all_notes = plan.notes();
         all_notes.extend(notes.iter().map(|note| self.book.redactor.clean(note)));
         let groups = plan.groups;
-        let (uid, caller) = traced::id(self.app, self.head);
         let event = NewEvent {
             uid,
             source: self.name.to_owned(),

@@ -120,6 +120,11 @@ impl Shadow {
         self.0.noted.lock().unwrap_or_else(PoisonError::into_inner).look_again()
     }
 
+    /// Whether one of its files is not what was read.
+    pub fn has_changed(&self) -> bool {
+        self.look_again().1.is_some()
+    }
+
     /// What an event that is being taken in will be shown as; `None` when the candidate has no room.
     pub(super) fn prepare(&self, book: &Rulebook, plan: &Plan, event: Recording) -> Option<Prepared> {
         self.seen().sound.as_ref()?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use crate::config::secrets::is_placeholder;
 use crate::document::node::{At, path_to_element};
 use crate::domain::exchange::{HttpRequest, Method, Reply, Request};
 use crate::domain::message::{Action, Message};
@@ -137,7 +138,7 @@ impl Address<'_> {
                     bench.wrong("base_url", at, "`webhook_url` holds the whole address already", cure);
                 }
                 let found = bench.secret_url("webhook_url", Some(url))?;
-                if !found.expose().contains(self.path) {
+                if !found.expose().contains(self.path) && !is_placeholder(found.expose()) {
                     let what = format!("addresses of these robots hold `{}`, this one does not", self.path);
                     bench.doubtful("webhook_url", url, &what, self.cure);
                 }

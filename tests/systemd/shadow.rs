@@ -75,7 +75,7 @@ async fn a_candidate_is_shown_every_event_and_sends_nothing() {
 
     offer(&relay, &config(&chat, &pager, THEN));
     relay.accepts("/-/reload", "").await;
-    relay.accepts(HOOK, webhook("DiskFull", true).to_string()).await;
+    let (_, answered) = relay.post(HOOK, webhook("DiskFull", true).to_string()).await.unwrap();
     relay.accepts(HOOK, webhook("Other", true).to_string()).await;
     // Said twice, it is no event of its own.
     relay.accepts(HOOK, webhook("Other", true).to_string()).await;
@@ -99,6 +99,11 @@ async fn a_candidate_is_shown_every_event_and_sends_nothing() {
     ];
     assert_eq!(changes, expected);
     assert_eq!(seen["latest"][0]["alert"], "DiskFull");
+    let answered: Value = serde_json::from_str(&answered).unwrap();
+    let named = seen["latest"][0]["event"].as_str().unwrap();
+    assert_eq!(answered["id"], named, "the event that its sender was told of");
+    let found = relay.http().get(relay.url(&format!("/api/v1/events/{named}"))).send().await.unwrap();
+    assert_eq!(found.status(), 200, "{named}");
     let metrics = relay.metrics().await;
     for series in [
         "shadow_events_total{result=\"same\"} 1",
@@ -110,7 +115,20 @@ async fn a_candidate_is_shown_every_event_and_sends_nothing() {
     assert_eq!(chat.has_heard(3).await.len(), 3);
     assert!(pager.heard().is_empty(), "the candidate has told somebody");
 
+    // What is refused takes nothing away; the candidate goes on as it was.
+    let file = relay.folder().join("relay.yaml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, "route: {").unwrap();
+    let (status, _) = relay.post("/-/reload", "").await.unwrap();
+    let still = shadow(&relay).await;
+    assert_eq!((status, &still["events"], &still["since"]), (500, &2.into(), &seen["since"]), "{still:#}");
+
+    // Unless its own file is another one.
     offer(&relay, "route: {");
+    let (status, _) = relay.post("/-/reload", "").await.unwrap();
+    let seen = shadow(&relay).await;
+    assert_eq!((status, &seen["sound"], &seen["events"]), (500, &false.into(), &0.into()), "{seen:#}");
+    std::fs::write(&file, good).unwrap();
     relay.accepts("/-/reload", "").await;
     relay.accepts(HOOK, webhook("After", true).to_string()).await;
     chat.has_heard(4).await;
