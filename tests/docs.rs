@@ -20,6 +20,7 @@ use std::sync::LazyLock;
 
 use alert_relay::assemble::assemble;
 use alert_relay::config::secrets::World;
+use alert_relay::domain::signal::Event;
 use alert_relay::rulebook::Rulebook;
 use alert_relay::source::contract::{Arrival, Reading, Unreadable};
 use alert_relay::source::{SOURCES, find};
@@ -326,6 +327,34 @@ fn every_kind_of_target_is_described_with_each_of_its_settings() {
         }
     }
     assert_eq!(missing, Vec::<String>::new());
+}
+
+/// Whether the examples load is seen above.
+#[test]
+fn every_kind_of_target_is_described_with_two_examples_what_becomes_of_a_message_and_limits() {
+    let mut missing = Vec::new();
+    for kind in KINDS.iter().map(|row| row.name) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/targets/{kind}.md"));
+        let configures = |block: &&Block| block.has("relay") && block.text.contains(&format!("{kind}:"));
+        let examples = blocks(&file).iter().filter(configures).count();
+        if examples < 2 {
+            missing.push(format!("{kind}: {examples} examples"));
+        }
+        let page = std::fs::read_to_string(&file).unwrap();
+        for said in ["trigger|fires", "resolve", "acknowledge", "limits"] {
+            if !Regex::new(&format!(r"(?i)\b({said})")).unwrap().is_match(&page) {
+                missing.push(format!("{kind}: nothing about {said}"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_event_that_may_be_told_by_a_webhook_is_listed() {
+    let page = std::fs::read_to_string("docs/targets/webhook.md").unwrap();
+    let missing = Event::ALL.map(Event::as_str).into_iter().filter(|word| !page.contains(word));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! BlueKing Job (蓝鲸作业平台), version 3 of its API behind the API gateway: runs a script
-//! (`fast_execute_script`) or a plan (`execute_job_plan`).
+//! BlueKing Job (蓝鲸作业平台), version 3 of its API behind the API gateway or the older service bus: runs
+//! a script (`fast_execute_script`) or a plan (`execute_job_plan`).
 //!
 //! Takes a message, gives one run; the number of its instance comes back, inside a 200 that says
 //! yes or no in its body. The name of a script's task carries the id of the delivery, so that a start
@@ -12,22 +12,23 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
+use crate::domain::exchange::{HttpRequest, Reply, Request};
 use crate::domain::message::Message;
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::{Redactor, Secret};
 use crate::domain::signal::{Event, Signal};
+use crate::target::bk_job::api::Api;
 use crate::target::contract::{Callback, Inquiry, Kind, Refusal, Turn, Unsayable, Worded};
 use crate::target::run::callback::signal;
 use crate::target::run::parameters::{self, Parameter, printable};
 use crate::target::run::platform::{DEFAULTS, Habits, Platform, Start, asks, call};
 use crate::target::run::reply;
 use crate::target::verdict::sentence;
-use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Wording, builtin};
 use crate::template::text::cut;
 use crate::template::view::View;
 
+mod api;
 mod settings;
 
 static WORDINGS: [Builtin; 1] = [builtin!("bk_job", "task_name")];
@@ -54,11 +55,7 @@ const TERMINATE: u32 = 1;
 /// A configured target.
 #[derive(Debug)]
 struct BkJob {
-    /// Address of the API of this service at the gateway.
-    base_url: String,
-    authorization: HeaderText,
-    scope_type: String,
-    scope_id: String,
+    api: Api,
     what: What,
     task_name: Wording,
     /// Where the platform is to tell of the run; holds a token.
@@ -116,30 +113,6 @@ impl Hosts {
 /// Hosts whose logs are asked for.
 const LOGS_MAX: usize = 3;
 
-impl BkJob {
-    fn call(&self, method: Method, api: &str) -> HttpRequest {
-        HttpRequest::new(method, format!("{}/api/v3/{api}", self.base_url))
-            .header("X-Bkapi-Authorization", self.authorization.clone())
-            .header("Accept", HeaderText::Plain("application/json".into()))
-    }
-
-    fn question(&self, api: &str, query: &[(&str, &str)]) -> HttpRequest {
-        let scope = [("bk_scope_type", &*self.scope_type), ("bk_scope_id", &*self.scope_id)];
-        let all = scope.iter().chain(query);
-        let query: Vec<String> =
-            all.map(|(name, value)| format!("{name}={}", Escape::Url.apply(value))).collect();
-        self.call(Method::Get, &format!("{api}?{}", query.join("&")))
-    }
-
-    /// The fields of every call that changes something.
-    fn body(&self) -> Map<String, Value> {
-        Map::from_iter([
-            ("bk_scope_type".to_owned(), self.scope_type.as_str().into()),
-            ("bk_scope_id".to_owned(), self.scope_id.as_str().into()),
-        ])
-    }
-}
-
 impl Platform for BkJob {
     fn habits(&self) -> &Habits {
         &self.habits
@@ -159,8 +132,8 @@ impl Platform for BkJob {
 
     fn start(&self, start: &Start<'_>) -> Result<Worded, Unsayable> {
         let mut faults = Vec::new();
-        let mut body = self.body();
-        let api = match &self.what {
+        let mut body = Map::new();
+        let method = match &self.what {
             What::Script { fixed, arguments, hosts, is_posix } => {
                 body.extend(fixed.clone());
                 let name = printable(&self.task_name.say(start.view).noting(&mut faults));
@@ -187,8 +160,7 @@ impl Platform for BkJob {
         if let Some(url) = &self.callback_url {
             body.insert("callback_url".into(), url.expose().into());
         }
-        let request = self.call(Method::Post, api).json(&Value::Object(body));
-        Ok(Worded { request: Request::Http(request), faults })
+        Ok(Worded { request: Request::Http(self.api.change(method, body)), faults })
     }
 
     fn started(&self, reply: &Reply) -> Outcome {
@@ -213,7 +185,7 @@ impl Platform for BkJob {
             ("start", "0"),
             ("length", "20"),
         ];
-        vec![self.question("get_job_instance_list", &query)]
+        vec![self.api.question("get_job_instance_list", &query)]
     }
 
     fn find(&self, _: usize, marker: &str, reply: &Reply) -> Result<Option<String>, Outcome> {
@@ -228,7 +200,7 @@ impl Platform for BkJob {
     fn ask(&self, run: &str, replies: &[Reply]) -> Inquiry {
         let [told, logs @ ..] = replies else {
             let query = [("job_instance_id", run), ("return_ip_result", "true")];
-            return asks(self.question("get_job_instance_status", &query));
+            return asks(self.api.question("get_job_instance_status", &query));
         };
         let data = match said(told) {
             Ok(data) => data,
@@ -242,7 +214,7 @@ impl Platform for BkJob {
         let hosts = hosts(&data);
         if let Some((step, host)) = hosts.get(logs.len()) {
             let query = [("job_instance_id", run), ("step_instance_id", step), ("bk_host_id", host)];
-            return asks(self.question("get_job_instance_ip_log", &query));
+            return asks(self.api.question("get_job_instance_ip_log", &query));
         }
         let output: Vec<String> = logs
             .iter()
@@ -260,19 +232,19 @@ impl Platform for BkJob {
     fn cancel(&self, run: &str, replies: &[Reply]) -> Turn {
         match replies {
             [] => call(
-                self.question("get_job_instance_status", &[("job_instance_id", run)]),
+                self.api.question("get_job_instance_status", &[("job_instance_id", run)]),
                 None,
                 Duration::ZERO,
             ),
             [status] => match said(status) {
                 Ok(data) if data["finished"] == true => Turn::Over(Outcome::delivered()),
                 Ok(_) => {
-                    let mut body = self.body();
                     let number = run.parse::<u64>().map_or_else(|_| Value::from(run), Value::from);
-                    body.insert("job_instance_id".into(), number);
-                    body.insert("operation_code".into(), TERMINATE.into());
-                    let request = self.call(Method::Post, "operate_job_instance");
-                    call(request.json(&Value::Object(body)), None, Duration::ZERO)
+                    let body = Map::from_iter([
+                        ("job_instance_id".to_owned(), number),
+                        ("operation_code".to_owned(), TERMINATE.into()),
+                    ]);
+                    call(self.api.change("operate_job_instance", body), None, Duration::ZERO)
                 }
                 Err(outcome) => Turn::Over(outcome),
             },

@@ -11,6 +11,7 @@ use crate::document::node::{At, Node};
 use crate::domain::exchange::HeaderText;
 use crate::domain::secret::Secret;
 use crate::target::bench::Bench;
+use crate::target::bk_job::api::{Api, Door};
 use crate::target::bk_job::{BkJob, Hosts, WORDINGS, What};
 use crate::target::contract::{Built, Workshop};
 use crate::target::run::parameters;
@@ -38,6 +39,7 @@ struct Settings {
     bk_app_secret: Option<At<Secret>>,
     bk_username: Text,
     access_token: Option<At<Secret>>,
+    esb: bool,
     bk_scope_type: Text,
     bk_scope_id: Text,
     script_id: Text,
@@ -63,9 +65,12 @@ struct Settings {
 pub fn build(workshop: &Workshop<'_>) -> Built {
     let mut bench = Bench::new(workshop, &WORDINGS);
     let Some(settings) = bench.settings::<Settings>() else { return bench.finish(None::<Runs<BkJob>>) };
-    let example = "https://bkapi.example.com/api/bk-job/prod";
+    let (example, below) = match settings.esb {
+        false => ("https://bkapi.example.com/api/bk-job/prod", "api/v3"),
+        true => ("https://paas.example.com", "api/c/compapi/v2/jobv3"),
+    };
     let base_url = bench.own_base_url(settings.base_url.as_ref(), example);
-    let authorization = authorization(&mut bench, &settings);
+    let door = door(&mut bench, &settings);
     let scope_type = settings.bk_scope_type.as_ref().map_or("biz", |at| at.value.as_str()).to_owned();
     if let Some(at) = settings.bk_scope_type.as_ref().filter(|_| !matches!(&*scope_type, "biz" | "biz_set")) {
         let cure = "write `biz` for a business or `biz_set` for a set of them";
@@ -79,10 +84,7 @@ pub fn build(workshop: &Workshop<'_>) -> Built {
     let what = what(&mut bench, settings);
     let (secrets, redactor) = (bench.secrets(), bench.redactor());
     let job = what.zip(task_name).map(|(what, task_name)| BkJob {
-        base_url,
-        authorization,
-        scope_type,
-        scope_id,
+        api: Api { root: format!("{base_url}/{below}"), door, scope_type, scope_id },
         what,
         task_name,
         callback_url,
@@ -101,12 +103,18 @@ fn callback_url(workshop: &Workshop<'_>, token: &Secret) -> Option<Secret> {
     (!base.is_empty()).then(|| Secret::new(format!("{base}/callbacks/{target}?token={token}")))
 }
 
-/// The header's value is JSON.
-fn authorization(bench: &mut Bench<'_>, settings: &Settings) -> HeaderText {
+/// Who calls: the code and secret of an app, and a user. The gateway takes them in a header.
+fn door(bench: &mut Bench<'_>, settings: &Settings) -> Door {
     let cure = "add the code of the app that may call bk-job at the gateway";
     let code = bench.needed("bk_app_code", settings.bk_app_code.as_ref(), cure);
     let cure = "add `bk_app_secret: \"${BK_APP_SECRET}\"`";
     let secret = bench.needed_secret("bk_app_secret", settings.bk_app_secret.as_ref(), cure);
+    if settings.esb {
+        // In a question it stands in the address.
+        bench.remember(Secret::new(Escape::Url.apply(secret.expose()).into_owned()));
+        let username = bus_user(bench, settings);
+        return Door::Bus { app_code: code, app_secret: secret, username };
+    }
     let mut all = Map::from_iter([
         ("bk_app_code".to_owned(), Value::from(code)),
         ("bk_app_secret".to_owned(), Value::from(secret.expose())),
@@ -121,16 +129,27 @@ fn authorization(bench: &mut Bench<'_>, settings: &Settings) -> HeaderText {
     if let Some(token) = bench.secret("access_token", settings.access_token.as_ref(), cure) {
         all.insert("access_token".into(), token.expose().into());
     }
-    // Header values are ASCII: a character beyond it is written as JSON escapes it, in UTF-16.
-    let text = Value::Object(all).to_string();
-    let ascii: String = text
-        .encode_utf16()
+    Door::Gateway(HeaderText::Hidden(Secret::new(in_ascii(&Value::Object(all)))))
+}
+
+/// The bus knows the user by name.
+fn bus_user(bench: &mut Bench<'_>, settings: &Settings) -> String {
+    let cure = "add the user in whose name jobs run, as in `bk_username: admin`";
+    if let Some(at) = &settings.access_token {
+        bench.wrong("access_token", at, "the service bus takes no access tokens", "leave it out");
+    }
+    bench.needed("bk_username", settings.bk_username.as_ref(), cure)
+}
+
+/// Header values are ASCII: a character beyond it is written as JSON escapes it, in UTF-16.
+fn in_ascii(value: &Value) -> String {
+    let text = value.to_string();
+    text.encode_utf16()
         .map(|unit| match u8::try_from(unit) {
             Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
             _ => format!("\\u{unit:04x}"),
         })
-        .collect();
-    HeaderText::Hidden(Secret::new(ascii))
+        .collect()
 }
 
 fn what(bench: &mut Bench<'_>, settings: Settings) -> Option<What> {

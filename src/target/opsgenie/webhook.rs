@@ -36,8 +36,7 @@ pub fn heard(tokens: &[Secret], own: &[String], call: &Callback<'_>) -> Result<H
         return Err(Refusal::Unreadable("there is no `action` in it".to_owned()));
     };
     // Our own notes come back, and are no news.
-    let is_ours =
-        |signal: &Signal| signal.event == Event::Commented && own.iter().any(|own| signal.who == *own);
+    let is_ours = |signal: &Signal| signal.event == Event::Commented && own.contains(&signal.who);
     let signals = signal(action, &body, call.now).into_iter().filter(|signal| !is_ours(signal)).collect();
     Ok(Heard { signals, answer: Answer::default() })
 }
