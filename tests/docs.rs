@@ -32,6 +32,8 @@ use serde_json::Value;
 struct Block {
     /// File and line.
     at: String,
+    /// Blanks before it, where it stands in a list; they are no part of it.
+    indent: usize,
     language: String,
     marks: Vec<String>,
     text: String,
@@ -69,19 +71,20 @@ fn blocks(file: &Path) -> Vec<Block> {
     let shown = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display();
     let (mut blocks, mut open) = (Vec::new(), None::<Block>);
     for (number, line) in text.lines().enumerate() {
-        match (line.strip_prefix("```"), open.take()) {
+        match (line.trim_start().strip_prefix("```"), open.take()) {
             (Some(_), Some(block)) => blocks.push(block),
             (Some(info), None) => {
                 let mut words = info.split_whitespace().map(str::to_owned);
                 open = Some(Block {
                     at: format!("{shown}:{}", number + 1),
+                    indent: line.len() - line.trim_start().len(),
                     language: words.next().unwrap_or_default(),
                     marks: words.collect(),
                     text: String::new(),
                 });
             }
             (None, Some(mut block)) => {
-                block.text.push_str(line);
+                block.text.push_str(line.get(block.indent..).unwrap_or_default());
                 block.text.push('\n');
                 open = Some(block);
             }
@@ -103,7 +106,11 @@ struct Placeholders;
 
 impl World for Placeholders {
     fn env(&self, name: &str) -> Option<String> {
-        let forms = [("_URL", "https://relay.example.com/placeholder"), ("_EMAIL", "relay@example.com")];
+        let forms = [
+            ("_URL", "https://relay.example.com/placeholder"),
+            ("_EMAIL", "relay@example.com"),
+            ("_SID", "AC0123456789abcdef0123456789abcdef"),
+        ];
         let form = forms.iter().find(|(ending, _)| name.ends_with(ending));
         // Nobody's is that of another.
         let own = name.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
@@ -171,7 +178,10 @@ fn completed(part: &str) -> String {
         add(format!("targets: [{}]", consoles.collect::<Vec<_>>().join(", ")));
     }
     let receivers = match lacks("receivers") {
-        true => or(receivers_of(&read["route"]), "everybody"),
+        true => {
+            let beats = read["heartbeats"].as_array().into_iter().flatten().flat_map(receivers_of);
+            or(receivers_of(&read["route"]).into_iter().chain(beats).collect(), "everybody")
+        }
         false => names(&read, "receivers", "name"),
     };
     if lacks("receivers") {

@@ -239,7 +239,8 @@ fn suspect(suspect: &Suspect) -> Value {
         "kind": change.sort.as_str(),
         "service": change.service,
         "environment": change.environment,
-        "what": change.title,
+        // One line of a list; a commit's message has several.
+        "what": in_one_line(&change.title),
         "who": change.who,
         "link": if is_web(&change.link) { change.link.as_str() } else { "" },
         "at": change.at.to_string(),
@@ -291,15 +292,14 @@ fn started(group: &AlertGroup) -> Option<Timestamp> {
     relevant(group).filter_map(|alert| alert.starts_at).min()
 }
 
-/// One line that says what: the summary of the worst alert, else its name and what the group
-/// shares; with `(+2)` when two more are in the same state.
-/// One line that says what it is about.
+/// One line that says what it is about: the summary of the worst alert, else its name and what the
+/// group shares; with `(+2)` when two more are in the same state.
 pub fn title(group: &AlertGroup) -> String {
     const ANNOTATIONS: [&str; 4] = ["summary", "title", "message", "description"];
     let line = |annotations: &Labels| {
         let text =
             ANNOTATIONS.iter().find_map(|name| annotations.get(*name).filter(|text| !text.trim().is_empty()));
-        text.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        text.map(|text| in_one_line(text))
     };
     let rank = |alert: &Alert| {
         severity_word(alert).and_then(|word| Severity::parse(word)).unwrap_or(Severity::ASSUMED)
@@ -320,6 +320,10 @@ pub fn title(group: &AlertGroup) -> String {
         0 | 1 => text,
         more => format!("{text} (+{})", more - 1),
     }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Where: values of the narrowest well-known labels that all alerts share.
