@@ -28,7 +28,7 @@ use alert_relay::pace::clock::StoppedClock;
 use alert_relay::store::boundary::{Engine as _, Op};
 use alert_relay::store::event::{NewEvent, NewPart};
 use alert_relay::store::handle::{Store, open_embedded};
-use alert_relay::store::schedule::Caps;
+use alert_relay::store::schedule::{Caps, Claimed};
 use alert_relay::store::sqlite::Place;
 use alert_relay::store::sqlite_write::SqliteEngine;
 use alert_relay::target::contract::Repeat;
@@ -202,7 +202,7 @@ fn terms() -> Terms {
 async fn next(store: &Store, engine: &mut Engine, at: &mut Timestamp) -> Errand {
     let queue = store.queues().of(TARGET);
     loop {
-        let step = engine.step(&mut queue.schedule(), &terms(), *at, &|_| None);
+        let step = engine.step(&mut queue.schedule(), &terms(), *at, &|_: &Claimed| None);
         match step {
             Step::Send(errand) => return *errand,
             Step::Aside { .. } => {}

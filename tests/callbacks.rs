@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fall over")]
 
 mod support;
+#[path = "callbacks/vendors.rs"]
+mod vendors;
 
 use std::time::Duration;
 

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::support::fake::{Answer, Fake, Heard};
-use crate::support::kinds::{config, tell};
+use crate::support::kinds::{config, in_state, tell};
 use crate::support::relay::Relay;
 
 const TOKEN: &str = "callback-token-0123456789";
@@ -164,4 +166,58 @@ async fn an_answer_that_is_lost_opens_no_second_alert() {
     tell(&relay, "DiskFull", true).await;
     fake.has_heard(5).await;
     assert_eq!(alerts.lock().unwrap().0.by_alias.len(), 1);
+}
+
+const CLOUD: &str = "11111111-2222-3333-4444-555555555555";
+
+/// JSM Operations: the same alerts under another roof, closed by the id that the alias leads to.
+#[tokio::test]
+async fn jsm_is_asked_for_the_id_and_closes_by_it() {
+    let login = format!("Basic {}", BASE64.encode("bot@example.com:token-of-a-bot"));
+    let open = Mutex::new(None::<String>);
+    let fake = Fake::start(move |heard| {
+        if heard.header("authorization") != login {
+            return Answer::json(401, &json!({ "message": "Unauthorized" }));
+        }
+        if !heard.is_json() {
+            return Answer::json(415, &json!({ "message": "Unsupported media type" }));
+        }
+        let mut open = open.lock().unwrap();
+        let taken = |request: &str| {
+            Answer::json(
+                202,
+                &json!({ "result": "Request will be processed", "requestId": request, "took": 0.1 }),
+            )
+        };
+        let root = format!("/jsm/ops/api/{CLOUD}/v1/alerts");
+        match (heard.method.as_str(), heard.path.strip_prefix(&root).unwrap_or("/elsewhere")) {
+            ("POST", "") if heard.json()["alias"].is_string() && heard.json()["priority"] == "P1" => {
+                *open = heard.json()["alias"].as_str().map(str::to_owned);
+                taken("r-1")
+            }
+            ("GET", "/alias")
+                if open.as_ref().is_some_and(|alias| heard.query == format!("alias={alias}")) =>
+            {
+                Answer::json(200, &json!({ "id": "bf415f36-0000", "alias": *open }))
+            }
+            ("POST", "/bf415f36-0000/close") => {
+                *open = None;
+                taken("r-2")
+            }
+            ("GET", "/requests/r-1" | "/requests/r-2") => {
+                Answer::json(200, &json!({ "success": true, "status": "done", "alertId": "bf415f36-0000" }))
+            }
+            _ => Answer::json(404, &json!({ "message": "not found" })),
+        }
+    });
+    let jsm = format!(r#"jsm: {{ cloud_id: {CLOUD}, email: bot@example.com, api_token: token-of-a-bot }}"#);
+    let target = format!(r#"opsgenie: {{ base_url: "{}/jsm/ops/api", {jsm} }}"#, fake.url());
+    let relay = Relay::start(&config(&target)).await;
+    tell(&relay, "DiskFull", true).await;
+    in_state(&relay, "delivered", 1).await;
+    tell(&relay, "DiskFull", false).await;
+    in_state(&relay, "delivered", 2).await;
+    let heard = fake.heard();
+    let ends: Vec<&str> = heard.iter().map(|heard| heard.path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(ends, ["alerts", "r-1", "alias", "close", "r-2"]);
 }

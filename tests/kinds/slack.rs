@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::support::fake::{Answer, Fake, Heard};
-use crate::support::kinds::{config, tell, webhook};
+use crate::support::kinds::{config, in_state, tell, webhook};
 use crate::support::relay::Relay;
 use crate::support::vendor::ledger::State;
 use crate::support::vendor::{PagerDuty, ROUTING_KEY};
@@ -267,4 +267,35 @@ async fn what_is_far_too_long_passes_at_the_first_try() {
     tell(&relay, "DiskFull", false).await;
     let said = ["chat.postMessage", "chat.update", "chat.postMessage in the thread"];
     assert_eq!(calls(&fake.has_heard(3).await), said);
+}
+
+/// An incoming webhook knows no update, no thread and no token: its address is the secret.
+#[tokio::test]
+async fn an_incoming_webhook_is_posted_to_and_nothing_is_changed_in_place() {
+    let fake = Fake::start(|heard| {
+        let body = heard.json();
+        let text = |status: u16, text: &str| Answer::text(status, text).with("content-type", "text/html");
+        match () {
+            () if heard.path != "/services/T0/B0/secret-of-the-hook" => text(404, "no_service"),
+            () if heard.method != "POST" || !heard.is_json() || !well_formed(&body) => {
+                text(400, "invalid_payload")
+            }
+            () if body["text"].as_str().is_none_or(str::is_empty) => text(400, "no_text"),
+            () if ["channel", "ts", "thread_ts"].iter().any(|name| body.get(name).is_some()) => {
+                text(400, "invalid_payload")
+            }
+            () => text(200, "ok"),
+        }
+    });
+    let url = format!("{}/services/T0/B0/secret-of-the-hook", fake.url());
+    let relay = Relay::start(&config(&format!(r#"slack: {{ webhook_url: "{url}" }}"#))).await;
+    tell(&relay, "DiskFull", true).await;
+    fake.has_heard(1).await;
+    tell(&relay, "DiskFull", false).await;
+    let heard = fake.has_heard(2).await;
+    in_state(&relay, "delivered", 2).await;
+    assert!(heard[0].text().contains("🔴 磁盘 92% full on db-1"), "{}", heard[0].text());
+    assert!(heard[1].text().contains("✅ Resolved"), "{}", heard[1].text());
+    assert_eq!(fake.heard().len(), 2);
+    assert!(!relay.log().contains("secret-of-the-hook"), "{}", relay.log());
 }

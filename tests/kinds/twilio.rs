@@ -130,7 +130,7 @@ async fn calls_one_after_the_other_until_somebody_presses_the_key() {
     }
     let second = until(&made, |made| made.len() == 2).await;
     assert_eq!(second[1].0, B, "the next is called");
-    assert!(field(&second, 1, "Twiml").contains("+86…8000 was not reached"), "{second:?}");
+    assert!(field(&second, 1, "Twiml").contains("+86…8 0 0 0 was not reached"), "{second:?}");
     // A key, and not the right one; then the right one.
     let sid = format!("CA{:032}", 1);
     for (digits, said) in [("9", "That was not 1."), ("1", "Acknowledged. Goodbye.")] {

@@ -23,6 +23,7 @@ use crate::template::escape::Escape;
 use crate::template::library::{Builtin, Fault, Wording, builtin};
 use crate::template::view::View;
 
+mod aloud;
 mod number;
 mod progress;
 mod segments;

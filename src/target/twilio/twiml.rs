@@ -3,6 +3,7 @@
 //! Takes a text and the address for key presses, gives XML within Twilio's limit. A text is a text:
 //! nothing in it can become markup, and SSML is not spoken.
 
+use crate::target::twilio::aloud::aloud;
 use crate::template::escape::Escape;
 use crate::template::library::Language;
 use crate::template::text::cut;
@@ -50,6 +51,7 @@ impl Speech {
     /// An alert, read out; with an address, a key can be pressed at any time.
     pub fn of_alert(&self, text: &str, back: Option<&str>) -> String {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = aloud(&text, self.wording);
         let mut chars = SAY_CHARS;
         loop {
             let document = self.document(&cut(&text, chars), back);
