@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is asked of the environment")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
 
+#[path = "cli/manner.rs"]
+mod manner;
 #[path = "cli/page.rs"]
 mod page;
 #[path = "cli/sending.rs"]
@@ -62,7 +64,20 @@ const CASES: &[(&str, &[&str], &str)] = &[
     ("import_no_file", &["import", "nowhere.yml"], ""),
     ("import_not_one", &["import", "good.yaml"], ""),
     ("import_stdin", &["import", "-"], "route: { receiver: a }\nreceivers: [{ name: a }]\n"),
-    ("man_no_folder", &["man", "--output", "nowhere/man1"], ""),
+    ("man_no_folder", &["man", "--output", "good.yaml/man1"], ""),
+    ("test_no_config_json", &["test", "--config", "nowhere.yaml", "--json", "."], ""),
+    ("send_bad_config_json", &["send", "--config", "bad.yaml", "--target", "pager", "--json"], ""),
+    ("send_unknown_target_json", &["send", "--config", "good.yaml", "--target", "pagr", "--json"], ""),
+    (
+        "explain_no_config_json",
+        &["explain", "--config", "nowhere.yaml", "--source", "am", "--json", "-"],
+        "{}",
+    ),
+    ("gate_nobody_there_json", &["gate", "--service", "a", "--url", "http://127.0.0.1:1", "--json"], ""),
+    ("incident_nobody_there_json", &["incident", "list", "--url", "http://127.0.0.1:1", "--json"], ""),
+    ("replay_diff_no_file", &["replay-diff", "--config", "good.yaml", "--against", "nowhere.yaml"], ""),
+    ("usage_unknown_state", &["queue", "list", "--state", "deaad"], ""),
+    ("help_queue_list", &["queue", "list", "--help"], ""),
     ("schema_no_folder", &["schema", "--output", "nowhere/schema.json"], ""),
     ("check_good", &["check", "--config", "good.yaml"], ""),
     ("check_good_json", &["check", "--config", "good.yaml", "--json"], ""),

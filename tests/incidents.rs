@@ -281,8 +281,8 @@ time_intervals: [{ name: always }]";
         (Some("Alice"), Some("detect"))
     );
     for (format, begins) in [
-        ("table", "1 incidents from "),
-        ("markdown", "# Incidents\n\n1 incidents from "),
+        ("table", "1 incident from "),
+        ("markdown", "# Incidents\n\n1 incident from "),
         ("csv", "by,name,incidents,p0,p1,p2,acknowledged,mtta,"),
     ] {
         let text = stage.get(&format!("/api/v1/report?since=1h&format={format}")).await;

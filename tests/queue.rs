@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fall over")]
 #![allow(clippy::disallowed_methods, reason = "tests live in the real world")]
 
+#[path = "queue/bulk.rs"]
+mod bulk;
 mod support;
 
 use std::io::Write;
@@ -322,10 +324,6 @@ async fn filters_find_what_they_say_and_a_wrong_word_is_told_the_right_ones() {
     let table = ask(&relay, &["list", "--limit", "1"], "").await;
     assert!(table.out.ends_with("there may be more: narrow it down, or raise --limit\n"), "{table:?}");
     for (words, told) in [
-        (
-            vec!["--state", "deaad"],
-            "there is no such state; did you mean `dead`? the known ones are: waiting, held, delivered, superseded, dead, expired, parked",
-        ),
         (vec!["--target", "pager"], "there is no such target; the known ones are: pagerduty-core"),
         (
             vec!["--since", "yesterday"],
@@ -366,6 +364,17 @@ async fn a_relay_that_is_not_there_or_wants_a_token_is_told_with_the_cure() {
     }
     let audit = ask(&relay, &["audit", "--token", "an-admin-token-0123"], "").await;
     assert!(audit.out.contains("alice (token ") && !audit.out.contains("an-admin"), "{audit:?}");
+
+    let below = format!("{}/relay", relay.url(""));
+    let path = command(&["list", "--url", &below, "--token", "an-admin-token-0123"], "").await;
+    assert!(path.err.contains("has nothing below /relay; leave that out of --url"), "{path:?}");
+    let json = command(&["list", "--url", "http://127.0.0.1:1", "--json"], "").await;
+    let said: Value = serde_json::from_str(&json.out).unwrap();
+    assert!(
+        said["error"].as_str().unwrap().starts_with("the relay at http://127.0.0.1:1 cannot"),
+        "{json:?}"
+    );
+    assert_eq!((json.code, json.err.as_str()), (1, ""));
 
     let other = command(&["list", "--url", &pagerduty.url()], "").await;
     assert!(other.err.contains("what answered there (405) is no alert-relay"), "{other:?}");

@@ -14,6 +14,7 @@ mod senders;
 mod targets;
 pub mod traces;
 pub mod wire;
+mod wordings;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;

@@ -2,29 +2,27 @@
 //! terms here, with the kind's defaults where the operator says nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assemble::{Names, is_broken, pacing, refer};
+use crate::assemble::{Names, is_broken, pacing, refer, wordings};
 use crate::config::file::File;
 use crate::config::secrets::World;
-use crate::config::server::TemplatesFile;
 use crate::config::targets::{CommonFile, FallbackFile, Per as PerFile, TargetFile};
 use crate::domain::problem::Problem;
 use crate::pace::breaker::BreakerPolicy;
 use crate::rulebook::{Fallback, Per, TargetRule};
 use crate::target::contract::{Kind, Workshop};
-use crate::target::{KINDS, find};
+use crate::target::find;
 use crate::template::escape::Escape;
-use crate::template::library::{Language, Library, Template};
+use crate::template::library::{Library, Template};
 
 pub(super) fn targets(
     file: &File,
     world: &dyn World,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<Arc<str>, Arc<TargetRule>> {
-    let library = library(&file.templates, world, problems);
+    let library = wordings::library(&file.templates, world, problems);
     let known: Vec<&str> = file.targets.iter().map(|target| target.common.name.value.as_str()).collect();
     let mut names = Names::new("target");
     let mut rules = BTreeMap::new();
@@ -200,25 +198,4 @@ pub(super) fn unused(file: &File, problems: &mut Vec<Problem>) {
             ));
         }
     }
-}
-
-/// The wording that the operator's folder brings, and ours for the rest.
-fn library(file: &TemplatesFile, world: &dyn World, problems: &mut Vec<Problem>) -> Library {
-    let mut overrides = BTreeMap::new();
-    if let Some(folder) = &file.path {
-        for builtin in KINDS.iter().flat_map(|kind| kind.wordings) {
-            let name = Path::new(builtin.kind).join(format!("{}.hbs", builtin.field));
-            match world.beside(&folder.value.join(&name)) {
-                Ok(text) => {
-                    overrides.insert((builtin.kind.to_owned(), builtin.field.to_owned()), text);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    let what = format!("{} cannot be read: {error}", name.display());
-                    problems.push(Problem::error("templates.path", folder.place, what, ""));
-                }
-            }
-        }
-    }
-    Library::new(Language::parse(file.language.as_str()).unwrap_or_default(), overrides)
 }

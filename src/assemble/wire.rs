@@ -20,8 +20,8 @@ use crate::domain::problem::Problem;
 use crate::domain::secret::{Redactor, Secret};
 
 /// Never called unless `outbound.allow` lists them: the machine's own link, where clouds give their
-/// credentials away (169.254.169.254, fd00:ec2::254).
-const NEVER: [&str; 3] = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"];
+/// credentials away (169.254.169.254, fd00:ec2::254; Alibaba Cloud: 100.100.100.200).
+const NEVER: [&str; 4] = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32"];
 /// What `outbound.deny_private` means (IANA's special-purpose registries; RFC 1918, 4193, 6598, 6890).
 const PRIVATE: [&str; 12] = [
     "0.0.0.0/8",

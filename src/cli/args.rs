@@ -27,12 +27,20 @@ Exit codes:
   1  problems were found; they have been told
   2  the command line itself is wrong";
 
+/// Those of the whole: what one command alone has is said there.
+const ALL_EXIT_CODES: &str = "\
+Exit codes:
+  0  good
+  1  problems were found; they have been told
+  2  the command line itself is wrong
+  3  replay-diff only: something would change";
+
 /// Takes alerts in, keeps them, routes and words them, and delivers them in order.
 ///
 /// Alertmanager, Guance, Grafana and others post to it; it answers once an alert is on disk, and
 /// brings it to PagerDuty and others at their pace, again and again until it is in.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(version, max_term_width = 100, after_help = ALL_EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -126,7 +134,7 @@ pub enum Command {
     /// Reads both configurations here and the events from a running relay, and plans each event with
     /// both: targets, dedup keys, receivers, routes and labels that differ are counted, with examples.
     /// Wording, pace and retries are not compared. Sends nothing and changes nothing.
-    #[command(after_help = EXIT_CODES, after_long_help = replay_diff::EXAMPLES)]
+    #[command(after_help = ALL_EXIT_CODES, after_long_help = replay_diff::EXAMPLES)]
     ReplayDiff(ReplayDiffArgs),
 
     /// Turn an Alertmanager configuration into a relay.yaml

@@ -3,21 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::CheckArgs;
+use crate::cli::args::look::LookArgs;
 use crate::cli::{Answer, Found, Surroundings, find};
 use crate::config::show::show;
 use crate::domain::problem::{Problem, Severity};
+use crate::rulebook::Rulebook;
 
 /// Checks.
 pub fn run(args: &CheckArgs, surroundings: &Surroundings) -> Answer {
     let found = match find(&args.look) {
         Ok(found) => found,
-        Err(sentence) if args.look.json => {
-            let (what, cure) = sentence.split_once("; ").unwrap_or((&sentence, ""));
-            let problem = Problem::error("", Default::default(), what, cure);
-            let name = args.look.config.config.display().to_string();
-            return Answer { out: as_json(&name, &[problem], None), code: 1, ..Answer::default() };
-        }
-        Err(sentence) => return Answer::refused(&sentence),
+        Err(sentence) => return not_found(&args.look, &sentence),
     };
     let problems = &found.assembled.problems;
     let has_error = problems.iter().any(|problem| problem.severity == Severity::Error);
@@ -33,6 +29,32 @@ pub fn run(args: &CheckArgs, surroundings: &Surroundings) -> Answer {
         shown + &summary(&found)
     };
     Answer { out, code: u8::from(has_error), ..Answer::default() }
+}
+
+/// The rules of a configuration for a command that needs sound ones; or else its answer: on standard
+/// error what is wrong, and for programs what `check --json` says.
+pub(super) fn sound(look: &LookArgs, surroundings: &Surroundings) -> Result<Rulebook, Answer> {
+    let found = find(look).map_err(|sentence| not_found(look, &sentence))?;
+    let Found { name, text, assembled } = found;
+    let problems = assembled.problems;
+    assembled.ready.map(|(book, _)| book).ok_or_else(|| {
+        if look.json {
+            return Answer { out: as_json(&name, &problems, None), code: 1, ..Answer::default() };
+        }
+        let err = show(&problems, &name, &text, surroundings.colour_err && !look.no_color);
+        Answer { err, code: 1, ..Answer::default() }
+    })
+}
+
+/// There is no file to be looked at.
+fn not_found(look: &LookArgs, sentence: &str) -> Answer {
+    if !look.json {
+        return Answer::refused(sentence);
+    }
+    let (what, cure) = sentence.split_once("; ").unwrap_or((sentence, ""));
+    let problem = Problem::error("", Default::default(), what, cure);
+    let name = look.config.config.display().to_string();
+    Answer { out: as_json(&name, &[problem], None), code: 1, ..Answer::default() }
 }
 
 /// What a sound configuration holds.

@@ -8,7 +8,7 @@ use crate::cli::queue::call::Relay;
 
 /// Does it: 0 when it may, 1 when it may not or nobody could be asked.
 pub fn run(args: &GateArgs) -> Answer {
-    done(args).unwrap_or_else(|why| Answer::refused(&why))
+    done(args).unwrap_or_else(|why| Answer::refused_in(args.reach.json, &why))
 }
 
 fn done(args: &GateArgs) -> Result<Answer, String> {

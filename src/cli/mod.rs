@@ -54,6 +54,15 @@ impl Answer {
         Answer { err, code: 1, ..Answer::default() }
     }
 
+    /// The same for whoever asked for JSON: `{"error": …}` on standard output, where a program looks.
+    fn refused_in(json: bool, why: &str) -> Answer {
+        if !json {
+            return Answer::refused(why);
+        }
+        let out = format!("{:#}\n", serde_json::json!({ "error": why.trim_end() }));
+        Answer { out, code: 1, ..Answer::default() }
+    }
+
     /// Writes it. A reader that has gone (`explain … | head`) has read enough: that is no failure.
     ///
     /// # Errors
@@ -83,10 +92,12 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks at this process: its streams, `NO_COLOR` (<https://no-color.org>), the clock.
+    /// Looks at this process: its streams, `NO_COLOR` (<https://no-color.org>), `TERM` (a `dumb` terminal
+    /// has no colours), the clock.
     #[expect(clippy::disallowed_methods, reason = "this is where a command learns of its surroundings")]
     pub fn of_this_process() -> Surroundings {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let wanted = !unwanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Surroundings {
             colour_out: wanted && io::stdout().is_terminal(),
             colour_err: wanted && io::stderr().is_terminal(),
@@ -108,18 +119,19 @@ struct Found {
 /// # Errors
 /// A sentence when the file cannot be read.
 fn find(look: &LookArgs) -> Result<Found, String> {
-    find_file(&look.config.config, look.no_secrets)
+    find_file(&look.config.config, "--config", look.no_secrets)
 }
 
-/// The same of any file; `no_secrets` puts placeholders where secrets are missing.
+/// The same of any file. `option` is what names it; `no_secrets` puts placeholders where secrets are
+/// missing.
 ///
 /// # Errors
 /// As [`find`].
-fn find_file(path: &Path, no_secrets: bool) -> Result<Found, String> {
+fn find_file(path: &Path, option: &str, no_secrets: bool) -> Result<Found, String> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let why = match error.kind() {
-            io::ErrorKind::NotFound => "does not exist; say where it is with --config".to_owned(),
+            io::ErrorKind::NotFound => format!("does not exist; say where it is with {option}"),
             io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
             io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
             io::ErrorKind::IsADirectory => "is a folder; name the file in it".to_owned(),

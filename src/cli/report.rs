@@ -7,7 +7,8 @@ use crate::cli::queue::call::Relay;
 
 /// Does it.
 pub fn run(args: &ReportArgs) -> Answer {
-    done(args).unwrap_or_else(|why| Answer::refused(&why))
+    let json = args.reach.json || args.format == Format::Json;
+    done(args).unwrap_or_else(|why| Answer::refused_in(json, &why))
 }
 
 fn done(args: &ReportArgs) -> Result<Answer, String> {

@@ -93,6 +93,11 @@ impl World for Noting {
         self.note(Root::Beside, path)
     }
 
+    // Not noted: names that are read are noted one by one, and others change nothing.
+    fn names_beside(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.machine.names_beside(folder)
+    }
+
     fn now(&self) -> Option<Timestamp> {
         self.machine.now()
     }

@@ -37,6 +37,15 @@ pub trait World {
     /// As the system tells them, and when the file is not UTF-8.
     fn beside(&self, path: &Path) -> io::Result<String>;
 
+    /// What is in a folder that belongs to the configuration, folders with a slash behind their name;
+    /// in no order.
+    ///
+    /// # Errors
+    /// As the system tells them; `Unsupported` in a world that has no folders.
+    fn names_beside(&self, _folder: &Path) -> io::Result<Vec<String>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The time, for what has an age: certificates. `None`: not known, so no age is judged.
     fn now(&self) -> Option<Timestamp> {
         None
@@ -77,6 +86,15 @@ impl World for ThisMachine {
         std::fs::read_to_string(self.folder.join(path))
     }
 
+    fn names_beside(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(self.folder.join(folder))?.filter_map(Result::ok);
+        let name = |entry: std::fs::DirEntry| {
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            format!("{}{slash}", entry.file_name().to_string_lossy())
+        };
+        Ok(entries.map(name).collect())
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the room that speaks for the machine")]
     fn now(&self) -> Option<Timestamp> {
         Some(Timestamp::now())
@@ -104,6 +122,10 @@ impl World for Lenient<'_> {
 
     fn beside(&self, path: &Path) -> io::Result<String> {
         self.0.beside(path)
+    }
+
+    fn names_beside(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.0.names_beside(folder)
     }
 
     fn now(&self) -> Option<Timestamp> {

@@ -77,7 +77,8 @@ async fn chosen(
     }
     let addresses: Vec<SocketAddr> = given.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     if let Some(configured) = configured.filter(|configured| !addresses.contains(configured)) {
-        tracing::info!(given = ?addresses, %configured, "{key} is not used: the service manager gave the socket");
+        // Who changed `listen` and not the socket unit would look for it in vain.
+        tracing::warn!(given = ?addresses, %configured, "{key} is not used: the service manager gave the socket; mend ListenStream= of its unit, or the configuration");
     }
     given.into_iter().map(|socket| TcpListener::from_std(socket).map_err(Failed::new)).collect()
 }

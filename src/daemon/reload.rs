@@ -182,14 +182,11 @@ fn told_of_formers(book: &Rulebook, owed: &BTreeMap<String, Owed>) -> Vec<Proble
     let formers = book.former.current();
     let gone = owed.iter().filter_map(|(name, owed)| {
         let former = formers.get(name.as_str()).filter(|_| !book.targets.contains_key(name.as_str()))?;
-        let Owed { waiting, open } = *owed;
-        let deliveries = if waiting == 1 { "delivery" } else { "deliveries" };
-        let incidents = if open == 1 { "incident" } else { "incidents" };
-        let what = format!(
-            "target {name} is no longer configured, and {waiting} {deliveries} for it wait, {open} {incidents} may be open there"
-        );
+        let what = format!("target {name} is no longer configured, and {}", in_words(*owed)?);
         let cure = match former.drains {
-            true => "its old settings go on working until this process ends; put it back to keep it".to_owned(),
+            true => {
+                "its old settings go on working until this process ends; put it back to keep it".to_owned()
+            }
             false => format!(
                 "they are kept: put it back, or drop what waits with `alert-relay queue drop --target {name}`"
             ),
@@ -197,6 +194,22 @@ fn told_of_formers(book: &Rulebook, owed: &BTreeMap<String, Owed>) -> Vec<Proble
         Some(Problem::warning("targets", Place::default(), what, cure))
     });
     gone.collect()
+}
+
+/// `1 delivery waits for it, 2 incidents may be open there`: what there is of both.
+fn in_words(Owed { waiting, open }: Owed) -> Option<String> {
+    let deliveries = match waiting {
+        0 => None,
+        1 => Some("1 delivery waits for it".to_owned()),
+        _ => Some(format!("{waiting} deliveries wait for it")),
+    };
+    let incidents = match open {
+        0 => None,
+        1 => Some("1 incident may be open there".to_owned()),
+        _ => Some(format!("{open} incidents may be open there")),
+    };
+    let words = [deliveries, incidents].into_iter().flatten().collect::<Vec<_>>();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// A resolve goes out with the credentials of its time: where those have changed and something is

@@ -63,6 +63,9 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
+/// Schemes of `Authorization`; any first word would star the second words of pass phrases.
+const SCHEMES: [&str; 6] = ["Bearer", "Basic", "Token", "ApiKey", "Api-Token", "GenieKey"];
+
 /// Replaces every known secret in a text by stars, in the spellings a text may carry it in:
 /// plain, inside a JSON string, percent-encoded, Base64.
 #[derive(Clone, Default)]
@@ -77,8 +80,9 @@ impl Redactor {
     /// A redactor that knows these secrets.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Redactor {
         let mut spellings: Vec<String> = Vec::new();
-        for secret in secrets {
-            let plain = secret.expose();
+        for plain in
+            secrets.into_iter().flat_map(|secret| [Some(secret.expose()), credentials(secret)]).flatten()
+        {
             if plain.chars().count() < Self::CHARS_MIN {
                 continue;
             }
@@ -127,6 +131,13 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor")
     }
+}
+
+/// What stands behind the scheme of an `Authorization` (RFC 9110, 11.4), when a secret is the whole value of
+/// one: whoever quotes it may leave the scheme out.
+fn credentials(secret: &Secret) -> Option<&str> {
+    let (scheme, credentials) = secret.expose().split_once(' ')?;
+    SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then(|| credentials.trim())
 }
 
 /// What Base64 shows of a secret in the midst of other text: its characters that no neighbour has a
@@ -180,6 +191,14 @@ mod tests {
             BASE64.encode(secret.expose()),
         );
         assert_eq!(redactor.clean(&shown), "plain ***, json \"***\", url ***, basic ***");
+    }
+
+    #[test]
+    fn the_redactor_finds_what_stands_behind_the_scheme_of_a_header() {
+        let secrets = [Secret::new("Bearer hunter2-hunter2"), Secret::new("correct horse-battery")];
+        let redactor = Redactor::new(&secrets);
+        let shown = redactor.clean("bearer hunter2-hunter2, Bearer hunter2-hunter2, horse-battery");
+        assert_eq!(shown, "bearer ***, ***, horse-battery");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::incident::advice::advise;
+use crate::incident::lasting::in_words;
 use crate::incident::numbers::{Numbers, Part};
 use crate::incident::stages::{Spread, Stage};
 
@@ -162,20 +163,23 @@ fn part_row(part: &Part) -> Vec<String> {
         .collect()
 }
 
-/// `12m30s`; a dash where there is nothing.
+/// `12m 30s`; a dash where there is nothing.
 fn length(of: &Spread, seconds: f64) -> String {
     if of.count == 0 {
         return "-".to_owned();
     }
-    let whole = std::time::Duration::try_from_secs_f64(seconds.round()).unwrap_or_default();
-    // The two largest units say enough: a year and some months need no seconds.
-    humantime::format_duration(whole).to_string().split(' ').take(2).collect()
+    in_words(std::time::Duration::try_from_secs_f64(seconds.round()).unwrap_or_default())
 }
 
 fn headline(numbers: &Numbers) -> String {
     format!(
-        "{} incidents from {:.0} to {:.0}: {} open, {} came back",
-        numbers.total.incidents, numbers.since, numbers.until, numbers.open, numbers.reopened
+        "{} {} from {:.0} to {:.0}: {} open, {} came back",
+        numbers.total.incidents,
+        if numbers.total.incidents == 1 { "incident" } else { "incidents" },
+        numbers.since,
+        numbers.until,
+        numbers.open,
+        numbers.reopened
     )
 }
 

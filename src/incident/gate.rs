@@ -50,7 +50,7 @@ pub fn reasons(
     let set = set.filter(|freeze| freeze.stands(now) && freeze.concerns(plan.service, plan.environment));
     reasons.extend(set.map(|freeze| {
         let (until, who, why) = (freeze.set.until, &freeze.who, &freeze.set.reason);
-        format!("frozen until {until} by {who}: {why} (freeze {})", freeze.id)
+        format!("frozen until {until:.0} by {who}: {why} (freeze {})", freeze.id)
     }));
     let hurts = |incident: &&IncidentRecord| {
         let elsewhere = !plan.environment.is_empty()

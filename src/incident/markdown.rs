@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::incident::State;
+use crate::incident::lasting::in_words;
 use crate::store::follows::TicketRecord;
 use crate::store::incidents::{Entry, Story};
 use crate::template::library::Language;
@@ -190,15 +191,12 @@ fn done(entry: &Entry) -> String {
     format!("{} {}{text}", plain(&entry.who), entry.kind)
 }
 
-/// ` +12m30s`; nothing for the beginning.
+/// ` +12m 30s`; nothing for the beginning.
 fn after(opened: Timestamp, time: Timestamp) -> String {
     let seconds = time.as_second().saturating_sub(opened.as_second());
     match u64::try_from(seconds) {
         Ok(0) | Err(_) => String::new(),
-        Ok(seconds) => format!(
-            " +{}",
-            humantime::format_duration(Duration::from_secs(seconds)).to_string().replace(' ', "")
-        ),
+        Ok(seconds) => format!(" +{}", in_words(Duration::from_secs(seconds))),
     }
 }
 

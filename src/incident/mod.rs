@@ -10,6 +10,7 @@ pub mod escalation;
 pub mod forms;
 pub mod gate;
 pub mod jobs;
+pub mod lasting;
 pub mod markdown;
 pub mod numbers;
 pub mod reminding;

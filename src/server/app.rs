@@ -17,6 +17,9 @@ use crate::server::state::{Head, State};
 use crate::server::{admin, callbacks, changes, console, incidents, intake, openapi};
 
 /// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
+/// What is told when a path belongs to the other listener. The command line knows it again.
+pub const OTHER_LISTENER: &str = "this is served by the other listener: senders and admins have one each";
+
 fn readiness(state: &State) -> Readiness {
     match state.store.disk().is_low() {
         false => Readiness::Ready,
@@ -78,8 +81,7 @@ impl App {
         headers: &'h HeaderMap,
     ) -> Result<Head<'h>, ProblemDetails> {
         if !door.leads_to(access) {
-            let detail = "this is served by the other listener: senders and admins have one each";
-            return Err(ProblemDetails::new(StatusCode::NOT_FOUND, detail));
+            return Err(ProblemDetails::new(StatusCode::NOT_FOUND, OTHER_LISTENER));
         }
         let book = self.0.books.current();
         peer.addr.set_ip(forwarded::client(peer.addr.ip(), headers, &book.trusted_proxies));

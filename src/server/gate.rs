@@ -90,11 +90,11 @@ fn freeze_json(freeze: &Freeze, now: Timestamp) -> Value {
         "id": freeze.id,
         "service": freeze.set.service.0,
         "environment": freeze.set.environment.0,
-        "from": freeze.set.from.to_string(),
-        "until": freeze.set.until.to_string(),
+        "from": format!("{:.0}", freeze.set.from),
+        "until": format!("{:.0}", freeze.set.until),
         "reason": freeze.set.reason,
         "who": freeze.who,
-        "set_at": freeze.set_at.to_string(),
+        "set_at": format!("{:.0}", freeze.set_at),
         "stands": freeze.stands(now),
     })
 }
@@ -120,7 +120,8 @@ pub(super) async fn set(app: &State, head: &Head<'_>, body: Incoming) -> Result<
     let words: Words = read_json(app, head, body).await?;
     let book = app.books.current();
     let clean = |text: &str, chars: usize| book.redactor.clean(&plain(text, chars));
-    let from = time("from", &words.from, head.now, head.now)?.unwrap_or(head.now);
+    let this_second = Timestamp::from_second(head.now.as_second()).unwrap_or(head.now);
+    let from = time("from", &words.from, head.now, head.now)?.unwrap_or(this_second);
     let Some(until) = time("until", &words.until, head.now, from)? else {
         return Err(wrong(
             "say when it ends: {\"until\": \"2026-08-01T06:00:00Z\"}, or how long it lasts, as in 6h",

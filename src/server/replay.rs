@@ -77,7 +77,8 @@ pub(super) async fn run(app: &State, head: &Head<'_>, wanted: Wanted) -> Result<
     let mut told = Vec::with_capacity(events.len());
     if !wanted.dry_run && !events.is_empty() {
         let first = events.first().map(|event| event.uid.to_string()).unwrap_or_default();
-        carry_out(app, head, What::Note(format!("{} events from {first} on", events.len()))).await?;
+        let word = if events.len() == 1 { "event" } else { "events" };
+        carry_out(app, head, What::Note(format!("{} {word} from {first} on", events.len()))).await?;
     }
     for (place, event) in events.iter().enumerate() {
         if wanted.dry_run {

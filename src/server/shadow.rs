@@ -210,7 +210,7 @@ impl Shadow {
             json!({
                 "event": at.event,
                 "source": at.source,
-                "received_at": at.received_at.to_string(),
+                "received_at": format!("{:.0}", at.received_at),
                 "alert": change.alert,
                 "what": change.aspect.as_str(),
                 "name": change.name,
@@ -222,7 +222,7 @@ impl Shadow {
             "candidate": self.0.path.display().to_string(),
             "sound": seen.sound.is_some(),
             "problems": seen.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "since": seen.since.map(|since| since.to_string()),
+            "since": seen.since.map(|since| format!("{since:.0}")),
             "events": seen.summary.events,
             "different": seen.summary.different,
             "skipped": seen.skipped,
@@ -278,7 +278,7 @@ pub fn summary_json(summary: &Summary) -> Vec<Value> {
             json!({
                 "event": at.event,
                 "source": at.source,
-                "received_at": at.received_at.to_string(),
+                "received_at": format!("{:.0}", at.received_at),
                 "alert": at.alert,
                 "note": at.note,
             })

@@ -13,14 +13,15 @@ const HEAD: &str = "\
 # The command line
 
 Made of `--help`, and kept true by tests/cli.rs. Shells complete it (`alert-relay completions`), and
-`alert-relay man` prints it as a manual page. Colours are for terminals only, and go with `NO_COLOR` or
-`--no-color`; `--json` is for programs.
+`alert-relay man` prints it as a manual page. Colours are for terminals only, and go with `NO_COLOR`,
+`TERM=dumb` or `--no-color`; `--json` is for programs.
 
 | exit code | means |
 |---|---|
 | 0 | good |
 | 1 | problems were found, or it could not be done; what and why has been told |
 | 2 | the command line itself is wrong |
+| 3 | `replay-diff` only: something would change |
 ";
 
 fn page() -> String {
@@ -154,13 +155,17 @@ fn manual_pages_and_completions_name_every_command() {
         assert!(output.status.success(), "{words:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    run(&["man", "--output", folder.path().to_str().unwrap()]);
+    // The folder need not be there.
+    let folder = folder.path().join("share/man1");
+    run(&["man", "--output", folder.to_str().unwrap()]);
+    let of_list = fs::read_to_string(folder.join("alert-relay-queue-list.1")).unwrap();
+    assert!(of_list.contains("ALERT_RELAY_URL") && of_list.contains("ALERT_RELAY_TOKEN"), "{of_list}");
     let mut whole = Cli::command();
     whole.build();
     for command in commands(&whole) {
-        let file = folder.path().join(format!("{}.1", name_of(command).replace(' ', "-")));
+        let file = folder.join(format!("{}.1", name_of(command).replace(' ', "-")));
         let page = fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
-        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+        assert!(page.contains(".SH SYNOPSIS") && !page.contains(".SH EXTRA"), "{page}");
     }
     assert!(run(&["man"]).contains(".TH alert-relay 1"));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -20,6 +20,7 @@ const SECRET_HEADER: &str = "QxHeader6rEy0hLv3fDx9Q";
 const OUT_BEARER: &str = "QxOutBearer7kTz5iNw1sC";
 const OUT_PASSWORD: &str = "QxOutPassword2vGb8mHq6";
 pub const READER: &str = "QxReader8bNc3yTm5vLp0K";
+const OTLP: &str = "QxOtlp5vTn2kWd8jRb7Gz";
 const SIGN: &str = "QxSign4eUj0yOa9pRf3XlT";
 
 pub const CANARIES: &[&str] = &[
@@ -37,9 +38,16 @@ pub const CANARIES: &[&str] = &[
     OUT_PASSWORD,
     READER,
     SIGN,
+    OTLP,
 ];
 
-/// Every kind of source proof and target, all targets at `echo`.
+/// Every kind of source proof and target, all targets at `echo`, and every span to a collector.
+pub fn traced(echo: &str, collector: &str) -> String {
+    let header = format!("headers: {{ Authorization: \"Bearer {OTLP}\" }}");
+    config(echo) + &format!("tracing: {{ otlp: {{ endpoint: \"{collector}/\", {header}, sample: 1 }} }}\n")
+}
+
+/// The same without a collector.
 pub fn config(echo: &str) -> String {
     format!(
         r#"

@@ -49,7 +49,14 @@ async fn denied_addresses_are_not_called_in_any_spelling() {
         assert!(delivery.to_string().contains(why), "{host}: {delivery}");
     }
     // Those that give credentials away are denied by themselves.
-    for host in ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "[fd00:ec2::254]"] {
+    for host in [
+        "169.254.169.254",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+        "[fd00:ec2::254]",
+        "100.100.100.200",
+        "[::ffff:100.100.100.200]",
+    ] {
         let relay = stage("", &format!("webhook: {{ url: \"http://{host}/latest\" }}")).await;
         assert!(tried(&relay).await.to_string().contains("forbids to call"), "{host}");
     }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use alert_relay::server::paths::{Access, ENDPOINTS};
 
 use crate::alert;
-use crate::canaries::{ADMIN, BEARER, CANARIES, HMAC, PASSWORD, PATH_TOKEN, config, hits};
+use crate::canaries::{ADMIN, BEARER, CANARIES, HMAC, PASSWORD, PATH_TOKEN, config, hits, traced};
 use crate::echo::Echo;
+use crate::support::fake::{Answer, Fake, Heard};
 use crate::support::relay::Relay;
 
 /// What every endpoint that can be looked at shows, filled and asked wrongly.
@@ -38,16 +39,23 @@ async fn all_that_is_shown(relay: &Relay) -> Vec<String> {
 /// An id that is none.
 const API_WORD: &str = "no-number";
 
-/// What `check` and `explain` write of a good configuration.
+/// What commands write of a good configuration; `send` does so while the target quotes what it was sent.
 fn said_of_the_file(file: &Path) -> Vec<String> {
-    let payload = file.with_file_name("payload.json");
-    std::fs::write(&payload, alert("explained")).unwrap();
-    let payload = payload.to_str().unwrap();
-    let commands: [&[&str]; 4] = [
+    let case = file.with_file_name("cases").join("one");
+    std::fs::create_dir_all(&case).unwrap();
+    std::fs::write(case.join("payload.json"), alert("explained")).unwrap();
+    std::fs::write(case.join("case.yaml"), "source: alertmanager\n").unwrap();
+    let (payload, cases) = (case.join("payload.json"), case.with_file_name(""));
+    let (payload, cases) = (payload.to_str().unwrap(), cases.to_str().unwrap());
+    let mut said = said_of_targets(file);
+    let commands: [&[&str]; 7] = [
         &["check"],
         &["check", "--json"],
         &["explain", "--source", "alertmanager", payload],
         &["explain", "--source", "alertmanager", "--json", payload],
+        &["test", cases, "--update"],
+        &["test", cases],
+        &["test", cases, "--json"],
     ];
     let run = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_alert-relay"));
@@ -59,7 +67,25 @@ fn said_of_the_file(file: &Path) -> Vec<String> {
             String::from_utf8_lossy(&ended.stderr)
         )
     };
-    commands.map(run).to_vec()
+    said.extend(commands.map(run));
+    said.push(std::fs::read_to_string(case.join("expected.txt")).unwrap());
+    said
+}
+
+/// What `send` shows of each target, refused or not.
+fn said_of_targets(file: &Path) -> Vec<String> {
+    let mut said = Vec::new();
+    for target in ["pd", "keyed", "signed", "basic", "screen", "dry"] {
+        for more in [&["--resolve"][..], &["--json"], &["--dry-run"], &["--dry-run", "--json"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_alert-relay"));
+            let command = command.args(["send", "--target", target]).args(more).arg("--config").arg(file);
+            let ended = command.output().unwrap();
+            assert!(!ended.stdout.is_empty(), "{target} {more:?}: {ended:?}");
+            let texts = [ended.stdout, ended.stderr].concat();
+            said.push(format!("send {target} {more:?}: {}", String::from_utf8_lossy(&texts)));
+        }
+    }
+    said
 }
 
 /// Everything that may quote a secret happens at once; gives what the relay answered meanwhile.
@@ -134,10 +160,19 @@ async fn no_secret_is_in_the_log_at_its_most_talkative() {
     hunt(&["sh", "-c", talkative]).await;
 }
 
-/// Starts the relay by these words, makes everything go wrong and looks everywhere.
-async fn hunt(under: &[&str]) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_that_differs_shows_no_secret() {
+    let shadowed = "sed 's/targets: .pd, /targets: [/' relay.yaml > candidate.yaml
+                    exec \"$0\" \"$@\" --shadow candidate.yaml";
+    let log = hunt(&["sh", "-c", shadowed]).await;
+    assert!(log.contains("the candidate makes something else of this event"), "{log}");
+}
+
+/// Starts the relay by these words, makes everything go wrong and looks everywhere. Gives the log.
+async fn hunt(under: &[&str]) -> String {
     let echo = Echo::start().await;
-    let mut relay = Relay::start_under(under, &config(&echo.url())).await;
+    let collector = Fake::start(|_| Answer::json(200, &serde_json::json!({})));
+    let mut relay = Relay::start_under(under, &traced(&echo.url(), &collector.url())).await;
     let mut answers = provoke(&relay).await;
     answers.extend(all_that_is_shown(&relay).await);
     answers.extend(said_of_the_file(&relay.folder().join("relay.yaml")));
@@ -178,6 +213,9 @@ async fn hunt(under: &[&str]) {
     places.extend(running);
     relay.stop().await;
     places.extend(store("at its end"));
+    let spans: Vec<u8> = collector.heard().into_iter().flat_map(|heard: Heard| heard.body).collect();
+    assert!(String::from_utf8_lossy(&spans).contains("POST /hooks/alertmanager"), "no span came");
+    places.push(("spans".to_owned(), spans));
     places.push(("log".to_owned(), relay.whole_log()));
     let found: Vec<String> = places.iter().flat_map(|(place, bytes)| hits(place, bytes)).collect();
     assert!(found.is_empty(), "{} secrets were found: {found:#?}", found.len());
@@ -185,6 +223,7 @@ async fn hunt(under: &[&str]) {
     for outcome in ["hold", "retry", "rejected", "a template failed", "canary-1"] {
         assert!(log.contains(outcome), "the run has no {outcome:?} in its log");
     }
+    log
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,7 +33,7 @@ pub struct LookArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Write no colours, not even to a terminal (so does the environment variable NO_COLOR)
+    /// Write no colours, not even to a terminal (so does the environment variable NO_COLOR, or TERM=dumb)
     #[arg(long)]
     pub no_color: bool,
 }

@@ -10,28 +10,24 @@ pub mod walk;
 pub mod wording;
 
 use crate::cli::args::ExplainArgs;
+use crate::cli::check::sound;
 use crate::cli::explain::page::page;
 use crate::cli::explain::payload::{body, name_of};
 use crate::cli::explain::walk::explanation;
-use crate::cli::{Answer, Surroundings, find};
-use crate::config::show::show;
+use crate::cli::{Answer, Surroundings};
 use crate::document::nearest;
 use crate::rulebook::Rulebook;
 use crate::source::contract::Arrival;
 
 /// Explains.
 pub fn run(args: &ExplainArgs, surroundings: &Surroundings) -> Answer {
-    let found = match find(&args.look) {
-        Ok(found) => found,
-        Err(sentence) => return Answer::refused(&sentence),
+    let book = match sound(&args.look, surroundings) {
+        Ok(book) => book,
+        Err(answer) => return answer,
     };
-    let Some((book, _)) = &found.assembled.ready else {
-        let colour = surroundings.colour_err && !args.look.no_color;
-        let err = show(&found.assembled.problems, &found.name, &found.text, colour);
-        return Answer { err, code: 1, ..Answer::default() };
-    };
-    explain(args, surroundings, book)
-        .unwrap_or_else(|sentence| Answer::refused(&wording::shown(&book.redactor, &sentence)))
+    explain(args, surroundings, &book).unwrap_or_else(|sentence| {
+        Answer::refused_in(args.look.json, &wording::shown(&book.redactor, &sentence))
+    })
 }
 
 fn explain(args: &ExplainArgs, surroundings: &Surroundings, book: &Rulebook) -> Result<Answer, String> {

@@ -39,6 +39,17 @@ pub enum FreezeCommand {
     End(EndArgs),
 }
 
+impl FreezeCommand {
+    /// Which relay, and how the answer is wanted.
+    pub fn reach(&self) -> &ReachArgs {
+        match self {
+            FreezeCommand::Add(args) => &args.reach,
+            FreezeCommand::List(args) => &args.reach,
+            FreezeCommand::End(args) => &args.reach,
+        }
+    }
+}
+
 /// `freeze add`
 #[derive(Debug, Args)]
 pub struct AddArgs {

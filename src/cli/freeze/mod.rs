@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use crate::cli::Answer;
 use crate::cli::freeze::args::{FreezeArgs, FreezeCommand};
 use crate::cli::queue::call::Relay;
+use crate::cli::queue::show::time;
 
 const API: &str = "/api/v1/freezes";
 
 /// Does it.
 pub fn run(args: &FreezeArgs) -> Answer {
-    done(&args.command).unwrap_or_else(|why| Answer::refused(&why))
+    done(&args.command).unwrap_or_else(|why| Answer::refused_in(args.command.reach().json, &why))
 }
 
 fn done(command: &FreezeCommand) -> Result<Answer, String> {
@@ -55,8 +56,8 @@ fn line(freeze: &Value) -> String {
         "{}  {}  {} to {}  {} in {}  by {}: {}\n",
         freeze["id"],
         if freeze["stands"] == true { "stands" } else { "to come" },
-        word("from"),
-        word("until"),
+        time(freeze, "from"),
+        time(freeze, "until"),
         or(word("service"), "all services"),
         or(word("environment"), "all environments"),
         word("who"),

@@ -95,6 +95,23 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// A text that has no counterpart here: noted when it is the operator's own.
+    pub fn drop_text(&mut self, key: &str, why: &str) {
+        let Some(node) = self.take(key) else { return };
+        let text = text_of(node).filter(|text| !text.is_empty());
+        if text.is_some_and(|text| handlebars(&text, self.defines) != Ok(None)) {
+            self.leave(node.place.line, &format!("`{key}` {why}"));
+        }
+    }
+
+    /// A setting that has no counterpart here: noted when it is not what it is by default.
+    pub fn drop_setting(&mut self, key: &str, default: &str, why: &str) {
+        let Some(node) = self.take(key) else { return };
+        if text_of(node).is_some_and(|text| text != default) {
+            self.leave(node.place.line, &format!("`{key}` {why}"));
+        }
+    }
+
     /// The text of a node, translated; `None` where ours takes its place, or where nothing is said.
     pub fn translated(&mut self, node: &Node, key: &str) -> Option<Out> {
         let text = text_of(node).filter(|text| !text.is_empty())?;

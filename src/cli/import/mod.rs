@@ -45,7 +45,7 @@ pub struct Imported {
 
 /// Imports.
 pub fn run(args: &ImportArgs) -> Answer {
-    done(args).unwrap_or_else(|why| Answer::refused(&why))
+    done(args).unwrap_or_else(|why| Answer::refused_in(args.json, &why))
 }
 
 fn done(args: &ImportArgs) -> Result<Answer, String> {

@@ -56,10 +56,16 @@ pub fn slack(draft: &mut Draft<'_>) -> Option<()> {
     draft.template("footer", "footer");
     color(draft);
     fields(draft);
-    // Alertmanager says these again where the message cannot be shown, or by default.
-    for key in
-        ["fallback", "title_link", "callback_id", "short_fields", "mrkdwn_in", "link_names", "update_message"]
-    {
+    for (key, why) in [
+        ("fallback", "is not carried over: the text of the notification is made of header and text here"),
+        ("title_link", "is not carried over: the message has a button that opens the alert"),
+        ("callback_id", "is not carried over: buttons have ids of the relay's own"),
+    ] {
+        draft.drop_text(key, why);
+    }
+    draft.drop_setting("link_names", "false", "is not carried over: no label may mention people or channels");
+    // How Slack lays out what it shows, which messages of blocks say themselves.
+    for key in ["short_fields", "mrkdwn_in", "update_message"] {
         draft.take(key);
     }
     draft.timeout();
@@ -68,7 +74,10 @@ pub fn slack(draft: &mut Draft<'_>) -> Option<()> {
 
 /// How Slack is reached; whether that is a bot token.
 fn way(draft: &mut Draft<'_>, line: u32) -> Option<bool> {
-    if let Some(token) = draft.secret("app_token", "slack_app_token", "SLACK_BOT_TOKEN") {
+    // What the receiver says itself counts more than what is said for all of them.
+    let says = |keys: [&str; 2]| keys.iter().any(|key| text_at(draft.node, key).is_some());
+    let has_own_url = says(["api_url", "api_url_file"]) && !says(["app_token", "app_token_file"]);
+    if !has_own_url && let Some(token) = draft.secret("app_token", "slack_app_token", "SLACK_BOT_TOKEN") {
         draft.set("bot_token", token);
         draft.take("api_url");
         draft.take("app_url");

@@ -30,8 +30,7 @@ pub fn webhook(draft: &mut Draft<'_>) -> Option<()> {
     if let Some(http) = draft.take("http_config") {
         http_config(draft, http);
     }
-    // All alerts are sent here.
-    draft.take("max_alerts");
+    draft.drop_setting("max_alerts", "0", "is not carried over: all alerts are sent");
     draft.timeout();
     Some(())
 }

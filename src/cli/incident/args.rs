@@ -81,6 +81,28 @@ pub enum IncidentCommand {
     OnCall(OnCallArgs),
 }
 
+impl IncidentCommand {
+    /// Which relay, and how the answer is wanted.
+    pub fn reach(&self) -> &ReachArgs {
+        match self {
+            IncidentCommand::List(args) => &args.reach,
+            IncidentCommand::Show(args) => &args.reach,
+            IncidentCommand::Ack(args)
+            | IncidentCommand::Unack(args)
+            | IncidentCommand::Mitigate(args)
+            | IncidentCommand::Resolve(args)
+            | IncidentCommand::Review(args)
+            | IncidentCommand::Close(args) => &args.reach,
+            IncidentCommand::Assign(args) => &args.reach,
+            IncidentCommand::Rate(args) => &args.reach,
+            IncidentCommand::Note(args) => &args.reach,
+            IncidentCommand::Approve(args) | IncidentCommand::Decline(args) => &args.reach,
+            IncidentCommand::Report(args) => &args.reach,
+            IncidentCommand::OnCall(args) => &args.reach,
+        }
+    }
+}
+
 /// `incident list`
 #[derive(Debug, Args)]
 pub struct ListArgs {

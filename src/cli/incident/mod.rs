@@ -15,7 +15,7 @@ const API: &str = "/api/v1/incidents";
 
 /// Does it.
 pub fn run(args: &IncidentArgs) -> Answer {
-    done(&args.command).unwrap_or_else(|why| Answer::refused(&why))
+    done(&args.command).unwrap_or_else(|why| Answer::refused_in(args.command.reach().json, &why))
 }
 
 fn done(command: &IncidentCommand) -> Result<Answer, String> {

@@ -1,9 +1,25 @@
 //! The words of `alert-relay queue`, and the help that explains them.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+
+use crate::domain::delivery::State;
 
 /// Where a relay answers when nothing is said.
 pub const URL: &str = "http://127.0.0.1:9095";
+
+/// What waits for targets that are not configured any more; no state of a delivery.
+const PARKED: &str = "parked";
+/// States that something can be tried again from, whole targets at a time.
+const RETRIED: [State; 3] = [State::Waiting, State::Held, State::Dead];
+
+fn states() -> PossibleValuesParser {
+    State::ALL.map(State::as_str).into_iter().chain([PARKED]).into()
+}
+
+fn retried() -> PossibleValuesParser {
+    RETRIED.map(State::as_str).into()
+}
 
 /// For `queue` as a whole.
 pub const EXAMPLES: &str = "\
@@ -11,6 +27,8 @@ Examples:
   alert-relay queue list --state dead --since 24h         # what was given up
   alert-relay queue show 4711                             # every attempt, with the answer it got
   alert-relay queue retry 4711 4712                       # once more, at the end of their lanes
+  alert-relay queue retry --target chat                   # it is mended: all that waits for it, now
+  alert-relay queue retry --target chat --state dead      # what was given up there, once more
   alert-relay queue drop 4713 --reason 'maintenance'      # will never be sent
   alert-relay queue list --state parked                   # what waits for targets that were taken out
   alert-relay queue orphans                               # open at a target for ever
@@ -48,7 +66,7 @@ pub enum QueueCommand {
     /// What waits or is held is tried as soon as the target's pace allows. What is dead or was
     /// dropped becomes a new delivery at the end of its lane, so that order holds and its time to
     /// give up counts anew. What is over by now, or was followed by later news, is refused: nobody
-    /// is paged for history.
+    /// is paged for history. With --target it is all that waits for a target, or was given up there.
     Retry(RetryArgs),
 
     /// Never send what waits
@@ -79,6 +97,23 @@ pub enum QueueCommand {
 
     /// Show what people changed, newest first
     Audit(AuditArgs),
+}
+
+impl QueueCommand {
+    /// Which relay, and how the answer is wanted.
+    pub fn reach(&self) -> &ReachArgs {
+        match self {
+            QueueCommand::List(args) => &args.reach,
+            QueueCommand::Show(args) => &args.reach,
+            QueueCommand::Retry(args) => &args.reach,
+            QueueCommand::Drop(args) => &args.reach,
+            QueueCommand::Orphans(args) => &args.reach,
+            QueueCommand::Resolve(args) => &args.reach,
+            QueueCommand::Replay(args) => &args.reach,
+            QueueCommand::Signals(args) => &args.reach,
+            QueueCommand::Audit(args) => &args.reach,
+        }
+    }
 }
 
 /// Which relay, and who asks.
@@ -118,9 +153,8 @@ pub struct ListArgs {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
 
-    /// In one of these states: waiting, held, delivered, superseded, dead, expired; or parked: what
-    /// waits for targets that are not configured any more
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    /// In one of these states; parked is what waits for targets that are not configured any more
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = states())]
     pub state: Vec<String>,
 
     /// Of this dedup key, or of those that begin so
@@ -164,8 +198,23 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// Numbers of deliveries
-    #[arg(value_name = "DELIVERY", required = true)]
+    #[arg(value_name = "DELIVERY", required_unless_present = "target")]
     pub ids: Vec<i64>,
+
+    /// All that waits for this target, or is held: when it is mended, and nobody wants to wait
+    #[arg(long, value_name = "NAME", conflicts_with = "ids")]
+    pub target: Option<String>,
+
+    /// With --target: what is in one of these states
+    #[arg(
+        long,
+        value_name = "STATE",
+        value_delimiter = ',',
+        default_values = ["waiting", "held"],
+        value_parser = retried(),
+        requires = "target"
+    )]
+    pub state: Vec<String>,
 
     /// Which relay.
     #[command(flatten)]

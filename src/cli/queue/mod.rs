@@ -3,22 +3,28 @@
 
 pub mod args;
 pub(super) mod call;
+pub(super) mod progress;
 pub(super) mod show;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use crate::cli::Answer;
-use crate::cli::queue::args::{DropArgs, ListArgs, QueueArgs, QueueCommand, ReachArgs, ReplayArgs};
+use crate::cli::queue::args::{
+    DropArgs, ListArgs, QueueArgs, QueueCommand, ReachArgs, ReplayArgs, RetryArgs,
+};
 use crate::cli::queue::call::Relay;
+use crate::cli::queue::progress::Progress;
 
 const API: &str = "/api/v1";
+/// What is still owed.
+const WAITING: &str = "waiting,held";
 const NOT_DONE: &str = "nothing was changed; say yes, or --yes where nobody can be asked";
 
 /// Does it.
 pub fn run(args: &QueueArgs) -> Answer {
-    done(&args.command).unwrap_or_else(|why| Answer::refused(&why))
+    done(&args.command).unwrap_or_else(|why| Answer::refused_in(args.command.reach().json, &why))
 }
 
 fn done(command: &QueueCommand) -> Result<Answer, String> {
@@ -28,14 +34,7 @@ fn done(command: &QueueCommand) -> Result<Answer, String> {
             let found = Relay::at(&args.reach)?.get(&format!("{API}/deliveries/{}", args.id), &[])?;
             Ok(shown(&args.reach, &found, show::delivery))
         }
-        QueueCommand::Retry(args) => {
-            each(&args.reach, &args.ids, "deliveries", "retry", &json!({}), |id, made| match made {
-                same if same == id => {
-                    format!("delivery {id} is tried now, as soon as its target's pace allows")
-                }
-                made => format!("delivery {id} is sent again as delivery {made}"),
-            })
-        }
+        QueueCommand::Retry(args) => retry_all(args),
         QueueCommand::Drop(args) => drop_all(args),
         QueueCommand::Orphans(args) => {
             let query = [("silent_for", args.silent_for.as_str())];
@@ -79,30 +78,63 @@ fn list(args: &ListArgs) -> Result<Answer, String> {
     Ok(shown(&args.reach, &found, show::deliveries))
 }
 
+fn retry_all(args: &RetryArgs) -> Result<Answer, String> {
+    let ids = match &args.target {
+        None => args.ids.clone(),
+        Some(target) => all_of(&args.reach, target, &args.state.join(","))?,
+    };
+    let say = |id: i64, made: i64| match made {
+        same if same == id => format!("delivery {id} is tried now, as soon as its target's pace allows"),
+        made => format!("delivery {id} is sent again as delivery {made}"),
+    };
+    let mut answer = each(&args.reach, &ids, "deliveries", "retry", &json!({}), say)?;
+    if args.target.is_some() {
+        answer.out.push_str(&count(&args.reach, &answer, ids.len(), "tried again"));
+    }
+    Ok(answer)
+}
+
 fn drop_all(args: &DropArgs) -> Result<Answer, String> {
     let ids = match &args.target {
         None => args.ids.clone(),
-        Some(target) => waiting_for(&args.reach, target)?,
+        Some(target) => all_of(&args.reach, target, WAITING)?,
     };
     let what = show::counted(ids.len() as u64, "delivery", "deliveries");
     if !args.yes && !agreed(&format!("{what} will never be sent.")) {
         return Err(NOT_DONE.to_owned());
     }
     let body = json!({ "reason": args.reason });
-    each(&args.reach, &ids, "deliveries", "drop", &body, |id, _| format!("delivery {id} is dropped"))
+    let mut answer =
+        each(&args.reach, &ids, "deliveries", "drop", &body, |id, _| format!("delivery {id} is dropped"))?;
+    if args.target.is_some() {
+        answer.out.push_str(&count(&args.reach, &answer, ids.len(), "dropped"));
+    }
+    Ok(answer)
 }
 
-/// The numbers of what waits for a target, newest first.
-fn waiting_for(reach: &ReachArgs, target: &str) -> Result<Vec<i64>, String> {
+/// The numbers of a target's deliveries in these states, newest first.
+fn all_of(reach: &ReachArgs, target: &str, states: &str) -> Result<Vec<i64>, String> {
     let relay = Relay::at(reach)?;
     let (mut ids, mut before) = (Vec::new(), String::new());
+    let mut progress = Progress::begin();
     loop {
-        let query = [("target", target), ("state", "waiting,held"), ("limit", "1000"), ("before", &before)];
+        let query = [("target", target), ("state", states), ("limit", "1000"), ("before", &before)];
         let page = relay.get(&format!("{API}/deliveries"), &query)?;
         ids.extend(page["deliveries"].as_array().into_iter().flatten().filter_map(|row| row["id"].as_i64()));
         match page["next"].as_i64() {
-            Some(next) => before = next.to_string(),
-            None if ids.is_empty() => return Err(format!("nothing waits for target {target}")),
+            Some(next) => {
+                before = next.to_string();
+                progress.tell(&format!("{} deliveries found", ids.len()));
+            }
+            None if ids.is_empty() && states == WAITING => {
+                return Err(format!("nothing waits for target {target}"));
+            }
+            None if ids.is_empty() => {
+                return Err(format!(
+                    "target {target} has no delivery that is {}",
+                    states.replace(',', " or ")
+                ));
+            }
             None => return Ok(ids),
         }
     }
@@ -120,7 +152,11 @@ fn each(
     let relay = Relay::at(reach)?;
     let mut answer = Answer::default();
     let mut results = Vec::new();
-    for id in ids {
+    let mut progress = Progress::begin();
+    for (place, id) in ids.iter().enumerate() {
+        if ids.len() > 1 {
+            progress.tell(&format!("{place} of {}", ids.len()));
+        }
         match relay.post(&format!("{API}/{what}/{id}/{order}"), body) {
             Ok(done) => {
                 let made = done["delivery"].as_i64().unwrap_or(0);
@@ -140,6 +176,17 @@ fn each(
     Ok(answer)
 }
 
+/// The last line for people, when a whole target was meant: `2 deliveries: 1 dropped, 1 refused`.
+fn count(reach: &ReachArgs, answer: &Answer, all: usize, done: &str) -> String {
+    if reach.json {
+        return String::new();
+    }
+    let refused = answer.err.lines().count();
+    let rest = if refused > 0 { format!(", {refused} refused") } else { String::new() };
+    let deliveries = show::counted(all as u64, "delivery", "deliveries");
+    format!("{deliveries}: {} {done}{rest}\n", all.saturating_sub(refused))
+}
+
 fn replay(args: &ReplayArgs) -> Result<Answer, String> {
     let relay = Relay::at(&args.reach)?;
     let warning = "Recorded events will be sent through today's routing again, and targets may be told.";
@@ -155,19 +202,21 @@ fn replay(args: &ReplayArgs) -> Result<Answer, String> {
         "rate": args.rate,
     });
     let mut events: Vec<Value> = Vec::new();
+    let mut progress = Progress::begin();
     loop {
         let mut piece = match relay.post(&format!("{API}/replay"), &body) {
             Ok(piece) => piece,
             Err(why) if events.is_empty() => return Err(why),
             Err(why) => {
                 let last = events.last().and_then(|event| event["id"].as_str()).unwrap_or_default();
-                return Err(format!("stopped after {} events, the last being {last}: {why}", events.len()));
+                let events = show::counted(events.len() as u64, "event", "events");
+                return Err(format!("stopped after {events}, the last being {last}: {why}"));
             }
         };
         if let Value::Array(more) = piece["events"].take() {
             events.extend(more);
         }
-        progress(events.len());
+        progress.tell(&show::counted(events.len() as u64, "event", "events"));
         if piece["next"].is_null() {
             break;
         }
@@ -175,6 +224,7 @@ fn replay(args: &ReplayArgs) -> Result<Answer, String> {
             body[name] = piece[of_piece].take();
         }
     }
+    drop(progress);
     if args.reach.json {
         return Ok(Answer::good(format!("{:#}\n", json!({ "dry_run": args.dry_run, "events": events }))));
     }
@@ -204,12 +254,4 @@ fn agreed(what: &str) -> bool {
     let mut said = String::new();
     let heard = asked.and_then(|()| io::stdin().read_line(&mut said));
     heard.is_ok() && matches!(said.trim().to_lowercase().as_str(), "y" | "yes")
-}
-
-/// Shows a person how far it is. Nobody watching is no failure.
-fn progress(events: usize) {
-    let mut err = io::stderr().lock();
-    if err.is_terminal() {
-        let _gone = write!(err, "\r{events} events ").and_then(|()| err.flush());
-    }
 }

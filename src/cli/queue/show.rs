@@ -185,10 +185,14 @@ pub fn text(value: &Value, name: &str) -> String {
 
 /// To the second.
 pub fn time(value: &Value, name: &str) -> String {
-    let text = text(value, name);
-    match text.split_once('.') {
+    to_the_second(&text(value, name))
+}
+
+/// A time without its fraction, which nobody reads.
+pub fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
         Some((whole, _)) => format!("{whole}Z"),
-        None => text,
+        None => time.to_owned(),
     }
 }
 

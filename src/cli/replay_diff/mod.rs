@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::queue::call::Relay;
-use crate::cli::queue::show::{counted, plain, table};
+use crate::cli::queue::progress::Progress;
+use crate::cli::queue::show::{counted, plain, table, to_the_second};
 use crate::cli::replay_diff::args::ReplayDiffArgs;
 use crate::cli::{Answer, find_file};
 use crate::config::show::show;
@@ -34,7 +35,7 @@ pub fn run(args: &ReplayDiffArgs) -> Answer {
             let code = if summary.different > 0 { DIFFERENT } else { 0 };
             Answer { out, code, ..Answer::default() }
         }
-        Err(why) => Answer::refused(&why),
+        Err(why) => Answer::refused_in(args.reach.json, &why),
     }
 }
 
@@ -45,11 +46,12 @@ struct Span {
 }
 
 fn compared(args: &ReplayDiffArgs) -> Result<(Span, Summary), String> {
-    let mut old = side(&args.against, args.no_secrets)?;
-    let mut new = side(&args.config, args.no_secrets)?;
+    let mut old = side(&args.against, "--against", args.no_secrets)?;
+    let mut new = side(&args.config, "--config", args.no_secrets)?;
     let relay = Relay::at(&args.reach)?;
     let mut span = Span { since: args.since.clone(), until: args.until.clone() };
     let (mut summary, mut after) = (Summary::default(), "0".to_owned());
+    let mut progress = Progress::begin();
     loop {
         let mut query = vec![("since", span.since.as_str()), ("after", after.as_str())];
         let filters = [("until", &span.until), ("source", &args.source)];
@@ -59,6 +61,7 @@ fn compared(args: &ReplayDiffArgs) -> Result<(Span, Summary), String> {
             let event = recording(event).ok_or("the relay answered an event that cannot be read")?;
             summary.take(&example(&event), &compare(&old.look(&event), &new.look(&event)));
         }
+        progress.tell(&format!("{} compared", counted(summary.events, "event", "events")));
         let said = |name: &str| page[name].as_str().map(str::to_owned);
         // From now on the same span, however long this takes.
         (span.since, span.until) = (said("since").unwrap_or(span.since), said("until").or(span.until));
@@ -69,8 +72,8 @@ fn compared(args: &ReplayDiffArgs) -> Result<(Span, Summary), String> {
     }
 }
 
-fn side(path: &Path, no_secrets: bool) -> Result<Side, String> {
-    let found = find_file(path, no_secrets)?;
+fn side(path: &Path, option: &str, no_secrets: bool) -> Result<Side, String> {
+    let found = find_file(path, option, no_secrets)?;
     match found.assembled.ready {
         Some((rulebook, _)) => Ok(Side::new(Arc::new(rulebook), Active::default())),
         None => Err(show(&found.assembled.problems, &found.name, &found.text, false)),
@@ -93,8 +96,8 @@ fn recording(event: &Value) -> Option<Recording> {
 
 fn as_json(span: &Span, summary: &Summary) -> String {
     let whole = json!({
-        "since": span.since,
-        "until": span.until,
+        "since": to_the_second(&span.since),
+        "until": span.until.as_deref().map(to_the_second),
         "events": summary.events,
         "different": summary.different,
         "changes": summary_json(summary),
@@ -106,11 +109,10 @@ fn as_json(span: &Span, summary: &Summary) -> String {
 /// What people read: a head, and a line for each change.
 fn page(span: &Span, summary: &Summary) -> String {
     let events = counted(summary.events, "event", "events");
+    let since = to_the_second(&span.since);
     let head = match summary.different {
-        0 => format!("{events} since {}: nothing would change\n", span.since),
-        different => {
-            format!("{events} since {}: {different} would be dealt with differently\n\n", span.since)
-        }
+        0 => format!("{events} since {since}: nothing would change\n"),
+        different => format!("{events} since {since}: {different} would be dealt with differently\n\n"),
     };
     if summary.lines.is_empty() {
         return head;
@@ -130,7 +132,7 @@ fn page(span: &Span, summary: &Summary) -> String {
     });
     let mut shown = head + &table(&["CHANGE", "NAME", "ALERTS", "FOR EXAMPLE"], rows.collect());
     if summary.beyond > 0 {
-        shown.push_str(&format!("and {} more changes\n", summary.beyond));
+        shown.push_str(&format!("and {}\n", counted(summary.beyond, "more change", "more changes")));
     }
     shown
 }

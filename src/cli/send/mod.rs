@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::cli::args::trial::{SendArgs, SentAction};
+use crate::cli::check::sound;
 use crate::cli::explain::wording::{Wording, request, shown};
 use crate::cli::send::page::page;
 use crate::cli::send::said::{Said, key};
-use crate::cli::{Answer, Surroundings, find};
+use crate::cli::{Answer, Surroundings};
 use crate::client::{Client, ClientSettings};
-use crate::config::show::show;
 use crate::deliver::attempt::{Courier, Voice};
 use crate::deliver::errand::Errand;
 use crate::deliver::patience::Inquiries;
@@ -37,18 +37,13 @@ const DESCRIPTION: &str = "Sent by hand with `alert-relay send`, to see whether 
 
 /// Sends.
 pub fn run(args: &SendArgs, surroundings: &Surroundings) -> Answer {
-    let found = match find(&args.look) {
-        Ok(found) => found,
-        Err(sentence) => return Answer::refused(&sentence),
-    };
-    let colour = |wanted: bool| wanted && !args.look.no_color;
-    let Some((book, _)) = found.assembled.ready else {
-        let err = show(&found.assembled.problems, &found.name, &found.text, colour(surroundings.colour_err));
-        return Answer { err, code: 1, ..Answer::default() };
+    let book = match sound(&args.look, surroundings) {
+        Ok(book) => book,
+        Err(answer) => return answer,
     };
     let cleaner = book.redactor.clone();
     match send(args, surroundings, book) {
-        Err(sentence) => Answer::refused(&shown(&cleaner, &sentence)),
+        Err(sentence) => Answer::refused_in(args.look.json, &shown(&cleaner, &sentence)),
         Ok(said) => {
             let good = |said: &Said| matches!(said.outcome, "delivered" | "not sent");
             let code = u8::from(!said.iter().all(good));
@@ -56,7 +51,7 @@ pub fn run(args: &SendArgs, surroundings: &Surroundings) -> Answer {
                 true => {
                     serde_json::to_string_pretty(&said).map_or_else(|e| e.to_string(), |json| json + "\n")
                 }
-                false => page(&said, colour(surroundings.colour_out)),
+                false => page(&said, surroundings.colour_out && !args.look.no_color),
             };
             Answer { out, code, ..Answer::default() }
         }

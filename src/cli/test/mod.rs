@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use crate::cli::args::trial::TestArgs;
+use crate::cli::check::sound;
 use crate::cli::explain::payload::body;
 use crate::cli::explain::walk::explanation;
 use crate::cli::explain::wording::shown;
 use crate::cli::test::case::{Case, EXPECTED, cases, remember};
 use crate::cli::test::outline::outline;
-use crate::cli::{Answer, Surroundings, find};
-use crate::config::show::show;
+use crate::cli::{Answer, Surroundings};
 use crate::document::nearest;
 use crate::rulebook::{Rulebook, SourceRule};
 use crate::source::contract::Arrival;
@@ -42,24 +42,19 @@ enum Verdict {
 
 /// Tries every case.
 pub fn run(args: &TestArgs, surroundings: &Surroundings) -> Answer {
-    let found = match find(&args.look) {
-        Ok(found) => found,
-        Err(sentence) => return Answer::refused(&sentence),
-    };
-    let Some((book, _)) = &found.assembled.ready else {
-        let colour = surroundings.colour_err && !args.look.no_color;
-        let err = show(&found.assembled.problems, &found.name, &found.text, colour);
-        return Answer { err, code: 1, ..Answer::default() };
+    let book = match sound(&args.look, surroundings) {
+        Ok(book) => book,
+        Err(answer) => return answer,
     };
     let folders = match cases(&args.folder) {
         Ok(folders) => folders,
-        Err(sentence) => return Answer::refused(&sentence),
+        Err(sentence) => return Answer::refused_in(args.look.json, &sentence),
     };
     let tried: Vec<(String, Verdict)> = folders
         .iter()
         .map(|folder| {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let verdict = attempt(book, folder, args.update.then(|| whole_second(surroundings.now)))
+            let verdict = attempt(&book, folder, args.update.then(|| whole_second(surroundings.now)))
                 .unwrap_or_else(|why| Verdict::Unfit(shown(&book.redactor, &why)));
             (name, verdict)
         })
