@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::support::fake::{Answer, Fake, Heard};
-use crate::support::kinds::{config, in_state, tell, webhook};
+use crate::support::kinds::{config, in_state, tell, tell_again, webhook};
 use crate::support::relay::Relay;
 use crate::support::vendor::ledger::State;
 use crate::support::vendor::{PagerDuty, ROUTING_KEY};
@@ -298,4 +298,31 @@ async fn an_incoming_webhook_is_posted_to_and_nothing_is_changed_in_place() {
     assert!(heard[1].text().contains("✅ Resolved"), "{}", heard[1].text());
     assert_eq!(fake.heard().len(), 2);
     assert!(!relay.log().contains("secret-of-the-hook"), "{}", relay.log());
+}
+
+/// A click on it would be about a key that no problem has; so it only tells.
+#[tokio::test]
+async fn several_in_one_message_are_named_without_buttons_and_end_each_by_itself() {
+    let fake = Fake::start(slack);
+    let more = r##"channel: "#ops", signing_secret: "8f742231b10e8888abcd99yyyzzz85a5""##;
+    let target = format!(r#"slack: {{ base_url: "{}/api", bot_token: "{TOKEN}", {more} }}"#, fake.url());
+    let config = config(&format!("{target}\n    digest: true"));
+    let relay = Relay::start(&config.replace("limit: 1000/s, burst: 1000", "limit: 1/s")).await;
+    let names = ["a", "b", "c", "d"];
+    for name in names {
+        tell_again(&relay, name, &format!("disk {name} is full")).await;
+    }
+    in_state(&relay, "delivered", names.len()).await;
+    let told = |heard: &Heard| -> Vec<&str> {
+        names.into_iter().filter(|name| heard.text().contains(&format!("disk {name} is full"))).collect()
+    };
+    let heard = fake.heard();
+    let digest = heard.iter().find(|heard| told(heard).len() > 1).unwrap();
+    assert!(!digest.text().contains("alert_relay.acknowledge"), "{}", digest.text());
+    assert!(!digest.text().contains("alert_relay.resolve"), "{}", digest.text());
+    let before = heard.len();
+    tell(&relay, told(digest)[0], false).await;
+    let last = fake.has_heard(before + 1).await.pop().unwrap();
+    assert_eq!(last.path, "/api/chat.postMessage", "what was posted for several is not changed for one");
+    assert!(last.text().contains("✅ Resolved"), "{}", last.text());
 }
