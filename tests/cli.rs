@@ -2,6 +2,7 @@
 //! the standard output, standard error and exit code of `tests/cli/<case>.txt`. `UPDATE_GOLDEN=1`
 //! writes those anew: then read them, because what is written is what is, not what is right.
 #![expect(clippy::disallowed_methods, reason = "UPDATE_GOLDEN is asked of the environment")]
+#![expect(clippy::disallowed_macros, reason = "a test says what it leaves out")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
 
 #[path = "cli/manner.rs"]

@@ -2,6 +2,7 @@
 //! that leaves it while everything goes wrong that quotes them; texts of alerts try to forge lines
 //! of the log; slow, huge, deep and crooked requests try to stop it.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
+#![expect(clippy::disallowed_macros, reason = "a test says what it leaves out")]
 #![expect(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 #![expect(clippy::disallowed_macros, reason = "a run that had to be smaller says so")]
 

@@ -68,6 +68,24 @@ async fn alerts_come_in_by_both_versions_of_tls_and_of_http() {
 }
 
 #[tokio::test]
+async fn a_command_is_told_which_option_names_the_authority() {
+    let authority = Authority::new("house");
+    let stage = Stage::open(&authority.host("relay"), "", "").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority.pem()).unwrap();
+    let url = stage.url("");
+    let list = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_alert-relay"));
+        let ended = command.args(["queue", "list", "--url", &url]).args(more).output().unwrap();
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    let unknown = list(&[]);
+    assert!(unknown.contains("name the authority that signed it with --ca-file"), "{unknown}");
+    let known = list(&["--ca-file", file.path().to_str().unwrap()]);
+    assert!(known.contains("say server.admin.listen with --url"), "{known}");
+}
+
+#[tokio::test]
 async fn a_real_alertmanager_tells_a_relay_over_tls_with_a_certificate_of_its_own() {
     let (authority, senders) = (Authority::new("house"), Authority::new("senders"));
     let files = tempfile::tempdir().unwrap();

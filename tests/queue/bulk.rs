@@ -47,3 +47,25 @@ async fn a_command_at_the_door_of_the_senders_is_told_of_the_other_one() {
     let said = ask(&relay, &["list"], "").await;
     assert!(said.err.ends_with("; say server.admin.listen with --url or in ALERT_RELAY_URL\n"), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_person_sees_how_far_it_is_and_nothing_of_that_stays() {
+    let pagerduty = PagerDuty::start().await;
+    let relay = Relay::start(&config(&pagerduty, "")).await;
+    for name in ["Disk", "Cpu"] {
+        relay.accepts(HOOK, news(name, false)).await;
+    }
+    pagerduty.wait_for("both", |seen| seen.open() == 2, PATIENCE).await;
+    let words = format!(
+        "{} queue replay --since 1h --dry-run --url {}",
+        env!("CARGO_BIN_EXE_alert-relay"),
+        relay.url("")
+    );
+    let played = move || std::process::Command::new("script").args(["-qec", &words, "/dev/null"]).output();
+    let Ok(played) = tokio::task::spawn_blocking(played).await.unwrap() else { return };
+    let seen = String::from_utf8(played.stdout).unwrap();
+    let (progress, answer) = seen.rsplit_once("        \r").unwrap();
+    assert!(progress.starts_with("\r2 events") && answer.contains("2 events: at most"), "{seen:?}");
+    let quiet = ask(&relay, &["replay", "--since", "1h", "--dry-run"], "").await;
+    assert_eq!(quiet.err, "", "no terminal, no progress");
+}
