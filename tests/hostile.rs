@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
 #![expect(clippy::disallowed_macros, reason = "a test says what it leaves out")]
 #![expect(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
-#![expect(clippy::disallowed_macros, reason = "a run that had to be smaller says so")]
 
 #[path = "hostile/canaries.rs"]
 mod canaries;
