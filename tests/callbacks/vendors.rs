@@ -26,7 +26,7 @@ targets:
   - name: servicenow
     servicenow: { base_url: "http://127.0.0.1:9", username: relay, password: password-of-the-relay, webhook_tokens: [SECRET] }
   - name: bk_job
-    bk_job: { base_url: "http://127.0.0.1:9", bk_app_code: relay, bk_app_secret: bk-secret-01, bk_username: admin, bk_scope_id: 2, script_id: "1000", ips: ["10.0.0.7"], callback_tokens: [SECRET] }
+    bk_job: { base_url: "http://127.0.0.1:9", bk_app_code: relay, bk_app_secret: bk-secret-01, bk_username: admin, bk_scope_id: 2, script_id: "1000", account_alias: root, ips: ["10.0.0.7"], callback_tokens: [SECRET] }
   - name: rundeck
     rundeck: { base_url: "http://127.0.0.1:9", token: rundeck-token-0001, job: 3166e079-5374-450f-a594-a992478f15a9, callback_tokens: [SECRET] }
   - name: awx
