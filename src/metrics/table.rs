@@ -163,7 +163,7 @@ pub const METRICS: &[MetricDoc] = &[
         "gauge",
         &["target"],
         "Deliveries still owed that wait for a person, because credentials or address are wrong",
-        "Mend the target and reload, then `alert-relay queue retry`",
+        "Mend the target and reload, then `alert-relay queue retry --target <target>`",
     ),
     row(
         "alert_relay_oldest_waiting_age_seconds",
