@@ -16,6 +16,7 @@ use crate::template::library::{Builtin, Language, Library};
 /// What files of wording end with.
 const ENDING: &str = ".hbs";
 
+/// The wording that the operator's folder brings, and ours for the rest.
 pub(super) fn library(file: &TemplatesFile, world: &dyn World, problems: &mut Vec<Problem>) -> Library {
     let mut overrides = BTreeMap::new();
     if let Some(folder) = &file.path {

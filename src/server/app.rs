@@ -16,10 +16,10 @@ use crate::server::queue::{self, Asked};
 use crate::server::state::{Head, State};
 use crate::server::{admin, callbacks, changes, console, incidents, intake, openapi};
 
-/// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 /// What is told when a path belongs to the other listener. The command line knows it again.
 pub const OTHER_LISTENER: &str = "this is served by the other listener: senders and admins have one each";
 
+/// Whether alerts are taken in. A busy store is no reason: that passes in a moment.
 fn readiness(state: &State) -> Readiness {
     match state.store.disk().is_low() {
         false => Readiness::Ready,

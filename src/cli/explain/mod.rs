@@ -1,8 +1,9 @@
 //! `alert-relay explain`: a payload in, everything that would become of it out. Sends nothing.
 //!
 //! Reads the payload as its source would and hands it to `walk.rs`, which walks it through the
-//! rulebook; `wording.rs` words what is sent, `page.rs` shows what came of it to people. No store is asked, so what depends on
-//! earlier news (duplicates, resolves of what was never opened) is said and not decided.
+//! rulebook; `wording.rs` words what is sent, `page.rs` shows what came of it to people. No store is
+//! asked, so what depends on earlier news (duplicates, resolves of what was never opened) is said and
+//! not decided.
 
 pub mod page;
 pub mod payload;
