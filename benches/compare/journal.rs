@@ -39,10 +39,11 @@ struct Annotations {
     summary: String,
 }
 
-struct Entry {
-    raw: Bytes,
-    event: Bytes,
-    done: oneshot::Sender<()>,
+/// A webhook that is to be kept, what is told of it, and where to say that it is kept.
+pub struct Entry {
+    pub raw: Bytes,
+    pub event: Bytes,
+    pub done: oneshot::Sender<()>,
 }
 
 /// Serves until it is killed.
@@ -57,19 +58,24 @@ pub fn serve(listen: SocketAddr, sink: SocketAddr, file: &PathBuf) {
         for _ in 0..FORWARDERS {
             tokio::spawn(deliver(sink, Arc::clone(&events)));
         }
-        let listener = TcpListener::bind(listen).await.expect("the journal cannot listen");
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true);
-            let append = append.clone();
-            let service = service_fn(move |request| take(request, append.clone()));
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
+        take_in(listen, move |entry| drop(append.send(entry))).await;
     });
+}
+
+/// Takes webhooks in and hands each on to be kept; never ends.
+pub async fn take_in(listen: SocketAddr, keep: impl Fn(Entry) + Clone + Send + 'static) {
+    let listener = TcpListener::bind(listen).await.expect("it cannot listen");
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        let keep = keep.clone();
+        let service = service_fn(move |request| take(request, keep.clone()));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
 }
 
 async fn take(
     request: Request<Incoming>,
-    append: std::sync::mpsc::Sender<Entry>,
+    keep: impl Fn(Entry),
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let answer = |status| {
         let mut response = Response::new(Full::new(Bytes::new()));
@@ -82,12 +88,12 @@ async fn take(
     }
     let Some(event) = event(&raw) else { return answer(StatusCode::BAD_REQUEST) };
     let (done, kept) = oneshot::channel();
-    let _ = append.send(Entry { raw: raw.clone(), event, done });
+    keep(Entry { raw, event, done });
     answer(if kept.await.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
 }
 
 /// What PagerDuty is told of a webhook; `None`: it cannot be read.
-pub fn event(raw: &[u8]) -> Option<Bytes> {
+fn event(raw: &[u8]) -> Option<Bytes> {
     let webhook = serde_json::from_slice::<Webhook<'_>>(raw).ok()?;
     let event = json!({
         "routing_key": "0123456789abcdef0123456789abcdef",

@@ -7,20 +7,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::body::Bytes;
 use rusqlite::{Connection, params};
-use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 
-use crate::journal::{FORWARDERS, LARGEST_GROUP, event};
+use crate::journal::{Entry, FORWARDERS, LARGEST_GROUP, take_in};
 
 enum Ask {
-    Keep { raw: Bytes, event: Bytes, done: oneshot::Sender<()> },
+    Keep(Entry),
     Ended { id: i64, status: u16 },
 }
 
@@ -39,13 +33,7 @@ pub fn serve(listen: SocketAddr, sink: SocketAddr, file: &Path) {
         for _ in 0..FORWARDERS {
             tokio::spawn(deliver(client.clone(), sink, Arc::clone(&events), asks.clone()));
         }
-        let listener = TcpListener::bind(listen).await.expect("it cannot listen");
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true);
-            let asks = asks.clone();
-            let service = service_fn(move |request| take(request, asks.clone()));
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
+        take_in(listen, move |entry| drop(asks.send(Ask::Keep(entry)))).await;
     });
 }
 
@@ -60,22 +48,6 @@ fn opened(file: &Path) -> rusqlite::Result<Connection> {
     Ok(store)
 }
 
-async fn take(request: Request<Incoming>, asks: Asks) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    let answer = |status| {
-        let mut response = Response::new(Full::new(Bytes::new()));
-        *response.status_mut() = status;
-        Ok(response)
-    };
-    let raw = request.into_body().collect().await?.to_bytes();
-    if raw.is_empty() {
-        return answer(StatusCode::OK); // asked whether it is ready
-    }
-    let Some(event) = event(&raw) else { return answer(StatusCode::BAD_REQUEST) };
-    let (done, kept) = oneshot::channel();
-    let _ = asks.send(Ask::Keep { raw: raw.clone(), event, done });
-    answer(if kept.await.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE })
-}
-
 /// One commit for all that waits, then the answers.
 fn write(
     store: &Connection,
@@ -88,7 +60,7 @@ fn write(
         begin.execute([])?;
         for ask in std::iter::once(first).chain(waiting.try_iter().take(LARGEST_GROUP - 1)) {
             match ask {
-                Ask::Keep { raw, event, done } => {
+                Ask::Keep(Entry { raw, event, done }) => {
                     let mut insert = store.prepare_cached("INSERT INTO events(id, body) VALUES (?1, ?2)")?;
                     insert.execute(params![next, &raw[..]])?;
                     kept.push((next, event, done));
