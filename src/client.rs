@@ -266,8 +266,12 @@ fn pool(settings: &ClientSettings) -> Result<reqwest::Client, ClientError> {
         builder = builder.resolve(name, *address);
     }
     builder.build().map_err(|error| {
-        let what = error.without_url();
-        ClientError(format!("the HTTP client cannot be set up (user agent or root certificates): {what}"))
+        let error = error.without_url();
+        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        ClientError(format!(
+            "the HTTP client cannot be set up: {why}; \
+             if this machine has no root certificates, install them (package ca-certificates)"
+        ))
     })
 }
 

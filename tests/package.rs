@@ -1,6 +1,12 @@
-//! The Debian package and the container, as far as they can be looked at without installing them;
-//! `packaging/try-deb` does that. Built here of the program as the tests have it.
+//! The Debian package, looked at and installed into an empty root, and the container, as far as it can be
+//! looked at; `packaging/try-deb` goes on from there in a whole Debian with its systemd. Built here of the
+//! program as the tests have it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fall over")]
+
+#[path = "package/empty_root.rs"]
+mod empty_root;
+#[path = "support/ports.rs"]
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
