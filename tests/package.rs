@@ -1,7 +1,8 @@
 //! The Debian package, looked at and installed into an empty root, and the container, as far as it can be
 //! looked at; `packaging/try-deb` goes on from there in a whole Debian with its systemd. Built here of the
 //! program as the tests have it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fall over")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fall over")]
+#![expect(clippy::disallowed_methods, reason = "tests live in the real world: its clock is theirs")]
 
 #[path = "package/empty_root.rs"]
 mod empty_root;
