@@ -29,6 +29,8 @@ use support::vendor::{PagerDuty, ROUTING_KEY};
 const DRAIN: Duration = Duration::from_secs(90);
 /// Alerts that were accepted and have not arrived, beyond which the senders rest.
 const OWED_MAX: usize = 500;
+/// How long a kill waits for a request in flight.
+const AIM: Duration = Duration::from_millis(100);
 /// Kills after which a long run says how far it is.
 const TOLD_EVERY: u64 = 500;
 /// Requests that one kill may repeat: what is in flight (the config's concurrency), twice over.
@@ -113,6 +115,12 @@ async fn kill_again_and_again(
         if refusing {
             pd.always(Fault::status(503));
             tokio::time::sleep(Duration::from_millis(dice.between(50, 250))).await;
+        }
+        let waits = dice.between(0, 3) > 0;
+        // Most kills wait for a request in flight; the others fall where they fall.
+        let aimed = Instant::now();
+        while waits && pd.ledger().in_progress == 0 && aimed.elapsed() < AIM {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         met.in_flight += u64::from(pd.ledger().in_progress > 0);
         met.queued += u64::from(refusing);

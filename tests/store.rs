@@ -15,6 +15,8 @@ mod ground;
 mod intake;
 #[path = "store/jobs.rs"]
 mod jobs;
+#[path = "store/keys.rs"]
+mod keys;
 #[path = "store/orders.rs"]
 mod orders;
 #[path = "store/pruning.rs"]

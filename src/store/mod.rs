@@ -35,6 +35,7 @@ mod sqlite_freezes;
 mod sqlite_incidents;
 mod sqlite_job_list;
 mod sqlite_jobs;
+mod sqlite_keys;
 mod sqlite_orders;
 mod sqlite_prune;
 mod sqlite_quota;

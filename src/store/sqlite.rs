@@ -1,7 +1,8 @@
 //! The embedded engine: one SQLite file in one folder, held by one relay.
 //!
 //! Settings follow measurements: 8 KiB pages halve the waste of 2 KiB bodies, `FULL` makes each
-//! commit durable with one sync, and a small autocheckpoint keeps the tail of commit times short.
+//! commit durable with one sync, and a small autocheckpoint keeps the tail of commit times short (how
+//! SQLite itself is built stands in `.cargo/config.toml`).
 //! Pages are tracked (`auto_vacuum`), so that on a disk that runs low the file can shrink.
 //! Always the bundled SQLite: distributions ship versions with the WAL-reset corruption bug.
 
@@ -13,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::store::boundary::{DeliveryId, LaneId, StoreError};
 use crate::store::disk::Extent;
+use crate::store::sqlite_keys;
 
 mod migrations {
     refinery::embed_migrations!("src/store/migrations");
@@ -42,6 +44,8 @@ pub struct Found {
     /// farewell: each of them may have arrived. Stays so over later clean ends, until they are
     /// settled; 0 when no end was ever unclean.
     pub perhaps_sent: DeliveryId,
+    /// The newest lane that the file knows by its key (`sqlite_keys.rs`).
+    pub keyed: LaneId,
 }
 
 /// The next free ids. Gaps after a failed batch are harmless.
@@ -84,13 +88,15 @@ impl Place {
         keep_statements(&connection)?;
         migrate(&mut connection)?;
         let perhaps_sent = mark_opened(&connection)?;
-        Ok((connection, Found { perhaps_sent }))
+        let keyed = sqlite_keys::open(&connection).map_err(engine)?;
+        Ok((connection, Found { perhaps_sent, keyed }))
     }
 
     /// Opens for reading.
     pub fn reader(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(self.folder.join(FILE), flags).map_err(engine)?;
+        sqlite_keys::open_to_read(&connection).map_err(engine)?;
         connection
             .execute_batch(&format!("PRAGMA cache_size={READER_CACHE_KIB}; PRAGMA query_only=ON;"))
             .map_err(engine)?;

@@ -207,7 +207,7 @@ impl Accept<'_> {
                         CASE WHEN waiting = 0 THEN 0 ELSE
                           (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END,
                         begun
-                 FROM lanes WHERE key = ?1 AND target = ?2",
+                 FROM lanes WHERE id = (SELECT lane FROM keyed WHERE key = ?1 AND target = ?2)",
             )?
             .query_row(params![part.key.as_str(), &*part.target], |row| {
                 let blob: Vec<u8> = row.get(4)?;

@@ -132,7 +132,8 @@ pub fn carry_out(
         let at = is_taken.then(|| millis(told.at));
         for key in keys {
             rows.change(
-                "UPDATE lanes SET acked_at = ?2 WHERE key = ?1 AND (seen OR waiting > 0)",
+                "UPDATE lanes SET acked_at = ?2
+                 WHERE id IN (SELECT lane FROM keyed WHERE key = ?1) AND (seen OR waiting > 0)",
                 params![key, at],
             )?;
         }
@@ -163,7 +164,8 @@ pub fn standings(rows: &Teller<'_>, key: &str) -> Result<Vec<Standing>, StoreErr
     let mut query = rows
         .transaction
         .prepare_cached(
-            "SELECT id, target, seen OR waiting > 0, acked_at IS NOT NULL FROM lanes WHERE key = ?1 ORDER BY id",
+            "SELECT id, target, seen OR waiting > 0, acked_at IS NOT NULL FROM lanes
+             WHERE id IN (SELECT lane FROM keyed WHERE key = ?1) ORDER BY id",
         )
         .map_err(engine)?;
     let standing = |row: &rusqlite::Row<'_>| {

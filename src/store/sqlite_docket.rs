@@ -214,7 +214,10 @@ fn left_open(book: Casebook<'_>, case: &Case, reach: &Reach<'_>) -> Result<Optio
     for key in book.keys(case)? {
         let mut query = book
             .0
-            .prepare_cached("SELECT id, target, seen OR waiting > 0, clocks FROM lanes WHERE key = ?1")
+            .prepare_cached(
+                "SELECT id, target, seen OR waiting > 0, clocks FROM lanes
+                 WHERE id IN (SELECT lane FROM keyed WHERE key = ?1)",
+            )
             .map_err(engine)?;
         let mut found = query.query([&key]).map_err(engine)?;
         while let Some(row) = found.next().map_err(engine)? {

@@ -232,7 +232,7 @@ pub fn elsewhere(
     targets: &[Arc<str>],
 ) -> rusqlite::Result<Option<String>> {
     let mut query = connection.prepare_cached(
-        "SELECT f.target FROM lanes l JOIN follows f ON f.lane = l.id WHERE l.key = ?1 AND f.phase = 0",
+        "SELECT target FROM follows WHERE lane IN (SELECT lane FROM keyed WHERE key = ?1) AND phase = 0",
     )?;
     let mut found = query.query([key])?;
     while let Some(row) = found.next()? {

@@ -225,7 +225,9 @@ pub fn heard(
         _ => return Ok(false),
     };
     let job: Option<Option<JobId>> = transaction
-        .prepare_cached("SELECT job FROM lanes WHERE key = ?1 AND target = ?2")
+        .prepare_cached(
+            "SELECT job FROM lanes WHERE id = (SELECT lane FROM keyed WHERE key = ?1 AND target = ?2)",
+        )
         .and_then(|mut query| query.query_row([key, target], |row| row.get(0)).optional())
         .map_err(engine)?;
     let Some(run) = job.flatten().map_or(Ok(None), |job| by_id(transaction, job))? else { return Ok(false) };

@@ -176,7 +176,7 @@ impl Ear<'_> {
         let transaction = self.rows.transaction;
         let found = match about {
             Subject::Key(key) => transaction
-                .prepare_cached("SELECT key FROM lanes WHERE key = ?1 AND target = ?2")
+                .prepare_cached("SELECT key FROM keyed WHERE key = ?1 AND target = ?2")
                 .and_then(|mut query| query.query_row([key.as_str(), target], |row| row.get(0)).optional()),
             // The first word of what the target gave back: `!` follows the blank in ASCII.
             Subject::Remote(name) => transaction

@@ -254,7 +254,7 @@ pub fn last_told_of_key(connection: &Connection, key: &str) -> Result<Option<Arc
     let found = connection
         .prepare_cached(
             "SELECT d.grp, d.alerts, e.groups FROM deliveries d JOIN events e ON e.id = d.event
-             WHERE d.id IN (SELECT latest FROM lanes WHERE key = ?1) AND d.action < 2 ORDER BY d.id DESC LIMIT 1",
+             WHERE d.id IN (SELECT latest FROM lanes WHERE id IN (SELECT lane FROM keyed WHERE key = ?1)) AND d.action < 2 ORDER BY d.id DESC LIMIT 1",
         )
         .and_then(|mut query| query.query_row([key], read).optional())
         .map_err(engine)?;

@@ -74,7 +74,7 @@ fn is_our_doing(transaction: &Transaction<'_>, target: &str, key: &str) -> Resul
     transaction
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM deliveries d WHERE d.lane = l.id AND d.state < 2 AND d.action = ?3)
-             FROM lanes l WHERE l.key = ?1 AND l.target = ?2",
+             FROM lanes l WHERE l.id = (SELECT lane FROM keyed WHERE key = ?1 AND target = ?2)",
         )
         .and_then(|mut query| {
             query.query_row(params![key, target, rows::action_number(Action::Resolve)], |row| row.get(0))

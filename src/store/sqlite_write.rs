@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::store::boundary::{DeliveryId, Done, Engine, Op, StoreError};
+use crate::store::boundary::{DeliveryId, Done, Engine, LaneId, Op, StoreError};
 use crate::store::reserved::brings_a_body;
 use crate::store::sqlite::{Found, Ids, engine, mark_closed};
 use crate::store::sqlite_accept::Accept;
+use crate::store::sqlite_keys;
 use crate::store::sqlite_orders;
 use crate::store::sqlite_prune::{Round, prune, shorten};
 use crate::store::sqlite_quota::charge;
@@ -20,6 +21,8 @@ pub struct SqliteEngine {
     next: Ids,
     perhaps_sent: DeliveryId,
     prune: Round,
+    /// The newest lane that the file knows by its key.
+    keyed: LaneId,
 }
 
 impl SqliteEngine {
@@ -38,7 +41,8 @@ impl SqliteEngine {
             delivery: next("SELECT first_delivery + deliveries FROM events ORDER BY id DESC LIMIT 1")?,
             lane: next("SELECT id + 1 FROM lanes ORDER BY id DESC LIMIT 1")?,
         };
-        Ok(SqliteEngine { connection, next, perhaps_sent: found.perhaps_sent, prune: Round::default() })
+        let Found { perhaps_sent, keyed } = found;
+        Ok(SqliteEngine { connection, next, perhaps_sent, prune: Round::default(), keyed })
     }
 
     fn run(&mut self, batch: &[Op]) -> Result<Vec<Done>, StoreError> {
@@ -70,8 +74,10 @@ impl SqliteEngine {
             });
         }
         let next = accept.next;
+        let keyed = sqlite_keys::write_down(&transaction, self.keyed, next.lane - 1).map_err(engine)?;
         transaction.commit().map_err(engine)?;
         self.next = next;
+        self.keyed = keyed;
         self.prune = pruning;
         if std::mem::take(&mut self.prune.shorten) {
             shorten(&self.connection);

@@ -1,0 +1,65 @@
+//! Which lane has a dedup key at a target: asked for every alert, and the one index whose rows come in
+//! no order.
+//!
+//! Keys are hashes, so each new one belongs on another page, and an index over all of them would write
+//! as many pages as alerts with every commit: half of all that is written. The table `lane_keys` lags
+//! behind instead. What it does not know yet stands in `fresh`, a table in memory that is part of the
+//! writer's transactions, and goes over a few thousand at a time, several to each page. After a crash
+//! `fresh` is made again from the lanes behind the mark `keyed`.
+//!
+//! Both sides of the store see all lanes as `keyed(key, target, lane)`.
+
+use rusqlite::{Connection, Transaction};
+
+use crate::store::boundary::LaneId;
+
+/// Lanes that may be known in memory only: some 100 bytes each, and as many rows are read at the start.
+const FRESH_MAX: LaneId = 2048;
+
+/// What the writer knows besides the file. The triggers see to it that no lane is forgotten.
+const FOR_WRITING: &str = "
+    CREATE TEMP TABLE fresh(
+      key TEXT NOT NULL, target TEXT NOT NULL, lane INTEGER NOT NULL, PRIMARY KEY(key, target)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO fresh(key, target, lane)
+      SELECT key, target, id FROM lanes WHERE id > (SELECT value FROM meta WHERE name = 'keyed');
+    CREATE TEMP TRIGGER lane_made AFTER INSERT ON main.lanes BEGIN
+      INSERT INTO fresh(key, target, lane) VALUES (new.key, new.target, new.id);
+    END;
+    CREATE TEMP TRIGGER lane_forgotten AFTER DELETE ON main.lanes BEGIN
+      DELETE FROM fresh WHERE key = old.key AND target = old.target;
+    END;
+    CREATE TEMP VIEW keyed(key, target, lane) AS
+      SELECT key, target, lane FROM lane_keys UNION ALL SELECT key, target, lane FROM fresh;";
+
+/// A reader looks through the newest lanes themselves.
+const FOR_READING: &str = "
+    CREATE TEMP VIEW keyed(key, target, lane) AS
+      SELECT key, target, lane FROM lane_keys
+      UNION ALL
+      SELECT key, target, id FROM lanes WHERE id > (SELECT value FROM meta WHERE name = 'keyed');";
+
+/// Makes `keyed` known to the connection that writes; returns the newest lane that the file knows by
+/// its key.
+pub fn open(connection: &Connection) -> rusqlite::Result<LaneId> {
+    connection.execute_batch(FOR_WRITING)?;
+    connection.query_row("SELECT value FROM meta WHERE name = 'keyed'", [], |row| row.get(0))
+}
+
+/// Makes `keyed` known to a connection that reads. Comes before it is told to write nothing.
+pub fn open_to_read(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(FOR_READING)
+}
+
+/// Writes the fresh keys down if there are enough of them: `keyed` is the newest lane that the file
+/// knows, `newest` the newest there is. Returns the new mark, to be believed once this is committed.
+pub fn write_down(transaction: &Transaction<'_>, keyed: LaneId, newest: LaneId) -> rusqlite::Result<LaneId> {
+    if newest - keyed < FRESH_MAX {
+        return Ok(keyed);
+    }
+    transaction.execute_batch(
+        "INSERT INTO lane_keys(key, target, lane) SELECT key, target, lane FROM fresh; DELETE FROM fresh;",
+    )?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'keyed'", [newest])?;
+    Ok(newest)
+}
