@@ -9,9 +9,11 @@ mod address;
 mod fault;
 mod mail;
 pub mod outbound;
+mod urls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use crate::domain::mail::MailRequest;
 use crate::domain::secret::Secret;
 
 use self::address::{Guard, Rules};
+use self::urls::Urls;
 
 /// How calls are made. `..Default::default()` fits the public services.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,19 +90,6 @@ impl TimeLimits {
     }
 }
 
-impl ClientSettings {
-    fn rules(&self) -> Rules {
-        Rules { denied: self.denied_addresses.clone().into(), allowed: self.allowed_addresses.clone().into() }
-    }
-
-    /// Shortens the time to connect where it is too long for the other two limits.
-    fn fitted(mut self) -> ClientSettings {
-        let shortest = self.first_byte.map_or(self.timeout, |limit| limit.min(self.timeout));
-        self.connect_timeout = self.connect_timeout.min(shortest * 3 / 4);
-        self
-    }
-}
-
 /// Time limits of a call that differ from target to target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeLimits {
@@ -109,6 +99,28 @@ pub struct TimeLimits {
     pub connect: Option<Duration>,
     /// From the start to the reply's headers; `None`: only `whole` counts.
     pub first_byte: Option<Duration>,
+}
+
+/// Time limits that fit each other.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    whole: Duration,
+    connect: Duration,
+    first_byte: Option<Duration>,
+}
+
+impl Limits {
+    /// Shortens the time to connect where it is too long for the other two limits.
+    fn fitted(limits: TimeLimits, connect: Duration) -> Limits {
+        let TimeLimits { whole, first_byte, .. } = limits;
+        let shortest = first_byte.map_or(whole, |limit| limit.min(whole));
+        Limits { whole, connect: connect.min(shortest * 3 / 4), first_byte }
+    }
+
+    /// The limit for the reply's headers: the whole, or a shorter one of their own.
+    fn of_headers(&self) -> Duration {
+        self.first_byte.map_or(self.whole, |limit| limit.min(self.whole))
+    }
 }
 
 const H2_PING_EVERY: Duration = Duration::from_secs(5);
@@ -123,10 +135,19 @@ pub struct ClientError(String);
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    limits: Limits,
+    shared: Arc<Shared>,
+}
+
+/// What clients have in common that differ in nothing but time limits.
+#[derive(Debug)]
+struct Shared {
     settings: ClientSettings,
+    rules: Rules,
+    urls: Urls,
     /// Those with another time to connect, which a pool has for all its calls. They differ only in
     /// that.
-    pools: Arc<Mutex<BTreeMap<Duration, reqwest::Client>>>,
+    pools: Mutex<BTreeMap<Duration, reqwest::Client>>,
 }
 
 impl Client {
@@ -137,8 +158,12 @@ impl Client {
     /// # Errors
     /// [`ClientError`] when the extra certificates cannot be read or TLS cannot be set up.
     pub fn new(settings: ClientSettings) -> Result<Client, ClientError> {
-        let settings = settings.fitted();
-        Ok(Client { http: pool(&settings)?, settings, pools: Arc::default() })
+        let limits = TimeLimits { whole: settings.timeout, connect: None, first_byte: settings.first_byte };
+        let limits = Limits::fitted(limits, settings.connect_timeout);
+        let rules = Rules::new(&settings.denied_addresses, &settings.allowed_addresses);
+        let http = pool(&settings, &rules, limits.connect)?;
+        let shared = Shared { settings, rules, urls: Urls::default(), pools: Mutex::default() };
+        Ok(Client { http, limits, shared: Arc::new(shared) })
     }
 
     /// The same client with other time limits. Shares the pool and the certificates unless the time
@@ -147,23 +172,19 @@ impl Client {
     /// # Errors
     /// As [`Client::new`].
     pub fn with_limits(&self, limits: TimeLimits) -> Result<Client, ClientError> {
-        let settings = ClientSettings {
-            timeout: limits.whole,
-            connect_timeout: limits.connect.unwrap_or(self.settings.connect_timeout),
-            first_byte: limits.first_byte,
-            ..self.settings.clone()
-        };
-        let settings = settings.fitted();
-        let connect = settings.connect_timeout;
-        let mut http = self.http.clone();
-        if connect != self.settings.connect_timeout {
-            let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-            http = match pools.get(&connect) {
+        let Shared { settings, rules, pools, .. } = &*self.shared;
+        let limits = Limits::fitted(limits, limits.connect.unwrap_or(self.limits.connect));
+        let connect = limits.connect;
+        let http = if connect == self.limits.connect {
+            self.http.clone()
+        } else {
+            let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+            match pools.get(&connect) {
                 Some(http) => http.clone(),
-                None => pools.entry(connect).insert_entry(pool(&settings)?).get().clone(),
-            };
-        }
-        Ok(Client { http, settings, pools: Arc::clone(&self.pools) })
+                None => pools.entry(connect).insert_entry(pool(settings, rules, connect)?).get().clone(),
+            }
+        };
+        Ok(Client { http, limits, shared: Arc::clone(&self.shared) })
     }
 
     /// Makes one call. Whatever status comes back is a reply, even when the body after it breaks
@@ -172,15 +193,21 @@ impl Client {
     /// # Errors
     /// [`SendError`] when no status came; `reached` says whether the target may have the request.
     pub async fn send(&self, request: &HttpRequest) -> Result<Reply, SendError> {
+        let Limits { whole, .. } = self.limits;
+        let to_headers = self.limits.of_headers();
         let call = self.http.execute(self.wire_form(request)?);
-        let answered = match self.settings.first_byte {
-            None => call.await,
-            Some(limit) => match tokio::time::timeout(limit, call).await {
-                Ok(answered) => answered,
-                Err(_) => return Err(fault::no_answer_in(limit)),
-            },
+        // One alarm for all of the call, and none of reqwest's own: theirs is kept in a map for each.
+        let mut alarm = pin!(tokio::time::sleep(to_headers));
+        let answered = tokio::select! {
+            biased;
+            answered = call => answered.map_err(|error| fault::classify(&error, &self.limits)),
+            () = &mut alarm => Err(fault::no_answer_in(to_headers, &self.limits)),
         };
-        let mut response = answered.map_err(|error| fault::classify(&error, &self.settings))?;
+        let mut response = answered?;
+        if to_headers < whole {
+            let end = alarm.deadline() + (whole - to_headers);
+            alarm.as_mut().reset(end);
+        }
         let headers = response
             .headers()
             .iter()
@@ -189,7 +216,12 @@ impl Client {
             })
             .collect();
         let status = response.status().as_u16();
-        let body = read_bounded(&mut response, self.settings.reply_bytes_max).await;
+        let mut body = Vec::new();
+        tokio::select! {
+            biased;
+            () = read_bounded(&mut response, &mut body, self.shared.settings.reply_bytes_max) => {}
+            () = alarm => {}
+        }
         Ok(Reply { status, headers, body })
     }
 
@@ -199,18 +231,11 @@ impl Client {
     /// # Errors
     /// [`SendError`] when the talk broke off; `reached` says whether the server may have the mail.
     pub async fn send_mail(&self, request: &MailRequest) -> Result<Reply, SendError> {
-        mail::send(request, &self.settings).await
+        mail::send(request, self).await
     }
 
     fn wire_form(&self, request: &HttpRequest) -> Result<reqwest::Request, SendError> {
-        let url = Url::parse(request.url.expose()).map_err(|_| wrong("the URL is not valid"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("the URL is neither http nor https"));
-        }
-        // A literal address is never asked of the resolver, so the guard there would not see it.
-        if self.settings.rules().denies(&url) {
-            return Err(wrong(address::DENIED));
-        }
+        let url = self.shared.urls.of(&request.url, &self.shared.rules)?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -220,7 +245,6 @@ impl Client {
         };
         let mut call = reqwest::Request::new(method, url);
         *call.headers_mut() = wire_headers(&request.headers)?;
-        *call.timeout_mut() = Some(self.settings.timeout);
         if !request.body.is_empty() || !matches!(request.method, Method::Get | Method::Delete) {
             *call.body_mut() = Some(request.body.clone().into());
         }
@@ -229,14 +253,15 @@ impl Client {
 }
 
 /// A pool of connections. Reads the machine's root certificates.
-fn pool(settings: &ClientSettings) -> Result<reqwest::Client, ClientError> {
+fn pool(settings: &ClientSettings, rules: &Rules, connect: Duration) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
-        .retry(retry::never())
+        // `never` alone would copy each request, only to find afterwards that it is not needed.
+        .retry(retry::never().max_retries_per_request(0))
         .no_proxy()
         .referer(false)
         .tcp_nodelay(true)
-        .connect_timeout(settings.connect_timeout)
+        .connect_timeout(connect)
         // A dead HTTP/2 connection is shared by all calls and would fail each of them for as
         // long as TCP has patience; a dead HTTP/1 connection goes with its one call.
         .http2_keep_alive_interval(H2_PING_EVERY)
@@ -260,7 +285,7 @@ fn pool(settings: &ClientSettings) -> Result<reqwest::Client, ClientError> {
     if !settings.denied_addresses.is_empty() {
         let proxy = settings.proxy.as_ref().and_then(|url| Url::parse(url.expose()).ok());
         let proxy = proxy.and_then(|url| url.host_str().map(str::to_owned));
-        builder = builder.dns_resolver(Guard::new(settings.rules(), proxy));
+        builder = builder.dns_resolver(Guard::new(rules.clone(), proxy));
     }
     for (name, address) in &settings.hosts {
         builder = builder.resolve(name, *address);
@@ -296,10 +321,11 @@ fn wire_headers(headers: &[(String, HeaderText)]) -> Result<HeaderMap, SendError
     Ok(map)
 }
 
-/// Reads until the end, the limit, the time limit or a break, whichever comes first.
-async fn read_bounded(response: &mut reqwest::Response, limit: usize) -> Vec<u8> {
+/// Reads until the end, the limit or a break, whichever comes first. Dropped before that, it leaves
+/// what it has read.
+async fn read_bounded(response: &mut reqwest::Response, body: &mut Vec<u8>, limit: usize) {
     let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
-    let mut body = Vec::with_capacity(announced.min(limit));
+    body.reserve_exact(announced.min(limit));
     while body.len() < limit {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]),
@@ -307,7 +333,6 @@ async fn read_bounded(response: &mut reqwest::Response, limit: usize) -> Vec<u8>
             Ok(None) | Err(_) => break,
         }
     }
-    body
 }
 
 /// Nothing was sent, and only a person can mend it.

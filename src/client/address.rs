@@ -26,6 +26,10 @@ pub(super) struct Rules {
 }
 
 impl Rules {
+    pub(super) fn new(denied: &[IpNet], allowed: &[IpNet]) -> Rules {
+        Rules { denied: denied.into(), allowed: allowed.into() }
+    }
+
     /// The host of the URL is an address that may not be called.
     pub(super) fn denies(&self, url: &Url) -> bool {
         // `host_str` is canonical: decimal, octal and hexadecimal spellings are already resolved.

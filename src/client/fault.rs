@@ -10,17 +10,18 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::client::ClientSettings;
+use crate::client::Limits;
 use crate::client::address::{DENIED, Denied};
 use crate::domain::exchange::{Reached, SendError};
 
-/// No headers within the limit for the first byte.
-pub(super) fn no_answer_in(limit: Duration) -> SendError {
-    perhaps(format!("the request was sent and no answer began within {limit:?}"))
+/// No headers within the limit for them.
+pub(super) fn no_answer_in(limit: Duration, limits: &Limits) -> SendError {
+    let did_not = if limit < limits.whole { "began" } else { "came" };
+    perhaps(format!("the request was sent and no answer {did_not} within {limit:?}"))
 }
 
 /// Reads the chain of causes.
-pub(super) fn classify(error: &reqwest::Error, settings: &ClientSettings) -> SendError {
+pub(super) fn classify(error: &reqwest::Error, limits: &Limits) -> SendError {
     let chain = Chain::of(error.source());
     if chain.denied {
         return nobody(DENIED.to_owned(), true);
@@ -32,13 +33,13 @@ pub(super) fn classify(error: &reqwest::Error, settings: &ClientSettings) -> Sen
         );
     }
     if error.is_connect() {
-        return never_connected(error, &chain, settings);
+        return never_connected(error, &chain, limits);
     }
     if chain.not_begun {
         return nobody("the connection closed before the request was begun".into(), false);
     }
     perhaps(if error.is_timeout() {
-        format!("the request was sent and no answer came within {:?}", settings.timeout)
+        format!("the request was sent and no answer came within {:?}", limits.whole)
     } else if let Some(kind) = chain.io {
         format!("the connection broke before an answer came: {kind}")
     } else if chain.closed {
@@ -50,7 +51,7 @@ pub(super) fn classify(error: &reqwest::Error, settings: &ClientSettings) -> Sen
     })
 }
 
-fn never_connected(error: &reqwest::Error, chain: &Chain<'_>, settings: &ClientSettings) -> SendError {
+fn never_connected(error: &reqwest::Error, chain: &Chain<'_>, limits: &Limits) -> SendError {
     if let Some(tls) = chain.tls {
         return match tls {
             rustls::Error::InvalidCertificate(why) => {
@@ -60,7 +61,7 @@ fn never_connected(error: &reqwest::Error, chain: &Chain<'_>, settings: &ClientS
         };
     }
     if error.is_timeout() {
-        return nobody(format!("no connection within {:?}", settings.connect_timeout), false);
+        return nobody(format!("no connection within {:?}", limits.connect), false);
     }
     // A name that does not resolve is not counted as misconfigured: resolvers answer so in
     // outages as well, and a held page would then wait long after the network is back.

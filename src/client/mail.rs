@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::client::address::{DENIED, Denied, look_up};
 use crate::client::fault::{broken_talk, nobody, perhaps};
-use crate::client::{ClientSettings, wrong};
+use crate::client::{Client, wrong};
 use crate::domain::exchange::{Reply, SendError};
 use crate::domain::mail::{
     DEFERRED, Letter, MailRequest, MailServer, Mailbox, REFUSED, STAGE, Security, Stage,
@@ -33,11 +33,11 @@ const GOODBYE: Duration = Duration::from_millis(500);
 const CLOSING: u16 = 421;
 
 /// See [`crate::client::Client::send_mail`].
-pub(super) async fn send(request: &MailRequest, settings: &ClientSettings) -> Result<Reply, SendError> {
+pub(super) async fn send(request: &MailRequest, client: &Client) -> Result<Reply, SendError> {
     let mail = wire_form(&request.letter)?;
-    let whole = settings.timeout;
+    let whole = client.limits.whole;
     let mut line = None;
-    let ended = timeout(whole, talk(request, &mail, settings, &mut line)).await;
+    let ended = timeout(whole, talk(request, &mail, client, &mut line)).await;
     if let Some(mut connection) = line {
         // Whether the server hears it changes nothing.
         let _heard = timeout(GOODBYE, connection.quit()).await;
@@ -75,11 +75,11 @@ fn reply(status: u16, stage: Stage, text: &str) -> Reply {
 async fn talk(
     request: &MailRequest,
     mail: &[u8],
-    settings: &ClientSettings,
+    client: &Client,
     line: &mut Option<AsyncSmtpConnection>,
 ) -> Result<Reply, SendError> {
-    let limit = settings.timeout * 3 / 4;
-    let begun = timeout(limit, begin(request, settings, line)).await.unwrap_or_else(|_| {
+    let limit = client.limits.whole * 3 / 4;
+    let begun = timeout(limit, begin(request, client, line)).await.unwrap_or_else(|_| {
         *line = None;
         let why = format!("the mail server was not ready to take the mail within {limit:?}");
         Err(End::Broken(nobody(why, false)))
@@ -111,10 +111,10 @@ async fn talk(
 /// All up to the server's "go ahead".
 async fn begin(
     request: &MailRequest,
-    settings: &ClientSettings,
+    client: &Client,
     line: &mut Option<AsyncSmtpConnection>,
 ) -> Result<Others, End> {
-    let connection = line.insert(connected(&request.server, settings).await?);
+    let connection = line.insert(connected(&request.server, client).await?);
     if let Some((username, password)) = &request.credentials {
         let credentials = Credentials::new(username.clone(), password.expose().to_owned());
         connection.auth(DEFAULT_MECHANISMS, &credentials).await.map_err(|error| {
@@ -134,23 +134,23 @@ async fn begin(
 }
 
 /// Connected, greeted, and encrypted as the settings want it.
-async fn connected(server: &MailServer, settings: &ClientSettings) -> Result<AsyncSmtpConnection, End> {
+async fn connected(server: &MailServer, client: &Client) -> Result<AsyncSmtpConnection, End> {
     let broken = |why: &str, misconfigured| End::Broken(nobody(why.to_owned(), misconfigured));
-    let found = look_up(&server.host, server.port, &settings.rules()).await.map_err(|error| {
+    let found = look_up(&server.host, server.port, &client.shared.rules).await.map_err(|error| {
         if error.is::<Denied>() {
             return broken(DENIED, true);
         }
         broken("the name of the mail server could not be resolved", false)
     })?;
     let hello = ClientId::Domain(server.hello.clone());
-    let limit = Some(settings.connect_timeout);
-    let around = (server.security == Security::Tls).then(|| tls(server, settings)).transpose();
+    let limit = Some(client.limits.connect);
+    let around = (server.security == Security::Tls).then(|| tls(server, client)).transpose();
     let around = around.map_err(End::Broken)?;
     let opened = AsyncSmtpConnection::connect_tokio1(&found[..], limit, &hello, around, None).await;
     let mut connection = opened.map_err(|error| End::of(&error, Stage::Greeting, false))?;
     if matches!(server.security, Security::StartTls | Security::Opportunistic) {
         if connection.can_starttls() {
-            let inside = tls(server, settings).map_err(End::Broken)?;
+            let inside = tls(server, client).map_err(End::Broken)?;
             let agreed = connection.starttls(inside, &hello).await;
             agreed.map_err(|error| End::of(&error, Stage::Greeting, false))?;
         } else if server.security == Security::StartTls {
@@ -161,9 +161,9 @@ async fn connected(server: &MailServer, settings: &ClientSettings) -> Result<Asy
 }
 
 /// Reads the machine's root certificates, as every mail does anew; mails are few.
-fn tls(server: &MailServer, settings: &ClientSettings) -> Result<TlsParameters, SendError> {
+fn tls(server: &MailServer, client: &Client) -> Result<TlsParameters, SendError> {
     let mut builder = TlsParameters::builder(server.host.clone());
-    for pem in [&server.ca, &settings.extra_roots].into_iter().flatten() {
+    for pem in [&server.ca, &client.shared.settings.extra_roots].into_iter().flatten() {
         let roots = Certificate::from_pem(pem.as_bytes())
             .map_err(|_| wrong("the certificates under `ca` cannot be read"))?;
         builder = builder.add_root_certificate(roots);

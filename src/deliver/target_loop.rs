@@ -15,7 +15,7 @@ use crate::deliver::attempt::Courier;
 use crate::deliver::engine::{Engine, Step};
 use crate::deliver::errand::{Asked, Errand};
 use crate::deliver::gate::later;
-use crate::deliver::keeping::{STORE_PAUSE, announce, keep};
+use crate::deliver::keeping::{Keeper, Kept, STORE_PAUSE, announce};
 use crate::deliver::patience::Peace;
 use crate::deliver::report;
 use crate::deliver::rescue::Rescuer;
@@ -48,10 +48,11 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 pub struct TargetLoop {
     name: Arc<str>,
     books: Rulebooks,
-    store: Store,
+    // Shared with every try, as each of them is a handful of handles.
+    store: Arc<Store>,
+    courier: Arc<Courier>,
+    metrics: Arc<TargetMetrics>,
     queue: Arc<Queue>,
-    courier: Courier,
-    metrics: TargetMetrics,
     engine: Engine,
     /// Shared with those who ask the target how things stand.
     peace: Arc<Peace>,
@@ -61,7 +62,7 @@ pub struct TargetLoop {
     tries: JoinSet<Tried>,
     /// What is being tried, by the task that tries it.
     under_way: HashMap<Id, Arc<Errand>>,
-    writes: JoinSet<Resolution>,
+    writes: Keeper,
     rescuer: Rescuer,
     /// The target's terms, as they were last.
     terms: Option<Terms>,
@@ -94,17 +95,17 @@ impl TargetLoop {
             look_at: Timestamp::UNIX_EPOCH,
             name,
             books,
-            store,
+            writes: Keeper::new(store.clone()),
+            store: Arc::new(store),
             queue,
-            courier,
-            metrics,
+            courier: Arc::new(courier),
+            metrics: Arc::new(metrics),
             engine: Engine::new(seed),
             peace,
             follow: None,
             dice: fastrand::Rng::with_seed(seed.rotate_left(16)),
             tries: JoinSet::new(),
             under_way: HashMap::new(),
-            writes: JoinSet::new(),
         }
     }
 
@@ -144,7 +145,7 @@ impl TargetLoop {
             let step = self.engine.step(&mut self.queue.schedule(), &terms, now, &asked);
             match step {
                 Step::Send(errand) => self.send(book, rule, *errand),
-                Step::Settle(resolution) => self.write(*resolution),
+                Step::Settle(resolution) => self.writes.write(*resolution),
                 Step::Aside { why } => self.metrics.deferred(why),
                 Step::Load(lanes) => self.load(lanes).await,
                 Step::Refill { limit, mark } => self.refill(limit, mark).await,
@@ -179,7 +180,8 @@ impl TargetLoop {
 
     /// In a task of its own, so that a panic in a kind costs one try and not the loop.
     fn send(&mut self, book: Arc<Rulebook>, rule: Arc<TargetRule>, errand: Errand) {
-        let (courier, metrics, store) = (self.courier.clone(), self.metrics.clone(), self.store.clone());
+        let (courier, metrics) = (Arc::clone(&self.courier), Arc::clone(&self.metrics));
+        let store = Arc::clone(&self.store);
         let errand = Arc::new(errand);
         let work = Arc::clone(&errand);
         let task = self.tries.spawn(async move {
@@ -217,13 +219,16 @@ impl TargetLoop {
             Some(joined) = self.tries.join_next_with_id(), if !self.tries.is_empty() => {
                 self.tried(joined, terms);
             }
-            Some(joined) = self.writes.join_next(), if !self.writes.is_empty() => {
-                if let Ok(resolution) = joined {
-                    self.release(resolution);
-                }
-            }
+            Some(kept) = self.writes.next(), if !self.writes.is_empty() => self.release(kept),
             () = self.queue.rung() => {}
             () = tokio::time::sleep(pause) => {}
+        }
+        // Under load one thing seldom comes alone, and to look around costs more than to take it in.
+        while let Some(joined) = self.tries.try_join_next_with_id() {
+            self.tried(joined, terms);
+        }
+        while let Some(kept) = self.writes.at_hand() {
+            self.release(kept);
         }
     }
 
@@ -283,7 +288,7 @@ impl TargetLoop {
         {
             resolution.settlement.follows = Some(Box::new(following));
         }
-        self.write(resolution);
+        self.writes.write(resolution);
     }
 
     fn trace(&self, tell: impl FnOnce(&Tracer, &TargetRule)) {
@@ -302,8 +307,10 @@ impl TargetLoop {
         let dies = |settled: &Settled| settled.id == head.id && settled.state == State::Dead;
         let settlement = &resolution.settlement;
         let is_elsewhere = settlement.follows.as_deref() == Some(&Following::Elsewhere);
-        let owes = is_elsewhere || settlement.settled.iter().any(dies);
-        self.books.current().target(&self.name)?.fallback.clone().filter(|_| owes)
+        if !(is_elsewhere || settlement.settled.iter().any(dies)) {
+            return None;
+        }
+        self.books.current().target(&self.name)?.fallback.clone()
     }
 
     async fn tell_fallbacks(&mut self, fallback: &Fallback, now: Timestamp) -> Timestamp {
@@ -318,17 +325,10 @@ impl TargetLoop {
         now.saturating_add(wait).unwrap_or(Timestamp::MAX)
     }
 
-    fn write(&mut self, resolution: Resolution) {
-        let store = self.store.clone();
-        self.writes.spawn(async move {
-            keep(&store, &resolution.settlement).await;
-            resolution
-        });
-    }
-
-    fn release(&self, resolution: Resolution) {
-        let Resolution { settlement, done, tried, .. } = resolution;
-        self.queue.schedule().release(settlement.lane, &done, tried, settlement.due, settlement.after);
+    fn release(&self, kept: Kept) {
+        let Kept { settlement, done, tried } = kept;
+        let after = settlement.after.clone();
+        self.queue.schedule().release(settlement.lane, &done, tried, settlement.due, after);
     }
 
     async fn load(&self, lanes: Vec<(i64, i64)>) {
@@ -370,7 +370,7 @@ impl TargetLoop {
                 None => self.store.leave_in_doubt(),
             }
         }
-        while self.writes.join_next().await.is_some() {}
+        while self.writes.next().await.is_some() {}
     }
 }
 

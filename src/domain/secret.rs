@@ -1,6 +1,7 @@
 //! A text that must never be seen, and the redactor that hunts for it in what is shown.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
@@ -36,6 +37,12 @@ impl Secret {
 impl PartialEq for Secret {
     fn eq(&self, other: &Secret) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

@@ -192,8 +192,8 @@ pub struct Settlement {
 pub enum Op {
     /// Keep an event and its deliveries.
     Accept(Box<NewEvent>),
-    /// Record what a try came to.
-    Settle(Box<Settlement>),
+    /// Record what a try came to. Shared, because whoever asks for it keeps it until it is written.
+    Settle(Arc<Settlement>),
     /// Keep unreadable bytes.
     Quarantine(Box<Quarantined>),
     /// Drop what is past its retention, a small step at a time.

@@ -1,12 +1,15 @@
 //! The store as the rest of the house holds it: a cheap handle on the writer and a few readers.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
@@ -53,6 +56,30 @@ pub struct Store {
 struct Readers {
     open: OpenReader,
     idle: Mutex<Vec<Box<dyn Reader>>>,
+}
+
+/// What the store will say to something that it was handed. Ready when that is on disk.
+#[derive(Debug)]
+pub struct Answer(oneshot::Receiver<Result<Done, StoreError>>);
+
+impl Answer {
+    /// What it has said, without waiting.
+    pub fn at_hand(&mut self) -> Option<Result<(), StoreError>> {
+        match self.0.try_recv() {
+            Ok(answer) => Some(answer.map(|_| ())),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Closed) => Some(Err(StoreError::Closed)),
+        }
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
+        let answer = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(answer.unwrap_or(Err(StoreError::Closed)).map(|_| ()))
+    }
 }
 
 /// Ends the store: waits for the writer to finish once all handles are gone.
@@ -180,8 +207,16 @@ impl Store {
     }
 
     /// Records what a try came to. Returns only when it is on disk.
-    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        self.ask(Op::Settle(Box::new(settlement))).await.map(|_| ())
+    pub async fn settle(&self, settlement: impl Into<Arc<Settlement>>) -> Result<(), StoreError> {
+        self.ask(Op::Settle(settlement.into())).await.map(|_| ())
+    }
+
+    /// Hands over what a try came to, to be recorded in the order in which it is handed over. `None`
+    /// when there is no room for it just now, or the store is closed.
+    pub fn hand_over(&self, settlement: &Arc<Settlement>) -> Option<Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.try_send((Op::Settle(Arc::clone(settlement)), answer)).ok()?;
+        Some(Answer(answered))
     }
 
     /// Announces that a delivery is about to be sent that must never be sent twice. Returns only

@@ -75,23 +75,11 @@ impl Queues {
 
     /// Hands out what a commit brought, in its order, and rings each target once.
     pub fn push_all(&self, fresh: Vec<Fresh>) {
-        let mut last: Option<(Arc<str>, Arc<Queue>)> = None;
+        let mut queues: HashMap<Arc<str>, Arc<Queue>> = HashMap::new();
         for item in fresh {
-            let queue = match &last {
-                Some((target, queue)) if *target == item.target => Arc::clone(queue),
-                _ => {
-                    if let Some((_, queue)) = &last {
-                        queue.ring();
-                    }
-                    let queue = self.of(&item.target);
-                    last = Some((Arc::clone(&item.target), Arc::clone(&queue)));
-                    queue
-                }
-            };
+            let queue = queues.entry(Arc::clone(&item.target)).or_insert_with_key(|target| self.of(target));
             queue.schedule().push(item);
         }
-        if let Some((_, queue)) = last {
-            queue.ring();
-        }
+        queues.values().for_each(|queue| queue.ring());
     }
 }

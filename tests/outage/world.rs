@@ -201,7 +201,7 @@ impl World {
     }
 
     fn write(&mut self, resolutions: Vec<Resolution>) {
-        let settle = |one: &Resolution| Op::Settle(Box::new(one.settlement.clone()));
+        let settle = |one: &Resolution| Op::Settle(Arc::new(one.settlement.clone()));
         let batch: Vec<Op> = resolutions.iter().map(settle).collect();
         for done in self.engine.apply(&batch).unwrap() {
             done.unwrap();

@@ -326,7 +326,7 @@ impl<'a> World<'a> {
     /// Commits settlements, now and then with arrivals before or after them in the same commit,
     /// now and then twice, and releases the lanes.
     fn write(&mut self, resolutions: Vec<Resolution>) {
-        let settle = |settlement: &Settlement| Op::Settle(Box::new(settlement.clone()));
+        let settle = |settlement: &Settlement| Op::Settle(Arc::new(settlement.clone()));
         let mut batch: Vec<Op> =
             resolutions.iter().map(|resolution| settle(&resolution.settlement)).collect();
         if self.dice.percent(10) {
