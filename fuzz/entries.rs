@@ -166,11 +166,11 @@ fn config_yaml(bytes: &[u8]) {
     assert!(assembled.ready.is_some() || !shown.is_empty(), "refused without a word");
 }
 
-static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
+static MESSAGE: LazyLock<Option<Message>> = LazyLock::new(|| {
     let body = include_bytes!("seeds/alertmanager/every-field.json");
     let kind = alert_relay::source::find("alertmanager")?;
     let group: AlertGroup = (kind.build)().read(&arrival(body)).ok()?.groups.into_iter().next()?;
-    let message = Message {
+    Some(Message {
         id: "01978f3e-0000-7000-8000-000000000001".to_owned(),
         target: "fuzz".to_owned(),
         action: Action::Trigger,
@@ -183,17 +183,17 @@ static VIEW: LazyLock<Option<View>> = LazyLock::new(|| {
         proposal: None,
         digest: Vec::new(),
         accepted_at: AT,
-    };
-    Some(View::of(&message, "https://relay.example.com", AT))
+    })
 });
 
 /// An operator's template: compiled and rendered for every destination, or refused.
 fn template(bytes: &[u8]) {
-    let Some(view) = VIEW.as_ref() else { panic!("the seed of the view is broken") };
+    let Some(message) = MESSAGE.as_ref() else { panic!("the seed of the message is broken") };
+    let view = View::of(message, "https://relay.example.com", AT);
     let text = At { value: String::from_utf8_lossy(bytes).into_owned(), ..At::default() };
     for escape in Escape::ALL {
         if let Ok(template) = Library::default().template("field", &text, escape) {
-            let _ = template.render(view);
+            let _ = template.render(&view);
         }
     }
 }

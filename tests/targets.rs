@@ -23,7 +23,7 @@ use alert_relay::target::contract::{Kind, Target};
 use alert_relay::target::{KINDS, find};
 use alert_relay::template::library::Language;
 use alert_relay::template::view::View;
-use samples::{Sample, build, sample, shown, text};
+use samples::{build, sample, shown, text};
 
 #[path = "targets/callbacks.rs"]
 mod callbacks;
@@ -104,14 +104,15 @@ fn run(kind: &Kind, case: &Path, wrong: &mut Vec<String>) {
     let language = sample.as_ref().map_or(Language::En, |sample| sample.language);
     match build(kind, &settings, language) {
         Ok(made) => {
-            let Sample { message, view, .. } = sample.expect("message.json beside good settings");
+            let sample = sample.expect("message.json beside good settings");
+            let (message, view) = (&sample.message, sample.view());
             let mut got: String =
                 made.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
             assert!(made.warnings.iter().all(|warning| warning.severity == Severity::Warning));
-            got.push_str(&shown(&*made.target, &made.target.request(&message, &view)));
+            got.push_str(&shown(&*made.target, &made.target.request(message, &view)));
             compare(&case.join("request.txt"), &got, wrong);
-            judge(&*made.target, &message, case, wrong);
-            dialogues::compare_all(&*made.target, &message, &view, case, wrong);
+            judge(&*made.target, message, case, wrong);
+            dialogues::compare_all(&*made.target, message, &view, case, wrong);
             callbacks::compare_all(&*made.target, case, wrong);
             inquiries::compare_all(&*made.target, case, wrong);
         }
@@ -165,8 +166,13 @@ fn pagerduty_says_everything_about_a_problem_with_the_key_that_opened_it() {
         let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
         body["routing_key"].as_str().expect("a key").to_owned()
     };
-    let Sample { mut message, view, .. } = sample(&case.join("message.json"));
-    assert_eq!(key(&message, &view), "R000000000000000000000000000000a", "chosen by the label `team`");
+    let chosen = sample(&case.join("message.json"));
+    let mut message = chosen.message.clone();
+    assert_eq!(
+        key(&message, &chosen.view()),
+        "R000000000000000000000000000000a",
+        "chosen by the label `team`"
+    );
     let accepted = Reply { status: 202, ..Reply::default() };
     let Outcome::Delivered { remote: Some(opened_with) } = target.judge(&message, &accepted) else {
         panic!()
@@ -174,15 +180,12 @@ fn pagerduty_says_everything_about_a_problem_with_the_key_that_opened_it() {
 
     let resolved = sample(Path::new("tests/samples/messages/resolved.json"));
     message.action = Action::Resolve;
-    message.group = resolved.message.group;
-    assert_eq!(key(&message, &resolved.view), "R0000000000000000000000000000001", "the label is gone");
+    message.group = resolved.message.group.clone();
+    let view = resolved.view();
+    assert_eq!(key(&message, &view), "R0000000000000000000000000000001", "the label is gone");
     message.remote = Some(opened_with);
-    assert_eq!(key(&message, &resolved.view), "R000000000000000000000000000000a", "and the key remembered");
+    assert_eq!(key(&message, &view), "R000000000000000000000000000000a", "and the key remembered");
     let retired = "tests/targets/pagerduty/resolve_with_retired_key/message.json";
     message.remote = sample(Path::new(retired)).message.remote;
-    assert_eq!(
-        key(&message, &resolved.view),
-        "R0000000000000000000000000000000",
-        "out of use, not forgotten"
-    );
+    assert_eq!(key(&message, &view), "R0000000000000000000000000000000", "out of use, not forgotten");
 }

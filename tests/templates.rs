@@ -60,7 +60,7 @@ fn the_table_of_helpers() {
         };
         let got = match library.template("field", &at(&row.template), escape) {
             Err(problem) => format!("refused: {}; {}", problem.what, problem.cure),
-            Ok(template) => match template.render(&message(&row.of).view) {
+            Ok(template) => match template.render(&message(&row.of).view()) {
                 Ok(text) => format!("out: {text}"),
                 Err(fault) => format!("fails: {}", fault.what),
             },
@@ -87,23 +87,26 @@ static HOPELESS: Builtin =
 fn the_operators_line_comes_before_his_file_and_that_before_ours() {
     let file = ("x".to_owned(), "greeting".to_owned());
     let with_file = Library::new(Language::En, BTreeMap::from([(file, "file: {{title}}\n".to_owned())]));
-    let view = message("firing").view;
+    let message = message("firing");
     let say = |library: &Library, inline: Option<&At<String>>| {
-        library.wording(&GREETING, inline, Escape::None).expect("good wording").say(&view)
+        let wording = library.wording(&GREETING, inline, Escape::None).expect("good wording");
+        wording.say(&message.view()).text.into_owned()
     };
-    assert_eq!(say(&with_file, Some(&at("line: {{title}}"))).text, "line: Disk of db-1 is 97 % full");
-    assert_eq!(say(&with_file, None).text, "file: Disk of db-1 is 97 % full");
-    assert_eq!(say(&Library::default(), None).text, "built in: Disk of db-1 is 97 % full");
+    assert_eq!(say(&with_file, Some(&at("line: {{title}}"))), "line: Disk of db-1 is 97 % full");
+    assert_eq!(say(&with_file, None), "file: Disk of db-1 is 97 % full");
+    assert_eq!(say(&Library::default(), None), "built in: Disk of db-1 is 97 % full");
     let chinese = Library::new(Language::Zh, BTreeMap::new());
-    assert_eq!(say(&chinese, None).text, "内置：Disk of db-1 is 97 % full");
+    assert_eq!(say(&chinese, None), "内置：Disk of db-1 is 97 % full");
 }
 
 #[test]
 fn a_template_that_fails_is_replaced_and_reported() {
     let library = Library::default();
-    let view = message("firing").view;
+    let message = message("firing");
+    let view = message.view();
     let inline = at("a line\n{{commonAnnotations.no_such}}");
-    let said = library.wording(&GREETING, Some(&inline), Escape::None).expect("it parses").say(&view);
+    let wording = library.wording(&GREETING, Some(&inline), Escape::None).expect("it parses");
+    let said = wording.say(&view);
     assert_eq!(said.text, "built in: Disk of db-1 is 97 % full");
     let fault = said.fault.expect("a fault");
     assert_eq!(fault.field, "greeting");
@@ -113,7 +116,10 @@ fn a_template_that_fails_is_replaced_and_reported() {
 #[test]
 fn even_broken_wording_of_ours_says_something_and_stays_escaped() {
     let library = Library::default();
-    let said = library.wording(&HOPELESS, None, Escape::Xml).expect("it parses").say(&message("firing").view);
+    let message = message("firing");
+    let view = message.view();
+    let wording = library.wording(&HOPELESS, None, Escape::Xml).expect("it parses");
+    let said = wording.say(&view);
     assert_eq!(said.text, "[firing:1] Disk of db-1 is 97 % full");
     assert!(said.fault.is_some());
 }
@@ -123,10 +129,10 @@ fn a_text_that_grows_without_end_is_stopped() {
     let library = Library::default();
     let (open, close) = ("{{#each @root.alerts}}".repeat(11), "{{/each}}".repeat(11));
     let endless = at(&format!("{open}{}{close}", "x".repeat(50)));
-    let said = library
-        .wording(&GREETING, Some(&endless), Escape::None)
-        .expect("it parses")
-        .say(&message("mixed").view);
+    let message = message("mixed");
+    let view = message.view();
+    let wording = library.wording(&GREETING, Some(&endless), Escape::None).expect("it parses");
+    let said = wording.say(&view);
     assert!(said.fault.expect("a fault").what.contains("grows beyond 1 MiB"));
     assert_eq!(said.text, "built in: cart-2 answers in 9.8 s (+1)");
 }
@@ -144,7 +150,7 @@ fn a_text_that_does_not_parse_is_a_problem_with_a_place() {
 #[test]
 fn every_message_has_every_name() {
     for name in ["firing", "mixed", "resolved", "bare", "guance"] {
-        let Value::Object(data) = message(name).view.data().clone() else { panic!("no map") };
+        let Value::Object(data) = message(name).view().data().clone() else { panic!("no map") };
         assert!(data.keys().eq(NAMES), "{name}: {:?}", data.keys());
     }
 }

@@ -142,7 +142,7 @@ struct Talk<'a> {
     book: &'a Rulebook,
     rule: &'a TargetRule,
     message: &'a Message,
-    view: &'a View,
+    view: &'a View<'a>,
     /// What its calls are charged to.
     key: &'a str,
     metrics: &'a TargetMetrics,

@@ -7,8 +7,8 @@ use crate::domain::alert::{Alert, AlertGroup, Labels, Status};
 use crate::domain::incident::{Draft, Level, Step};
 use crate::domain::message::DedupKey;
 use crate::rulebook::{IncidentRules, JobRule, Rulebook};
+use crate::template::headline::title;
 use crate::template::severity::Severity;
-use crate::template::view::title;
 
 /// Labels that may name a level.
 const LEVEL_LABELS: [&str; 3] = ["level", "priority", "severity"];
@@ -66,10 +66,10 @@ fn first(labels: &Labels, names: &[String]) -> String {
 
 fn titled(group: &AlertGroup, places: &[usize]) -> String {
     let whole = if places.len() == group.alerts.len() {
-        title(group)
+        title(group).into_owned()
     } else {
         let places: Vec<u32> = places.iter().filter_map(|place| u32::try_from(*place).ok()).collect();
-        title(&group.part(&places))
+        title(&group.part(&places)).into_owned()
     };
     match whole.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", &whole[..end]),

@@ -133,7 +133,7 @@ impl Target for DingTalk {
         let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
         let title = if title.is_empty() { view.plain() } else { title };
         let text = self.text.say(view).noting(&mut faults);
-        let text = if text.trim().is_empty() { view.plain() } else { text };
+        let text = if text.trim().is_empty() { view.plain().into() } else { text };
         let calls = calls(message, view, self.mention_from);
         // DingTalk shows a mention where the text names the person, so the names stand at its end.
         let named: Vec<String> =

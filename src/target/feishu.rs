@@ -26,10 +26,11 @@ use crate::target::robot::{
 };
 use crate::target::verdict::{WAIT_MAX, cleaned};
 use crate::template::escape::Escape;
+use crate::template::headline::is_web;
 use crate::template::library::{Builtin, Fault, Language, Wording, builtin};
 use crate::template::severity::Severity;
 use crate::template::text::cut;
-use crate::template::view::{View, is_web};
+use crate::template::view::View;
 
 /// Feishu; Lark is <https://open.larksuite.com>.
 const BASE_URL: &str = "https://open.feishu.cn";
@@ -162,7 +163,7 @@ impl Target for Feishu {
         let mut faults = Vec::new();
         let title = self.title(view, &mut faults);
         let text = self.text.say(view).noting(&mut faults);
-        let text = if text.trim().is_empty() { view.plain() } else { text };
+        let text = if text.trim().is_empty() { view.plain().into() } else { text };
         let color = self.color(view, &mut faults);
         let footer = self.footer.say(view).noting(&mut faults);
         let mut tail = with_keyword(String::new(), &self.keyword);
@@ -260,8 +261,7 @@ impl Feishu {
     /// Title, place and link as text. Tags would count in it (`<at …>`), so values are parted.
     fn plain(&self, view: &View) -> Worded {
         let mut faults = Vec::new();
-        let lines =
-            [self.title(view, &mut faults), view.text("where").to_owned(), view.text("link").to_owned()];
+        let lines = [self.title(view, &mut faults).into(), view.text("where"), view.text("link")];
         let lines: Vec<String> = lines
             .iter()
             .filter(|line| !line.is_empty())
@@ -275,12 +275,11 @@ impl Feishu {
     }
 
     fn buttons(&self, view: &View) -> Vec<Value> {
-        let annotation =
-            |name: &str| view.value("commonAnnotations")[name].as_str().unwrap_or_default().trim();
+        let link = view.text("link");
         let all = [
-            (view.text("link"), "Open", "打开告警"),
-            (annotation("runbook_url"), "Runbook", "处置手册"),
-            (annotation("dashboard_url"), "Dashboard", "监控面板"),
+            (&*link, "Open", "打开告警"),
+            (view.annotation("runbook_url"), "Runbook", "处置手册"),
+            (view.annotation("dashboard_url"), "Dashboard", "监控面板"),
         ];
         // An address that is none would cost the whole card.
         let address = |url: &str| Some(url).filter(|url| is_web(url)).and_then(|url| Url::parse(url).ok());

@@ -171,7 +171,7 @@ impl Target for WeCom {
 impl WeCom {
     fn text(&self, view: &View, faults: &mut Vec<Fault>) -> String {
         let text = self.text.say(view).noting(faults);
-        if text.trim().is_empty() { view.plain() } else { text }
+        if text.trim().is_empty() { view.plain() } else { text.into_owned() }
     }
 
     fn has_people(&self) -> bool {
@@ -182,7 +182,7 @@ impl WeCom {
     fn calling(&self, view: &View) -> Worded {
         let mut faults = Vec::new();
         let text = self.call.say(view).noting(&mut faults);
-        let text = if text.trim().is_empty() { view.plain() } else { text };
+        let text = if text.trim().is_empty() { view.plain().into() } else { text };
         let body = json!({
             "msgtype": "text",
             "text": {

@@ -2,6 +2,7 @@
 //!
 //! Takes a text, gives something that renders or a [`Flaw`] that says where the text is wrong.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use handlebars::{
@@ -57,16 +58,20 @@ impl Compiled {
             }
         })?;
         inspect(&template, true)?;
-        Ok(Compiled { quick: Quick::of(&template), wants_whole: wants_whole(&template), template, escape })
+        Ok(Compiled {
+            quick: Quick::of(&template, escape),
+            wants_whole: wants_whole(&template),
+            template,
+            escape,
+        })
     }
 
-    /// Renders, or says in one line why not.
-    pub fn render(&self, view: &View) -> Result<String, String> {
-        let context = view.context(self.wants_whole);
+    /// Renders, or says in one line why not. What is a text or a value as it stands is not copied.
+    pub fn render<'v>(&'v self, view: &'v View<'_>) -> Result<Cow<'v, str>, String> {
         let quick = self.quick.as_ref();
-        match quick.and_then(|quick| quick.render(context.data(), self.escape, BYTES_MAX)) {
+        match quick.and_then(|quick| quick.render(view, self.escape, BYTES_MAX)) {
             Some(text) => Ok(text),
-            None => self.by_the_engine(context),
+            None => self.by_the_engine(view.context(self.wants_whole)).map(Cow::Owned),
         }
     }
 

@@ -43,7 +43,24 @@ impl Escape {
         Escape::Html,
     ];
 
-    /// The value as it has to be written there.
+    /// JSON is written there as it is; elsewhere it is a text like any other.
+    pub fn takes_json(self) -> bool {
+        matches!(self, Escape::None | Escape::Json)
+    }
+
+    /// The value as it has to be written there, when nobody needs it otherwise.
+    pub fn apply_to(self, text: Cow<'_, str>) -> Cow<'_, str> {
+        let escaped = match text {
+            Cow::Borrowed(text) => return self.apply(text),
+            Cow::Owned(ref text) => match self.apply(text) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(escaped) => Some(escaped),
+            },
+        };
+        escaped.map_or(text, Cow::Owned)
+    }
+
+    /// The value as it has to be written there. Borrowed: nothing of it has to change.
     pub fn apply(self, text: &str) -> Cow<'_, str> {
         match self {
             Escape::None => Cow::Borrowed(text),

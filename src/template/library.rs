@@ -4,6 +4,7 @@
 //! [`Template`] for one that has none. Rendering a wording never fails: a broken template must not
 //! swallow a page. Files are read by the caller; no template can include another.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::document::node::At;
@@ -170,16 +171,16 @@ pub struct Wording {
 
 /// A text, and what went wrong on the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct Said<'v> {
     /// What to send.
-    pub text: String,
+    pub text: Cow<'v, str>,
     /// Why it is not what the operator wrote.
     pub fault: Option<Fault>,
 }
 
-impl Said {
+impl<'v> Said<'v> {
     /// The text; a fault goes to the others of its message.
-    pub fn noting(self, faults: &mut Vec<Fault>) -> String {
+    pub fn noting(self, faults: &mut Vec<Fault>) -> Cow<'v, str> {
         faults.extend(self.fault);
         self.text
     }
@@ -188,7 +189,7 @@ impl Said {
 impl Wording {
     /// Renders. The operator's template first; ours when that fails; a plain sentence when even
     /// that does.
-    pub fn say(&self, view: &View) -> Said {
+    pub fn say<'v>(&'v self, view: &'v View<'_>) -> Said<'v> {
         match self.chosen.as_ref().map(|chosen| chosen.render(view)) {
             Some(Ok(text)) => Said { text, fault: None },
             Some(Err(what)) => self.instead(view, what),
@@ -197,15 +198,15 @@ impl Wording {
     }
 
     /// Our wording in place of the operator's, for a target that cannot use what was rendered.
-    pub fn instead(&self, view: &View, what: String) -> Said {
+    pub fn instead<'v>(&'v self, view: &'v View<'_>, what: String) -> Said<'v> {
         self.ours(view, Some(Fault { field: self.field.to_owned(), what }))
     }
 
-    fn ours(&self, view: &View, fault: Option<Fault>) -> Said {
+    fn ours<'v>(&'v self, view: &'v View<'_>, fault: Option<Fault>) -> Said<'v> {
         match self.ours.render(view) {
             Ok(text) => Said { text, fault },
             Err(what) => Said {
-                text: self.escape.apply(&view.plain()).into_owned(),
+                text: self.escape.apply_to(view.plain().into()),
                 fault: fault.or(Some(Fault { field: self.field.to_owned(), what })),
             },
         }
@@ -225,7 +226,7 @@ impl Template {
     /// # Errors
     /// A fault that names the field; the caller decides what to do without the text.
     pub fn render(&self, view: &View) -> Result<String, Fault> {
-        self.compiled.render(view).map_err(|what| self.fault(what))
+        self.compiled.render(view).map(Cow::into_owned).map_err(|what| self.fault(what))
     }
 
     /// A fault of this field.

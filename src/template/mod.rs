@@ -6,10 +6,13 @@
 
 mod engine;
 pub mod escape;
+mod expression;
+pub mod headline;
 mod helpers;
 mod inspect;
 pub mod library;
 mod quick;
+pub mod seen;
 pub mod severity;
 pub mod text;
 pub mod view;

@@ -8,14 +8,13 @@
 //! for what is wrong. The tests below let both render the same.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
-use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
-use handlebars::{JsonRender as _, JsonTruthy as _, Path, PathSeg, Template};
-use serde_json::Value;
+use handlebars::Template;
+use handlebars::template::{HelperTemplate, TemplateElement};
 
 use crate::template::escape::Escape;
-use crate::template::helpers::{self, Call, Run};
+use crate::template::expression::{Expr, Scene, expression, name_of, shown};
+use crate::template::view::View;
 
 /// A template that needs no engine.
 #[derive(Debug, Clone)]
@@ -29,72 +28,60 @@ enum Part {
     Each { list: Expr, body: Vec<Part> },
 }
 
-#[derive(Debug, Clone)]
-enum Expr {
-    /// A value below the present one.
-    Path(Vec<String>),
-    /// `@index` of the innermost `each`.
-    Index,
-    Literal(Value),
-    Call {
-        name: String,
-        run: Run,
-        given: Vec<Expr>,
-    },
-    /// Two numbers that stand to each other in one of these ways.
-    Compare {
-        ways: &'static [Ordering],
-        two: Box<[Expr; 2]>,
-    },
-}
-
-/// What an expression stands for; `None`: there is no such value.
-type Found<'a> = Option<Cow<'a, Value>>;
-
 impl Quick {
-    /// The same as `template`, if all of it is known here.
-    pub fn of(template: &Template) -> Option<Quick> {
-        parts(template).map(Quick)
+    /// The same as `template`, if all of it is known here; `escape` says where it goes.
+    pub fn of(template: &Template, escape: Escape) -> Option<Quick> {
+        parts(template, escape).map(Quick)
     }
 
     /// Renders; `None` when it takes the engine to say what is wrong.
-    pub fn render(&self, whole: &Value, escape: Escape, bytes_max: usize) -> Option<String> {
-        let mut out = Out { text: String::new(), escape, bytes_max };
-        write(&self.0, Scene { whole, this: whole, index: None }, &mut out)?;
-        Some(out.text)
+    pub fn render<'v>(
+        &'v self,
+        view: &'v View<'_>,
+        escape: Escape,
+        bytes_max: usize,
+    ) -> Option<Cow<'v, str>> {
+        let scene = Scene { view, this: None, index: None };
+        let text = match self.0.as_slice() {
+            [Part::Text(text)] => Cow::Borrowed(text.as_str()),
+            [Part::Show { what, escaped: false }] => what.in_scene(scene)??.into_written(),
+            [Part::Show { what, escaped: true }] => escape.apply_to(what.in_scene(scene)??.into_written()),
+            parts => {
+                let mut out = Out { text: String::new(), escape, bytes_max };
+                write(parts, scene, &mut out)?;
+                out.text.into()
+            }
+        };
+        (text.len() <= bytes_max).then_some(text)
     }
 }
 
-fn parts(template: &Template) -> Option<Vec<Part>> {
+fn parts(template: &Template, escape: Escape) -> Option<Vec<Part>> {
     let wanted = |element: &&TemplateElement| !matches!(element, TemplateElement::Comment(_));
-    template.elements.iter().filter(wanted).map(part).collect()
+    template.elements.iter().filter(wanted).map(|element| part(element, escape)).collect()
 }
 
-fn part(element: &TemplateElement) -> Option<Part> {
+fn part(element: &TemplateElement, escape: Escape) -> Option<Part> {
     match element {
         TemplateElement::RawString(text) => Some(Part::Text(text.clone())),
-        TemplateElement::Expression(call) => Some(Part::Show { what: shown(call)?, escaped: true }),
+        TemplateElement::Expression(call) => {
+            let what = shown(call)?;
+            let escaped = !(matches!(what, Expr::Json(_)) && escape.takes_json());
+            Some(Part::Show { what, escaped })
+        }
         TemplateElement::HtmlExpression(call) => Some(Part::Show { what: shown(call)?, escaped: false }),
-        TemplateElement::HelperBlock(call) => block(call),
+        TemplateElement::HelperBlock(call) => block(call, escape),
         _ => None,
     }
 }
 
-fn shown(call: &HelperTemplate) -> Option<Expr> {
-    if !call.params.is_empty() || helpers::names().any(|name| Some(name) == name_of(&call.name)) {
-        return called(call);
-    }
-    let has_hash = !call.hash.is_empty();
-    (!has_hash).then(|| expression(&call.name))?
-}
-
-fn block(call: &HelperTemplate) -> Option<Part> {
+fn block(call: &HelperTemplate, escape: Escape) -> Option<Part> {
     let [what] = call.params.as_slice() else { return None };
     if !call.hash.is_empty() || call.block_param.is_some() {
         return None;
     }
     let what = expression(what)?;
-    let side = |side: &Option<Template>| side.as_ref().map_or(Some(Vec::new()), parts);
+    let side = |side: &Option<Template>| side.as_ref().map_or(Some(Vec::new()), |side| parts(side, escape));
     let (then, otherwise) = (side(&call.template)?, side(&call.inverse)?);
     match name_of(&call.name)? {
         "if" => Some(Part::Choice { what, wanted: true, then, otherwise }),
@@ -102,57 +89,6 @@ fn block(call: &HelperTemplate) -> Option<Part> {
         "each" if call.inverse.is_none() => Some(Part::Each { list: what, body: then }),
         _ => None,
     }
-}
-
-fn expression(parameter: &Parameter) -> Option<Expr> {
-    match parameter {
-        Parameter::Path(Path::Relative((parts, _))) => {
-            let named = |part: &PathSeg| match part {
-                PathSeg::Named(name) => Some(name.clone()),
-                _ => None,
-            };
-            parts.iter().map(named).collect::<Option<_>>().map(Expr::Path)
-        }
-        Parameter::Path(Path::Local((0, name, _))) if name == "index" => Some(Expr::Index),
-        Parameter::Name(name) => Some(Expr::Path(vec![name.clone()])),
-        Parameter::Literal(value) => Some(Expr::Literal(value.clone())),
-        Parameter::Subexpression(inner) => match inner.as_element() {
-            TemplateElement::Expression(call) => called(call),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn called(call: &HelperTemplate) -> Option<Expr> {
-    if !call.hash.is_empty() {
-        return None;
-    }
-    let name = name_of(&call.name)?;
-    let given = call.params.iter().map(expression).collect::<Option<Vec<_>>>()?;
-    let ways: &[Ordering] = match name {
-        "lt" => &[Ordering::Less],
-        "lte" => &[Ordering::Less, Ordering::Equal],
-        "gt" => &[Ordering::Greater],
-        "gte" => &[Ordering::Greater, Ordering::Equal],
-        _ => return Some(Expr::Call { name: name.to_owned(), run: helpers::find(name)?, given }),
-    };
-    Some(Expr::Compare { ways, two: Box::new(given.try_into().ok()?) })
-}
-
-fn name_of(name: &Parameter) -> Option<&str> {
-    match name {
-        Parameter::Name(name) | Parameter::Path(Path::Relative((_, name))) => Some(name),
-        _ => None,
-    }
-}
-
-/// What can be seen at one place of a template.
-#[derive(Clone, Copy)]
-struct Scene<'a> {
-    whole: &'a Value,
-    this: &'a Value,
-    index: Option<usize>,
 }
 
 struct Out {
@@ -163,6 +99,11 @@ struct Out {
 
 impl Out {
     fn push(&mut self, text: &str) -> Option<()> {
+        /// As long as most texts of several parts are.
+        const USUAL_BYTES: usize = 256;
+        if self.text.is_empty() && !text.is_empty() {
+            self.text.reserve(USUAL_BYTES);
+        }
         (self.text.len() + text.len() <= self.bytes_max).then(|| self.text.push_str(text))
     }
 }
@@ -173,21 +114,17 @@ fn write(parts: &[Part], scene: Scene<'_>, out: &mut Out) -> Option<()> {
             Part::Text(text) => out.push(text)?,
             Part::Show { what, escaped } => {
                 let value = what.in_scene(scene)??;
-                let text = match &*value {
-                    Value::String(text) => Cow::Borrowed(text.as_str()),
-                    other => Cow::Owned(other.render()),
-                };
+                let text = value.written();
                 if *escaped { out.push(&out.escape.apply(&text))? } else { out.push(&text)? }
             }
             Part::Choice { what, wanted, then, otherwise } => {
-                let is_true = what.in_scene(scene)?.is_some_and(|value| value.is_truthy(false));
+                let is_true = what.in_scene(scene)?.is_some_and(|value| value.is_true());
                 write(if is_true == *wanted { then } else { otherwise }, scene, out)?;
             }
             Part::Each { list, body } => {
                 let list = list.in_scene(scene)??;
-                let Value::Array(list) = &*list else { return None };
-                for (index, this) in list.iter().enumerate() {
-                    write(body, Scene { whole: scene.whole, this, index: Some(index) }, out)?;
+                for (index, this) in list.items()?.iter().enumerate() {
+                    write(body, Scene { view: scene.view, this: Some(this), index: Some(index) }, out)?;
                 }
             }
         }
@@ -195,49 +132,24 @@ fn write(parts: &[Part], scene: Scene<'_>, out: &mut Out) -> Option<()> {
     Some(())
 }
 
-impl Expr {
-    /// The outer `None`: this takes the engine.
-    fn in_scene<'a>(&'a self, scene: Scene<'a>) -> Option<Found<'a>> {
-        match self {
-            Expr::Path(path) => {
-                let found = path.iter().try_fold(scene.this, |value, name| match value {
-                    Value::Array(list) => list.get(name.parse::<usize>().ok()?),
-                    value => value.as_object()?.get(name),
-                });
-                Some(found.map(Cow::Borrowed))
-            }
-            Expr::Index => Some(Some(Cow::Owned(scene.index?.into()))),
-            Expr::Literal(value) => Some(Some(Cow::Borrowed(value))),
-            Expr::Call { name, run, given } => {
-                let given: Vec<Found<'_>> =
-                    given.iter().map(|given| given.in_scene(scene)).collect::<Option<_>>()?;
-                let given: Vec<Option<&Value>> = given.iter().map(Option::as_deref).collect();
-                run(&Call::new(name, &given, scene.whole)).ok().map(|value| Some(Cow::Owned(value)))
-            }
-            Expr::Compare { ways, two: both } => {
-                let [a, b] = [&both[0], &both[1]].map(|one| one.in_scene(scene)?.as_deref()?.as_i64());
-                Some(Some(Cow::Owned(ways.contains(&a?.cmp(&b?)).into())))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use jiff::Timestamp;
     use proptest::prelude::*;
+    use serde_json::{Map, json};
 
     use super::*;
     use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status, common};
+    use crate::domain::change::{Change, Sort, Suspect};
     use crate::domain::message::{Action, DedupKey, Message};
     use crate::template::engine::Compiled;
-    use crate::template::view::View;
 
     /// Wording that an operator may write; the last ones take the engine.
-    const OWN: [&str; 17] = [
+    const OWN: [&str; 21] = [
         "{{title}} {{severity}}\n{{#if note}}({{note}}){{else}}-{{/if}}",
         "{{{link}}} {{{toUpper title}}} {{truncatedAlerts}}",
         "{{#each firing}}{{@index}}: {{labels.alertname}} {{get labels \"pod\" \"none\"}}\n{{/each}}",
@@ -248,12 +160,16 @@ mod tests {
         "{{join \", \" (values commonLabels)}} {{len alerts}} {{since startedAt}}",
         "{{default commonLabels.pod (default commonLabels.host \"?\")}}{{!-- not said --}}",
         "{{#if (lte counts.total 1)}}one{{else if (gte counts.total 3)}}many{{else}}two{{/if}}",
-        "{{json commonLabels}}",
+        "{{json commonLabels}} {{{json alerts}}} {{toJson changes}} {{json 7}} {{json startedAt}}",
+        "{{json this}}",
+        "whole: {{{toJson this}}}",
+        "{{#each alerts}}{{json this}} {{date \"%s\" startsAt}} {{date \"%s\" endsAt}} {{/each}}{{json counts}}",
         "{{get alerts.[0].labels \"alertname\" \"none\"}}{{#if alerts.0.labels.pod}}pod{{/if}}",
         "{{#with commonLabels}}{{alertname}}{{/with}}",
         "{{#each resolved}}{{../title}}{{else}}none{{/each}}",
         "{{lookup alerts 0}}",
-        "{{json this}}",
+        "{{json @root}}{{json alerts.0.extra}}",
+        "{{event.orgId}} {{#each event.said}}{{this}},{{/each}} {{#each changes}}{{json this}} {{before}}{{/each}}",
         "{{#each firing as |alert|}}{{alert.status}}{{/each}}",
     ];
 
@@ -281,9 +197,23 @@ mod tests {
             starts_at: starts.map(|at| Timestamp::from_second(at).unwrap()),
             ends_at: resolved.then_some(Timestamp::UNIX_EPOCH),
             generator_url: if resolved { String::new() } else { "http://prometheus.example/g".into() },
-            extra: serde_json::Map::new(),
+            extra: Map::from_iter(resolved.then(|| ("panel".to_owned(), json!({ "z": [1.5], "a": null })))),
         });
         prop::collection::vec(alert, 1..4)
+    }
+
+    fn suspect(title: &str) -> Suspect {
+        let change = Change {
+            id: "1".into(),
+            sort: Sort::Deploy,
+            service: "shop".into(),
+            environment: String::new(),
+            title: format!("{title}  \n more"),
+            who: "ada".into(),
+            link: "https://ci.example/1".into(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        Suspect { change, before: Duration::from_secs(90), weight: 1.0 }
     }
 
     fn message(alerts: Vec<Alert>, truncated: u64, note: Option<String>) -> Message {
@@ -291,6 +221,8 @@ mod tests {
             common_labels: common(alerts.iter().map(|alert| &alert.labels)),
             common_annotations: common(alerts.iter().map(|alert| &alert.annotations)),
             truncated,
+            event: json!({ "orgId": truncated, "said": [note, 0.5] }),
+            changes: note.iter().map(|title| suspect(title)).collect(),
             ..AlertGroup::of_one("am", "key".into(), alerts[0].clone())
         };
         Message {
@@ -324,7 +256,8 @@ mod tests {
             for text in ours().into_iter().chain(OWN.map(str::to_owned)) {
                 let Ok(compiled) = Compiled::new(&text, escape) else { continue };
                 let engine = compiled.by_the_engine(view.context(true));
-                prop_assert_eq!(compiled.render(&view), engine, "{}", text);
+                let quick = compiled.render(&view).map(Cow::into_owned);
+                prop_assert_eq!(quick, engine, "{}", text);
             }
         }
     }
@@ -335,7 +268,7 @@ mod tests {
         for file in std::fs::read_dir(folder).unwrap() {
             let file = file.unwrap().path();
             let template = Template::compile(&std::fs::read_to_string(&file).unwrap()).unwrap();
-            assert!(Quick::of(&template).is_some(), "{}", file.display());
+            assert!(Quick::of(&template, Escape::None).is_some(), "{}", file.display());
         }
     }
 }

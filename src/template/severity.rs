@@ -3,6 +3,8 @@
 //! Takes the words that monitoring systems use, gives PagerDuty's. A word that nobody knows gives
 //! nothing here: the caller decides what to assume, and it is never passed through.
 
+use std::borrow::Cow;
+
 /// Ordered from harmless to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -22,7 +24,10 @@ impl Severity {
 
     /// Reads a severity word of any common system, in any case; `None` for an unknown one.
     pub fn parse(word: &str) -> Option<Severity> {
-        Some(match word.trim().to_ascii_lowercase().as_str() {
+        let word = word.trim();
+        let is_lower = !word.bytes().any(|byte| byte.is_ascii_uppercase());
+        let word = if is_lower { Cow::Borrowed(word) } else { Cow::Owned(word.to_ascii_lowercase()) };
+        Some(match &*word {
             "紧急" | "严重" | "致命" | "灾难" | "critical" | "crit" | "fatal" | "emergency" | "emerg"
             | "alert" | "page" | "disaster" | "p0" | "p1" | "sev0" | "sev1" => Severity::Critical,
             "重要" | "错误" | "error" | "err" | "major" | "high" | "p2" | "sev2" => Severity::Error,

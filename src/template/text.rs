@@ -33,6 +33,18 @@ pub fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// The same of a text that nobody needs otherwise.
+pub fn cut_to(text: Cow<'_, str>, chars_max: usize) -> Cow<'_, str> {
+    let kept = match text {
+        Cow::Borrowed(text) => return cut(text, chars_max),
+        Cow::Owned(ref text) => match cut(text, chars_max) {
+            Cow::Borrowed(kept) if kept.len() == text.len() => None,
+            kept => Some(kept.into_owned()),
+        },
+    };
+    kept.map_or(text, Cow::Owned)
+}
+
 /// The same for vendors that count bytes of UTF-8.
 pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {

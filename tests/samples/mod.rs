@@ -18,13 +18,21 @@ use alert_relay::domain::secret::Redactor;
 use alert_relay::target::contract::{Built, Kind, Target, Unsayable, Worded, Workshop};
 use alert_relay::template::library::{Language, Library};
 use alert_relay::template::view::View;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// A message and what belongs to saying it.
 pub struct Sample {
     pub message: Message,
-    pub view: View,
     pub language: Language,
+    external_url: String,
+    now: Timestamp,
+}
+
+impl Sample {
+    pub fn view(&self) -> View<'_> {
+        View::of(&self.message, &self.external_url, self.now)
+    }
 }
 
 pub fn text(path: &Path) -> String {
@@ -60,8 +68,8 @@ pub fn sample(path: &Path) -> Sample {
         accepted_at: word("accepted_at", "2026-03-02T03:04:10Z").parse().expect("a time"),
     };
     let now = word("now", "2026-03-02T03:09:15Z").parse().expect("a time");
-    let view = View::of(&message, &word("external_url", "https://relay.example.com"), now);
-    Sample { message, view, language: Language::parse(&word("language", "en")).expect("a language") }
+    let language = Language::parse(&word("language", "en")).expect("a language");
+    Sample { message, language, external_url: word("external_url", "https://relay.example.com"), now }
 }
 
 fn group(json: &Value) -> AlertGroup {

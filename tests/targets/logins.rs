@@ -142,7 +142,7 @@ fn every_kind_signs_itself_in_as_its_service_asks() {
     for (kind, settings, name, expected) in LOGINS {
         let made = build(find(kind).expect("a kind"), settings, Language::En);
         let target = made.unwrap_or_else(|problems| panic!("{kind} {settings}: {problems:?}")).target;
-        let worded = target.request(&sample.message, &sample.view).expect("sayable");
+        let worded = target.request(&sample.message, &sample.view()).expect("sayable");
         let Request::Http(request) = worded.request else { panic!("{kind} makes no call") };
         let found: Vec<&HeaderText> =
             request.headers.iter().filter(|(have, _)| have == name).map(|(_, text)| text).collect();

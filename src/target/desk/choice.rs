@@ -100,7 +100,7 @@ impl Choice {
         let word = match self {
             Choice::Severity(words) => words[rank(view.severity())].clone(),
             Choice::Label { label, map, default } => {
-                let value = view.data()["commonLabels"][label].as_str();
+                let value = view.common_labels().get(label);
                 value.and_then(|value| map.get(value)).or(default.as_ref()).cloned()
             }
             Choice::Template { template, usual } => {

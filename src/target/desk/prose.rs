@@ -6,8 +6,8 @@
 //! meaning from what follows; values of alerts come with backslashes (`Escape::Prose`), so they are
 //! text whatever they hold. Everything else is text, HTML included.
 
+use crate::template::headline::is_web;
 use crate::template::text::{ELLIPSIS, cut};
-use crate::template::view::is_web;
 
 /// A text with a simple structure.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -23,7 +23,7 @@ pub struct Talk<'a> {
     /// What is to be said.
     pub message: &'a Message,
     /// The same for templates.
-    pub view: &'a View,
+    pub view: &'a View<'a>,
     replies: std::slice::Iter<'a, Reply>,
     redactor: &'a Redactor,
     keep: Option<RemoteRef>,

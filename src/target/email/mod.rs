@@ -104,7 +104,7 @@ impl Email {
         let subject = one_line(&self.subject.say(view).noting(&mut faults));
         let subject = if subject.is_empty() { view.plain() } else { subject };
         let text = self.text.say(view).noting(&mut faults);
-        let html = self.html.as_ref().map(|html| html.say(view).noting(&mut faults));
+        let html = self.html.as_ref().map(|html| html.say(view).noting(&mut faults).into_owned());
         let html = html.filter(|html| html.chars().nth(BODY_CHARS).is_none());
         let urgent = message.action == Action::Trigger && view.severity() == Severity::Critical;
         let mut marks = vec![("X-Alert-Relay-Action", message.action.as_str().to_owned())];

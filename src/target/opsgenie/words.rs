@@ -156,9 +156,9 @@ impl Words {
             .iter()
             .filter_map(|(name, template)| rendered(template, view, faults).map(|text| (name.clone(), text)));
         let mut all: Vec<(String, String)> = own.collect();
-        for (name, value) in view.data()["commonLabels"].as_object().into_iter().flatten() {
+        for (name, value) in view.common_labels() {
             if !all.iter().any(|(have, _)| have == name) {
-                all.push((name.clone(), value.as_str().unwrap_or_default().to_owned()));
+                all.push((name.clone(), value.clone()));
             }
         }
         let mut left = DETAILS_CHARS;

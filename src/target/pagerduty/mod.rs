@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::domain::announcement;
 use crate::domain::exchange::{HeaderText, HttpRequest, Method, Reply, Request};
@@ -15,8 +15,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::reminders::Reminders;
 use crate::domain::secret::{Redactor, Secret};
 use crate::target::contract::{Callback, Defaults, Heard, Kind, Refusal, Repeat, Target, Unsayable, Worded};
-use crate::target::pagerduty::event::{Words, announced, fitted};
+use crate::target::pagerduty::event::Event;
 use crate::target::pagerduty::keys::{Choice, Keys};
+use crate::target::pagerduty::words::{Words, announced};
 use crate::target::verdict::{by_status, cleaned, retry_after, sentence};
 use crate::template::library::{Builtin, builtin};
 use crate::template::text::cut;
@@ -26,6 +27,7 @@ mod event;
 mod keys;
 mod settings;
 pub mod webhook;
+mod words;
 
 /// The service; accounts in the EU use <https://events.eu.pagerduty.com>.
 const BASE_URL: &str = "https://events.pagerduty.com";
@@ -107,24 +109,24 @@ impl Target for PagerDuty {
         let mut event = match (mode, message.action) {
             _ if announcement::is(&message.group) => announced(view),
             (Mode::Alert, Action::Trigger) => self.words.trigger(view, &mut faults),
-            (Mode::Alert, Action::Acknowledge | Action::Resolve) => Map::new(),
+            (Mode::Alert, Action::Acknowledge | Action::Resolve) => Event::default(),
             (Mode::Change, Action::Trigger) => self.words.change(view, &mut faults),
             (Mode::Change, action) => {
                 return Err(Unsayable(format!("a change event has no state, there is no {action} for it")));
             }
         };
         if mode == Mode::Alert {
-            event.insert("event_action".to_owned(), message.action.as_str().into());
-            event.insert("dedup_key".to_owned(), message.dedup_key.as_str().into());
+            event.event_action = Some(message.action.as_str());
+            event.dedup_key = Some(message.dedup_key.as_str());
         }
         let Choice { key, fault } = self.keys.choose(message, |template| template.render(view));
         faults.extend(fault);
-        event.insert("routing_key".to_owned(), key.secret.expose().into());
+        event.routing_key = key.secret.expose();
         let request = HttpRequest {
             method: Method::Post,
             url: format!("{}{path}", self.base_url).into(),
             headers: vec![("Content-Type".to_owned(), HeaderText::Plain("application/json".to_owned()))],
-            body: fitted(event),
+            body: event.fitted(),
         };
         Ok(Worded { request: Request::Http(request), faults })
     }

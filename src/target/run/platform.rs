@@ -122,7 +122,7 @@ pub struct Start<'a> {
     /// The message.
     pub message: &'a Message,
     /// For templates.
-    pub view: &'a View,
+    pub view: &'a View<'a>,
     /// Id of the delivery that first tried.
     pub marker: &'a str,
 }

@@ -11,10 +11,11 @@ use url::Url;
 use crate::domain::message::{Action, JobId, Message};
 use crate::target::slack::mrkdwn::{fitted, parted};
 use crate::template::escape::Escape;
+use crate::template::headline::is_web;
 use crate::template::library::{Fault, Language, Template, Wording};
 use crate::template::severity::Severity;
 use crate::template::text::cut;
-use crate::template::view::{View, is_web};
+use crate::template::view::View;
 
 /// Longest header, in characters.
 const HEADER_CHARS: usize = 150;
@@ -129,8 +130,9 @@ impl Words {
         let mut lines = vec![format!("*{}*", Escape::Mrkdwn.apply(&self.header(view, faults)))];
         lines.extend(self.mention(view, beside, faults));
         lines.extend(beside.notes.iter().map(|note| Escape::Mrkdwn.apply(note).into_owned()));
-        if is_web(view.text("link")) {
-            lines.push(Escape::Mrkdwn.apply(view.text("link")).into_owned());
+        let link = view.text("link");
+        if is_web(&link) {
+            lines.push(Escape::Mrkdwn.apply(&link).into_owned());
         }
         let text = fitted(&lines.join("\n"), PLAIN_CHARS).into_owned();
         Map::from_iter([
@@ -143,8 +145,9 @@ impl Words {
     /// `text` of a reply in the thread.
     pub fn replied(&self, view: &View, beside: &Beside, faults: &mut Vec<Fault>) -> Map<String, Value> {
         let reply = self.reply.say(view).noting(faults);
-        let reply = if reply.trim().is_empty() { view.plain() } else { reply };
-        let lines: Vec<String> = self.mention(view, beside, faults).into_iter().chain([reply]).collect();
+        let reply = if reply.trim().is_empty() { view.plain().into() } else { reply };
+        let lines: Vec<String> =
+            self.mention(view, beside, faults).into_iter().chain([reply.into_owned()]).collect();
         Map::from_iter([("text".to_owned(), fitted(lines.join("\n").trim(), PLAIN_CHARS).into())])
     }
 
@@ -218,7 +221,7 @@ impl Words {
     fn fields(&self, view: &View, faults: &mut Vec<Fault>) -> Vec<String> {
         match &self.fields {
             Fields::Usual(wordings) => {
-                wordings.iter().map(|wording| wording.say(view).noting(faults)).collect()
+                wordings.iter().map(|wording| wording.say(view).noting(faults).into_owned()).collect()
             }
             Fields::Own(templates) => {
                 let mut fields = Vec::new();
@@ -245,15 +248,14 @@ impl Words {
                 buttons.extend(self.job_buttons(job, message));
             }
         }
-        let annotation =
-            |name: &str| view.value("commonAnnotations")[name].as_str().unwrap_or_default().trim().to_owned();
+        let link = view.text("link");
         for (name, url, words) in [
-            ("open", view.text("link").to_owned(), ("Open", "打开告警")),
-            ("runbook", annotation("runbook_url"), ("Runbook", "处置手册")),
-            ("dashboard", annotation("dashboard_url"), ("Dashboard", "监控面板")),
+            ("open", &*link, ("Open", "打开告警")),
+            ("runbook", view.annotation("runbook_url"), ("Runbook", "处置手册")),
+            ("dashboard", view.annotation("dashboard_url"), ("Dashboard", "监控面板")),
         ] {
             // A character that no address holds would cost the whole message.
-            let url = Some(url).filter(|url| is_web(url)).and_then(|url| Url::parse(&url).ok());
+            let url = Some(url).filter(|url| is_web(url)).and_then(|url| Url::parse(url).ok());
             if let Some(url) = url.map(String::from).filter(|url| url.chars().count() <= URL_CHARS) {
                 buttons.push(json!({
                     "type": "button", "action_id": format!("{ACTIONS}{name}"), "url": url,

@@ -12,8 +12,8 @@ use crate::target::slack::channel::{Channels, written};
 use crate::target::slack::turns::Manner;
 use crate::target::slack::{BASE_URL, Slack, WORDINGS, Way};
 use crate::template::escape::Escape;
+use crate::template::headline::is_web;
 use crate::template::severity::Severity;
-use crate::template::view::is_web;
 
 /// Longest name that a message may bear, in characters.
 const USERNAME_CHARS: usize = 80;

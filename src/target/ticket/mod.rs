@@ -174,12 +174,13 @@ impl Tickets {
 
 /// What a ticket says of its alert where the operator names no fields.
 fn usual_fields(message: &Message, view: &View) -> Map<String, Value> {
-    let service = view.data()["commonLabels"]["service"].as_str().unwrap_or_default();
+    let service = view.common_labels().get("service").map(String::as_str).unwrap_or_default();
+    let started = view.text("startedAt");
     let fields = [
         ("alert_id", message.dedup_key.as_str()),
         ("service_name", service),
         ("severity", view.severity().as_str()),
-        ("triggered_at", view.text("startedAt")),
+        ("triggered_at", &*started),
     ];
     let known = fields.into_iter().filter(|(_, value)| !value.is_empty());
     known.map(|(name, value)| (name.to_owned(), value.into())).collect()
@@ -230,7 +231,7 @@ impl Desk for Tickets {
 
     fn make(&self, talk: &mut Talk<'_>, before: Option<&str>) -> Said<Made> {
         let (message, view) = (talk.message, talk.view);
-        let key = handle(message, view.text("startedAt"), before);
+        let key = handle(message, &view.text("startedAt"), before);
         let post = |key: &str, ticket: Value| {
             let request = self.call(Method::Post, "/tickets");
             request.header("Idempotency-Key", HeaderText::Plain(key.to_owned())).json(&ticket)

@@ -210,7 +210,7 @@ impl Twilio {
 
     fn call_to(&self, nth: usize, message: &Message, view: &View, faults: &mut Vec<Fault>) -> HttpRequest {
         let text = self.say.say(view).noting(faults);
-        let text = if text.trim().is_empty() { view.plain() } else { text };
+        let text = if text.trim().is_empty() { view.plain().into() } else { text };
         let back = self.callback_of(message);
         let twiml = self.speech.of_alert(&text, back.as_deref());
         let seconds = self.ring_seconds.to_string();
@@ -241,7 +241,7 @@ impl Twilio {
     /// A text message, uncut.
     fn text(&self, view: &View, faults: &mut Vec<Fault>) -> String {
         let text = self.body.say(view).noting(faults);
-        if text.trim().is_empty() { view.plain() } else { text }
+        if text.trim().is_empty() { view.plain() } else { text.into_owned() }
     }
 
     fn number(&self, nth: usize) -> &str {

@@ -61,11 +61,11 @@ impl Target for Webhook {
         let mut faults = Vec::new();
         let mut body = String::new();
         if self.method != Method::Get {
-            body = self.body.say(view).noting(&mut faults);
+            body = self.body.say(view).noting(&mut faults).into_owned();
             let unreadable = self.is_json.then(|| serde_json::from_str::<serde::de::IgnoredAny>(&body).err());
             if let Some(error) = unreadable.flatten() {
                 let what = format!("what it gives is no JSON ({error}); write values as {{{{json value}}}}");
-                body = self.body.instead(view, what).noting(&mut faults);
+                body = self.body.instead(view, what).noting(&mut faults).into_owned();
             }
         }
         let mut headers = self.headers.clone();

@@ -198,7 +198,7 @@ impl Desk for Zendesk {
 
     fn make(&self, talk: &mut Talk<'_>, before: Option<&str>) -> Said<Made> {
         let (message, view) = (talk.message, talk.view);
-        let key = handle(message, view.text("startedAt"), before);
+        let key = handle(message, &view.text("startedAt"), before);
         let post = |key: &str, ticket: Value| {
             let request = self.call(Method::Post, "/tickets.json");
             request.header("Idempotency-Key", HeaderText::Plain(key.to_owned())).json(&ticket)

@@ -4,9 +4,9 @@
 use handlebars::RenderErrorReason;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use serde_json::Value;
 
 use super::{Answer, Call, Entry};
+use crate::template::seen::Seen;
 
 pub(super) const TABLE: &[Entry] = &[
     Entry { name: "date", run: date },
@@ -19,29 +19,29 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 /// `date "%H:%M" startsAt` or `date "%H:%M" startsAt "Asia/Shanghai"`, in the directives of strftime.
-fn date(call: &Call<'_>) -> Answer {
+fn date<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let layout = call.text(0)?;
     if layout.contains("2006") || layout.contains("15:04") {
         return Err(call.wrong("takes strftime directives, as in \"%Y-%m-%d %H:%M:%S %Z\", not Go's layouts"));
     }
     let mut at = moment(call, 1)?;
-    if let Some(Value::String(name)) = call.optional(2) {
-        at = at.with_time_zone(zone(call, name)?);
+    if let Some(name) = call.optional(2).and_then(Seen::as_text) {
+        at = at.with_time_zone(zone(call, &name)?);
     }
     let text = jiff::fmt::strtime::format(layout.as_bytes(), &at);
-    text.map(Value::from).map_err(|error| call.wrong(&error.to_string()))
+    text.map(Seen::from).map_err(|error| call.wrong(&error.to_string()))
 }
 
 /// `since startsAt`: `2h 5m`, up to `now`.
-fn since(call: &Call<'_>) -> Answer {
-    let now = call.whole.get("now").and_then(Value::as_str).and_then(|now| now.parse().ok());
+fn since<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let now = call.whole.get("now").and_then(|now| time(&now));
     let now: Timestamp = now.ok_or_else(|| call.wrong("does not know what time it is"))?;
     let seconds = now.duration_since(moment(call, 0)?.timestamp()).as_secs_f64();
     Ok(span(seconds.max(0.0)).into())
 }
 
 /// `humanizeDuration 7500`: `2h 5m 0s`. What `since` gave stays as it is.
-fn humanize(call: &Call<'_>) -> Answer {
+fn humanize<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let value = call.value(0)?;
     if let Some(seconds) = value.as_f64() {
         return Ok(span(seconds).into());
@@ -49,7 +49,7 @@ fn humanize(call: &Call<'_>) -> Answer {
     let text = call.text(0)?;
     match text.trim().parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => Ok(span(seconds).into()),
-        _ if text.ends_with(['d', 'h', 'm', 's']) => Ok(text.into()),
+        _ if text.ends_with(['d', 'h', 'm', 's']) => Ok(text.into_owned().into()),
         _ => Err(call.wrong("wants seconds")),
     }
 }
@@ -77,21 +77,29 @@ fn span(seconds: f64) -> String {
 }
 
 /// A time as the view or `tz` writes it, or seconds since 1970.
-fn moment(call: &Call<'_>, index: usize) -> Result<Zoned, RenderErrorReason> {
+fn moment(call: &Call<'_, '_>, index: usize) -> Result<Zoned, RenderErrorReason> {
     let value = call.value(index)?;
     let read = match value {
-        Value::Number(number) => number.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        Value::String(text) => match text.parse::<Zoned>() {
+        Seen::Text(text) => match text.parse::<Zoned>() {
             Ok(zoned) => return Ok(zoned),
-            Err(_) => text.parse::<Timestamp>().ok(),
+            Err(_) => time(value),
         },
-        _ => None,
+        Seen::Time(_) => time(value),
+        number => number.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok()),
     };
-    let read = read.ok_or_else(|| call.wrong(&format!("cannot read the time {value}")))?;
+    let read = read.ok_or_else(|| call.wrong(&format!("cannot read the time {}", value.json())))?;
     Ok(read.to_zoned(TimeZone::UTC))
 }
 
-fn zone(call: &Call<'_>, name: &str) -> Result<TimeZone, RenderErrorReason> {
+fn time(value: &Seen<'_>) -> Option<Timestamp> {
+    match value {
+        Seen::Time(at) => Some(*at),
+        Seen::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn zone(call: &Call<'_, '_>, name: &str) -> Result<TimeZone, RenderErrorReason> {
     TimeZone::get(name)
         .map_err(|_| call.wrong(&format!("knows no time zone {name:?}, as in \"Asia/Shanghai\"")))
 }

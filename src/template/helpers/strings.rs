@@ -17,16 +17,16 @@ pub(super) const TABLE: &[Entry] = &[
     Entry { name: "toUpper", run: |call| Ok(call.text(0)?.to_uppercase().into()) },
     Entry { name: "toLower", run: |call| Ok(call.text(0)?.to_lowercase().into()) },
     Entry { name: "title", run: title },
-    Entry { name: "trimSpace", run: |call| Ok(call.text(0)?.trim().into()) },
-    Entry { name: "truncate", run: |call| Ok(cut(&call.text(0)?, call.count(1)?).into()) },
+    Entry { name: "trimSpace", run: |call| Ok(call.text(0)?.trim().to_owned().into()) },
+    Entry { name: "truncate", run: |call| Ok(cut(&call.text(0)?, call.count(1)?).into_owned().into()) },
     Entry { name: "match", run: |call| Ok(regex(call, &call.text(0)?)?.is_match(&call.text(1)?).into()) },
     Entry { name: "reReplaceAll", run: replace_all },
     // Values are escaped by destination; these exist so that ported templates go on working.
-    Entry { name: "safeHtml", run: |call| Ok(call.text(0)?.into()) },
-    Entry { name: "safeUrl", run: |call| Ok(call.text(0)?.into()) },
+    Entry { name: "safeHtml", run: |call| Ok(call.text(0)?.into_owned().into()) },
+    Entry { name: "safeUrl", run: |call| Ok(call.text(0)?.into_owned().into()) },
     Entry {
         name: "urlEscape",
-        run: |call| Ok(crate::template::escape::Escape::Url.apply(&call.text(0)?).into()),
+        run: |call| Ok(crate::template::escape::Escape::Url.apply(&call.text(0)?).into_owned().into()),
     },
     Entry { name: "urlUnescape", run: url_unescape },
     Entry { name: "base64encode", run: |call| Ok(BASE64.encode(call.text(0)?.as_bytes()).into()) },
@@ -34,9 +34,9 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 /// Without an argument it is the title of the message: a helper hides the field of its name.
-fn title(call: &Call<'_>) -> Answer {
+fn title<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     if call.given.is_empty() {
-        return Ok(call.whole.get("title").cloned().unwrap_or_default());
+        return Ok(call.whole.get("title").unwrap_or_else(|| Value::Null.into()));
     }
     let text = call.text(0)?;
     let mut titled = String::with_capacity(text.len());
@@ -53,12 +53,12 @@ fn title(call: &Call<'_>) -> Answer {
 }
 
 /// `reReplaceAll pattern replacement text`, with `$1` or `${name}` in the replacement.
-fn replace_all(call: &Call<'_>) -> Answer {
+fn replace_all<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let (pattern, replacement, text) = (call.text(0)?, call.text(1)?, call.text(2)?);
-    Ok(regex(call, &pattern)?.replace_all(&text, replacement.as_ref()).into())
+    Ok(regex(call, &pattern)?.replace_all(&text, replacement.as_ref()).into_owned().into())
 }
 
-fn url_unescape(call: &Call<'_>) -> Answer {
+fn url_unescape<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let text = call.text(0)?;
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -79,13 +79,13 @@ fn url_unescape(call: &Call<'_>) -> Answer {
     Ok(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
-fn base64_decode(call: &Call<'_>) -> Answer {
+fn base64_decode<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let bytes = BASE64.decode(call.text(0)?.as_bytes()).map_err(|_| call.wrong("was given no Base64"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
 /// Compiling a pattern costs far more than using it, and templates use few.
-fn regex(call: &Call<'_>, pattern: &str) -> Result<Regex, RenderErrorReason> {
+fn regex(call: &Call<'_, '_>, pattern: &str) -> Result<Regex, RenderErrorReason> {
     const KEPT_MAX: usize = 256;
     static KEPT: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
