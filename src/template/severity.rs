@@ -16,23 +16,61 @@ pub enum Severity {
     Critical,
 }
 
+/// What the words of monitoring systems mean.
+const WORDS: [(Severity, &[&str]); 4] = [
+    (
+        Severity::Critical,
+        &[
+            "critical",
+            "crit",
+            "fatal",
+            "emergency",
+            "emerg",
+            "alert",
+            "page",
+            "disaster",
+            "p0",
+            "p1",
+            "sev0",
+            "sev1",
+            "紧急",
+            "严重",
+            "致命",
+            "灾难",
+        ],
+    ),
+    (Severity::Error, &["error", "err", "major", "high", "p2", "sev2", "重要", "错误"]),
+    (Severity::Warning, &["warning", "warn", "minor", "average", "medium", "p3", "sev3", "警告", "一般"]),
+    (
+        Severity::Info,
+        &[
+            "info",
+            "information",
+            "informational",
+            "notice",
+            "none",
+            "low",
+            "debug",
+            "p4",
+            "p5",
+            "sev4",
+            "sev5",
+            "提示",
+            "信息",
+            "通知",
+        ],
+    ),
+];
+
 impl Severity {
     /// Assumed where an alert says nothing that can be understood.
     pub const ASSUMED: Severity = Severity::Error;
 
     /// Reads a severity word of any common system, in any case; `None` for an unknown one.
     pub fn parse(word: &str) -> Option<Severity> {
-        Some(match word.trim().to_ascii_lowercase().as_str() {
-            "紧急" | "严重" | "致命" | "灾难" | "critical" | "crit" | "fatal" | "emergency" | "emerg"
-            | "alert" | "page" | "disaster" | "p0" | "p1" | "sev0" | "sev1" => Severity::Critical,
-            "重要" | "错误" | "error" | "err" | "major" | "high" | "p2" | "sev2" => Severity::Error,
-            "警告" | "一般" | "warning" | "warn" | "minor" | "average" | "medium" | "p3" | "sev3" => {
-                Severity::Warning
-            }
-            "提示" | "信息" | "通知" | "info" | "information" | "informational" | "notice" | "none"
-            | "low" | "debug" | "p4" | "p5" | "sev4" | "sev5" => Severity::Info,
-            _ => return None,
-        })
+        let word = word.trim();
+        let is_one_of = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        WORDS.iter().find(|(_, words)| is_one_of(words)).map(|(severity, _)| *severity)
     }
 
     /// `critical`, `error`, `warning` or `info`.
