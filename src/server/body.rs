@@ -207,18 +207,23 @@ async fn collect<B: Body<Data = Bytes>>(
     }
     let mut body = pin!(body);
     let mut seen = 0_usize;
-    let mut first = Bytes::new();
-    let mut all: Vec<u8> = Vec::new();
+    let mut gathered = Gathered::default();
     let mut allowed = bounds.time.min(GRACE);
     let mut timer = pin!(tokio::time::sleep(allowed));
     let began = timer.deadline() - allowed;
+    let mut deadline = timer.deadline();
     let mut refused = None;
     loop {
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
+            // Moved on only now: most bodies are there before it is ever set.
             () = timer.as_mut() => {
-                return Err(refused.unwrap_or(BodyError::TooSlow { after: allowed }));
+                if timer.deadline() == deadline {
+                    return Err(refused.unwrap_or(BodyError::TooSlow { after: allowed }));
+                }
+                timer.as_mut().reset(deadline);
+                continue;
             }
         };
         let Some(frame) = frame else { break };
@@ -233,10 +238,10 @@ async fn collect<B: Body<Data = Bytes>>(
         let earned = GRACE + Duration::from_secs(seen as u64) / LEAST_SPEED;
         if allowed < bounds.time {
             allowed = bounds.time.min(earned);
-            timer.as_mut().reset(began + allowed);
+            deadline = began + allowed;
         }
         if seen > limit {
-            all = Vec::new();
+            gathered = Gathered::default();
             held.shrink_to(0);
             continue;
         }
@@ -244,21 +249,12 @@ async fn collect<B: Body<Data = Bytes>>(
             // A little of the rest is read and thrown away, so that the sender gets to read why.
             refused = Some(BodyError::from(no_room));
             timer.as_mut().set(tokio::time::sleep(DRAIN_TIME));
-            (first, all) = (Bytes::new(), Vec::new());
+            deadline = timer.deadline();
+            gathered = Gathered::default();
             held.shrink_to(0);
             continue;
         }
-        if first.is_empty() && all.is_empty() {
-            // Most bodies come in one piece, which then is not copied.
-            first = chunk;
-        } else {
-            if all.is_empty() {
-                all.reserve(announced.min(limit).max(first.len() + chunk.len()));
-                all.extend_from_slice(&first);
-                first = Bytes::new();
-            }
-            all.extend_from_slice(&chunk);
-        }
+        gathered.add(chunk, announced.min(limit));
     }
     if let Some(refused) = refused {
         return Err(refused);
@@ -266,7 +262,35 @@ async fn collect<B: Body<Data = Bytes>>(
     if seen > limit {
         return Err(BodyError::TooLarge { limit });
     }
-    Ok(if all.is_empty() { first } else { all.into() })
+    Ok(gathered.into_whole())
+}
+
+/// The pieces of a body so far. Most bodies come in one, which then is not copied.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    all: Vec<u8>,
+}
+
+impl Gathered {
+    /// Adds the next piece of a body that is said to have so many bytes.
+    fn add(&mut self, piece: Bytes, announced: usize) {
+        let Gathered { first, all } = self;
+        if first.is_empty() && all.is_empty() {
+            *first = piece;
+            return;
+        }
+        if all.is_empty() {
+            all.reserve(announced.max(first.len() + piece.len()));
+            all.extend_from_slice(first);
+            *first = Bytes::new();
+        }
+        all.extend_from_slice(&piece);
+    }
+
+    fn into_whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.into() }
+    }
 }
 
 /// How much is unpacked at a time.
