@@ -60,7 +60,7 @@ pub struct End {
     /// The route.
     pub route: RouteId,
     /// Its receiver.
-    pub receiver: String,
+    pub receiver: Arc<str>,
     /// Why it goes no further; `None` when it reaches the receiver's targets.
     pub stopped: Option<String>,
 }
@@ -80,33 +80,38 @@ impl Plan {
         }
         notes
     }
+}
 
-    /// Drafts the incidents that the parts from `first` on, all of one group, may open: one a dedup
-    /// key, whatever the targets that share it.
-    fn draft<'a>(&mut self, rulebook: &Rulebook, first: usize, receivers: impl Fn(usize) -> Vec<&'a str>) {
-        let (Some(_), Some(group)) = (&rulebook.incidents, self.groups.last()) else { return };
-        let mut firing: BTreeMap<DedupKey, Vec<usize>> = BTreeMap::new();
-        for part in &self.parts[first..] {
-            let told = part.alerts.iter().filter(|told| told.clock.status == Status::Firing);
-            let places: Vec<usize> = told.map(|told| told.place as usize).collect();
-            match firing.get_mut(&part.key) {
-                Some(known) => known.extend(places),
-                None => drop(firing.insert(part.key.clone(), places)),
-            }
-        }
-        let one = |mut places: Vec<usize>| {
-            places.sort_unstable();
-            places.dedup();
-            let mut reached: Vec<&str> = places.iter().flat_map(|place| receivers(*place)).collect();
-            reached.sort_unstable();
-            reached.dedup();
-            draft::draft(rulebook, group, &places, &reached)
-        };
-        let drafts: BTreeMap<DedupKey, Option<Arc<Draft>>> =
-            firing.into_iter().map(|(key, places)| (key, one(places))).collect();
-        for part in &mut self.parts[first..] {
-            part.incident = drafts.get(&part.key).cloned().flatten();
-        }
+/// Drafts the incidents that these parts of one group may open: one a dedup key, whatever the
+/// targets that share it. `receivers` adds those that an alert reached.
+fn opened<'r>(
+    rulebook: &Rulebook,
+    group: &AlertGroup,
+    parts: &mut [NewPart],
+    receivers: impl Fn(usize, &mut Vec<&'r str>),
+) {
+    if rulebook.incidents.is_none() {
+        return;
+    }
+    let mut drafts: BTreeMap<&DedupKey, (Vec<usize>, Option<Arc<Draft>>)> = BTreeMap::new();
+    for part in &*parts {
+        let firing = part.alerts.iter().filter(|told| told.clock.status == Status::Firing);
+        let (places, _) = drafts.entry(&part.key).or_default();
+        places.extend(firing.map(|told| told.place as usize));
+    }
+    for (places, draft) in drafts.values_mut() {
+        places.sort_unstable();
+        places.dedup();
+        let mut reached = Vec::new();
+        places.iter().for_each(|place| receivers(*place, &mut reached));
+        reached.sort_unstable();
+        reached.dedup();
+        *draft = draft::draft(rulebook, group, places, &reached);
+    }
+    let of_part = |part: &NewPart| drafts.get(&part.key).and_then(|(_, draft)| draft.clone());
+    let of_parts: Vec<_> = parts.iter().map(of_part).collect();
+    for (part, draft) in parts.iter_mut().zip(of_parts) {
+        part.incident = draft;
     }
 }
 
@@ -140,12 +145,12 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
     for (index, group) in groups.into_iter().enumerate() {
         let group = Arc::new(group);
         let first = plan.parts.len();
-        let mut reached: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+        let mut reached: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
         for (place, alert) in group.alerts.iter().enumerate() {
             let ends = ends_of(rulebook, &alert.labels, alert.status, active, now);
             for end in ends.iter().filter(|end| end.stopped.is_none()) {
-                for target in rulebook.receivers.get(&end.receiver).into_iter().flatten() {
-                    let places = reached.entry(Arc::clone(target)).or_default();
+                for target in rulebook.receivers.get(&*end.receiver).into_iter().flatten() {
+                    let places = reached.entry(target).or_default();
                     if places.last() != Some(&place) {
                         places.push(place);
                     }
@@ -172,12 +177,11 @@ pub fn plan(rulebook: &Rulebook, groups: Vec<AlertGroup>, active: &Active, now: 
             }
         }
         if over.len() < group.alerts.len() {
-            let fates = plan.fates.split_off(plan.fates.len() - group.alerts.len());
-            plan.draft(rulebook, first, |place| {
-                let ends = fates.get(place).into_iter().flat_map(|fate| &fate.ends);
-                ends.filter(|end| end.stopped.is_none()).map(|end| end.receiver.as_str()).collect()
+            let fates = &plan.fates[plan.fates.len() - group.alerts.len()..];
+            let ends = |place: usize| fates.get(place).into_iter().flat_map(|fate| &fate.ends);
+            opened(rulebook, &group, &mut plan.parts[first..], |place, reached| {
+                reached.extend(ends(place).filter(|end| end.stopped.is_none()).map(|end| &*end.receiver));
             });
-            plan.fates.extend(fates);
         }
     }
     plan
@@ -226,13 +230,13 @@ impl<'a> Addressee<'a> {
 pub fn plan_for(rulebook: &Rulebook, group: AlertGroup, receiver: &str, now: Timestamp) -> Plan {
     let group = Arc::new(group);
     let places: Vec<usize> = (0..group.alerts.len()).collect();
-    let mut plan = Plan { groups: vec![group], ..Plan::default() };
+    let mut plan = Plan { groups: vec![Arc::clone(&group)], ..Plan::default() };
     for name in rulebook.receivers.get(receiver).into_iter().flatten() {
         if let Some(target) = rulebook.targets.get(name) {
             parts_for(rulebook, &Addressee::of(target), 0, &places, &[], now, &mut plan);
         }
     }
-    plan.draft(rulebook, 0, |_| vec![receiver]);
+    opened(rulebook, &group, &mut plan.parts, |_, reached| reached.push(receiver));
     plan
 }
 
@@ -266,11 +270,11 @@ fn ends_of(
             open.err().map(|muted| format!("muted: {muted}"))
         };
         let nobody = || {
-            let none = rulebook.receivers.get(&route.receiver).is_none_or(Vec::is_empty);
+            let none = rulebook.receivers.get(&*route.receiver).is_none_or(Vec::is_empty);
             none.then(|| format!("receiver {} has no targets", route.receiver))
         };
         let stopped = inhibited.clone().or_else(|| if firing { muted() } else { None }).or_else(nobody);
-        End { route: id, receiver: route.receiver.clone(), stopped }
+        End { route: id, receiver: Arc::clone(&route.receiver), stopped }
     };
     rulebook.tree.find(labels).into_iter().map(end).collect()
 }
@@ -287,19 +291,20 @@ fn parts_for(
     plan: &mut Plan,
 ) {
     let Some(group) = plan.groups.get(index).cloned() else { return };
-    let mut told: Vec<Told> = places.iter().filter_map(|place| tell(&group, *place, false)).collect();
+    let mut told = Vec::with_capacity(places.len() + over.len());
+    told.extend(places.iter().filter_map(|place| tell(&group, *place, false)));
     let in_passing = over.iter().filter(|place| !places.contains(place));
     told.extend(in_passing.filter_map(|place| tell(&group, *place, true)));
     told.sort_by_key(|told| told.place);
     match target.per {
         Per::Group => {
-            let key = key_of(rulebook, target, &group, &told, &["group", &group.group_key], now, plan);
+            let key = key_of(rulebook, target, &group, &told, ["group", &group.group_key], now, plan);
             push(target, index, key, told, &group, plan);
         }
         Per::Alert => {
             for told in told {
                 let print = told.print.to_string();
-                let key = key_of(rulebook, target, &group, &[told], &["alert", &print], now, plan);
+                let key = key_of(rulebook, target, &group, &[told], ["alert", &print], now, plan);
                 push(target, index, key, vec![told], &group, plan);
             }
         }
@@ -343,13 +348,11 @@ fn key_of(
     target: &Addressee<'_>,
     group: &Arc<AlertGroup>,
     told: &[Told],
-    identity: &[&str],
+    [sort, identity]: [&str; 2],
     now: Timestamp,
     plan: &mut Plan,
 ) -> DedupKey {
-    let mut parts = vec![group.source.as_str()];
-    parts.extend(identity);
-    let default = DedupKey::hash(&parts);
+    let default = DedupKey::hash(&[&group.source, sort, identity]);
     let Some(template) = target.dedup_key else { return default };
     let places: Vec<u32> = told.iter().map(|told| told.place).collect();
     let message = Message {

@@ -163,7 +163,7 @@ fn alerts_reach_the_same_receivers_as_before() {
             let ours: Vec<String> = steps
                 .iter()
                 .filter(|step| step.result)
-                .map(|step| book.tree.route(step.route).receiver.clone())
+                .map(|step| book.tree.route(step.route).receiver.to_string())
                 .collect();
             let words: Vec<&str> = line.split(' ').collect();
             assert_eq!(ours, by_amtool(&case, &words), "{}: {line}", case.display());

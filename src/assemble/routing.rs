@@ -135,7 +135,7 @@ fn inside(text: &At<String>, character: usize) -> Place {
 fn unused_receivers(file: &File, tree: &Tree, problems: &mut Vec<Problem>) {
     for (index, receiver) in file.receivers.iter().enumerate() {
         let name = &receiver.name.value;
-        let in_routes = tree.routes().any(|(_, route)| route.receiver == *name);
+        let in_routes = tree.routes().any(|(_, route)| *route.receiver == **name);
         let in_heartbeats = file.heartbeats.iter().any(|heartbeat| heartbeat.receiver.value == *name);
         if !in_routes && !in_heartbeats && !name.is_empty() {
             let what = format!("no route leads to the receiver `{name}`");

@@ -55,8 +55,13 @@ impl DedupKey {
             hasher.update(part.as_bytes());
         }
         let hash: [u8; 32] = hasher.finalize().into();
-        let (halves, _) = hash.as_chunks::<16>();
-        DedupKey(halves.iter().map(|half| format!("{:032x}", u128::from_be_bytes(*half))).collect())
+        let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| match digit {
+            0..10 => char::from(b'0' + digit),
+            _ => char::from(b'a' + digit - 10),
+        });
+        let mut hex = String::with_capacity(2 * hash.len());
+        hex.extend(digits);
+        DedupKey(hex)
     }
 
     /// A key that the operator's template wrote. Blank is no key; one too long for any target is

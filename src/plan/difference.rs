@@ -66,10 +66,10 @@ impl Sight {
                 name: if over { format!("{name} (resolved)") } else { name },
                 labels,
                 routes: reached.iter().map(|end| rulebook.tree.key(end.route)).collect(),
-                receivers: reached.iter().map(|end| end.receiver.clone()).collect(),
+                receivers: reached.iter().map(|end| end.receiver.to_string()).collect(),
                 stopped: stopped
                     .iter()
-                    .map(|end| (end.receiver.clone(), end.stopped.clone().unwrap_or_default()))
+                    .map(|end| (end.receiver.to_string(), end.stopped.clone().unwrap_or_default()))
                     .collect(),
                 targets: told.remove(&place).unwrap_or_default(),
             }

@@ -30,8 +30,8 @@ pub fn draft(
         .filter(|alert| alert.status == Status::Firing)
         .collect();
     // The first of the worst speaks for all.
-    let level = alerts.iter().map(|alert| level(rules, &alert.labels)).min()?;
-    let worst = alerts.iter().find(|alert| self::level(rules, &alert.labels) == level)?;
+    let levels = alerts.iter().map(|alert| (level(rules, &alert.labels), alert));
+    let (level, worst) = levels.min_by_key(|(level, _)| *level)?;
     let of = |names: &[String]| first(&worst.labels, names);
     Some(Arc::new(Draft {
         level,

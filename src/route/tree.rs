@@ -3,6 +3,8 @@
 //! Takes the tree as it was written (`RouteSpec`), gives it compiled and flat, and answers for a label
 //! set which routes are its result. Why, is in `explain.rs`; what no alert can reach, in `reach.rs`.
 
+use std::sync::Arc;
+
 use crate::domain::alert::Labels;
 use crate::domain::problem::{Place, Problem};
 use crate::route::index::Index;
@@ -37,7 +39,7 @@ pub struct RouteId(u32);
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Name of the receiver, its own or inherited.
-    pub receiver: String,
+    pub receiver: Arc<str>,
     /// Sorted as Alertmanager does: by name, value, operator.
     pub matchers: Vec<Matcher>,
     /// Whether the siblings after this one are tried even if it matched.
@@ -79,7 +81,7 @@ impl Tree {
             return Err(problems);
         }
         let mut tree = Tree { routes: Vec::new() };
-        tree.add(root, None, &receiver);
+        tree.add(root, None, &receiver.into());
         Ok(tree)
     }
 
@@ -138,14 +140,14 @@ impl Tree {
         }
     }
 
-    fn add(&mut self, spec: RouteSpec, parent: Option<RouteId>, inherited: &str) -> RouteId {
+    fn add(&mut self, spec: RouteSpec, parent: Option<RouteId>, inherited: &Arc<str>) -> RouteId {
         // A tree has far fewer routes than 2^32: each takes hundreds of bytes.
         let id = RouteId(u32::try_from(self.routes.len()).unwrap_or(u32::MAX));
-        let receiver = spec.receiver.unwrap_or_else(|| inherited.to_owned());
+        let receiver = spec.receiver.map_or_else(|| Arc::clone(inherited), Arc::from);
         let mut matchers = spec.matchers;
         matchers.sort_by(|a, b| (&a.name, &a.value, a.op).cmp(&(&b.name, &b.value, b.op)));
         self.routes.push(Route {
-            receiver: receiver.clone(),
+            receiver: Arc::clone(&receiver),
             matchers,
             continue_: spec.continue_,
             active_intervals: spec.active_intervals,

@@ -207,18 +207,23 @@ async fn collect<B: Body<Data = Bytes>>(
     }
     let mut body = pin!(body);
     let mut seen = 0_usize;
-    let mut first = Bytes::new();
-    let mut all: Vec<u8> = Vec::new();
+    let mut gathered = Gathered::default();
     let mut allowed = bounds.time.min(GRACE);
     let mut timer = pin!(tokio::time::sleep(allowed));
     let began = timer.deadline() - allowed;
+    let mut deadline = timer.deadline();
     let mut refused = None;
     loop {
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
+            // Moved on only now: most bodies are there before it is ever set.
             () = timer.as_mut() => {
-                return Err(refused.unwrap_or(BodyError::TooSlow { after: allowed }));
+                if timer.deadline() == deadline {
+                    return Err(refused.unwrap_or(BodyError::TooSlow { after: allowed }));
+                }
+                timer.as_mut().reset(deadline);
+                continue;
             }
         };
         let Some(frame) = frame else { break };
@@ -233,10 +238,10 @@ async fn collect<B: Body<Data = Bytes>>(
         let earned = GRACE + Duration::from_secs(seen as u64) / LEAST_SPEED;
         if allowed < bounds.time {
             allowed = bounds.time.min(earned);
-            timer.as_mut().reset(began + allowed);
+            deadline = began + allowed;
         }
         if seen > limit {
-            all = Vec::new();
+            gathered = Gathered::default();
             held.shrink_to(0);
             continue;
         }
@@ -244,21 +249,12 @@ async fn collect<B: Body<Data = Bytes>>(
             // A little of the rest is read and thrown away, so that the sender gets to read why.
             refused = Some(BodyError::from(no_room));
             timer.as_mut().set(tokio::time::sleep(DRAIN_TIME));
-            (first, all) = (Bytes::new(), Vec::new());
+            deadline = timer.deadline();
+            gathered = Gathered::default();
             held.shrink_to(0);
             continue;
         }
-        if first.is_empty() && all.is_empty() {
-            // Most bodies come in one piece, which then is not copied.
-            first = chunk;
-        } else {
-            if all.is_empty() {
-                all.reserve(announced.min(limit).max(first.len() + chunk.len()));
-                all.extend_from_slice(&first);
-                first = Bytes::new();
-            }
-            all.extend_from_slice(&chunk);
-        }
+        gathered.add(chunk, announced.min(limit));
     }
     if let Some(refused) = refused {
         return Err(refused);
@@ -266,7 +262,35 @@ async fn collect<B: Body<Data = Bytes>>(
     if seen > limit {
         return Err(BodyError::TooLarge { limit });
     }
-    Ok(if all.is_empty() { first } else { all.into() })
+    Ok(gathered.into_whole())
+}
+
+/// The pieces of a body so far. Most bodies come in one, which then is not copied.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    all: Vec<u8>,
+}
+
+impl Gathered {
+    /// Adds the next piece of a body that is said to have so many bytes.
+    fn add(&mut self, piece: Bytes, announced: usize) {
+        let Gathered { first, all } = self;
+        if first.is_empty() && all.is_empty() {
+            *first = piece;
+            return;
+        }
+        if all.is_empty() {
+            all.reserve(announced.max(first.len() + piece.len()));
+            all.extend_from_slice(first);
+            *first = Bytes::new();
+        }
+        all.extend_from_slice(&piece);
+    }
+
+    fn into_whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.into() }
+    }
 }
 
 /// How much is unpacked at a time.
@@ -291,102 +315,4 @@ fn unpack(packed: &[u8], limit: usize, held: &mut Held) -> Result<Bytes, BodyErr
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-    use std::convert::Infallible;
-    use std::io::Write;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use http_body_util::Full;
-    use hyper::body::Frame;
-
-    use super::*;
-    use crate::server::budget::Budget;
-
-    /// A body that comes in these pieces and does not announce its length.
-    struct Pieces(VecDeque<&'static str>);
-
-    impl Body for Pieces {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece.into()))))
-        }
-    }
-
-    fn gzip(plain: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(plain).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    async fn read(bytes: Vec<u8>, encoding: Encoding, limit: usize) -> Result<Bytes, BodyError> {
-        let bounds = Bounds { bytes: limit, time: GRACE };
-        read_within(Full::new(Bytes::from(bytes)), encoding, bounds, &mut Budget::new(1 << 30).held()).await
-    }
-
-    #[tokio::test]
-    async fn a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
-        assert_eq!(read(vec![b'x'; 100], Encoding::Identity, 100).await.unwrap().len(), 100);
-        let over = read(vec![b'x'; 101], Encoding::Identity, 100).await;
-        assert_eq!(over, Err(BodyError::TooLarge { limit: 100 }));
-        assert_eq!(read(gzip(&[b'x'; 100]), Encoding::Gzip, 100).await.unwrap().len(), 100);
-        let over = read(gzip(&[b'x'; 101]), Encoding::Gzip, 100).await;
-        assert_eq!(over, Err(BodyError::TooLargeUnpacked { limit: 100 }));
-    }
-
-    #[tokio::test]
-    async fn pieces_are_put_together_in_order() {
-        let read = async |pieces: &[&'static str], limit: usize| {
-            let body = Pieces(pieces.iter().copied().collect());
-            let bounds = Bounds { bytes: limit, time: GRACE };
-            read_within(body, Encoding::Identity, bounds, &mut Budget::new(1 << 30).held()).await
-        };
-        assert_eq!(read(&[], 9).await.unwrap(), "");
-        assert_eq!(read(&["", "abc", "", "d", "efghi"], 9).await.unwrap(), "abcdefghi");
-        assert_eq!(read(&["abc", "d", "efghij"], 9).await, Err(BodyError::TooLarge { limit: 9 }));
-        assert_eq!(read(&["abcdefghijklm", "n"], 9).await, Err(BodyError::TooLarge { limit: 9 }));
-        assert_eq!(read(&["0123456789"; 9], 9).await, Err(BodyError::TooLarge { limit: 9 }));
-    }
-
-    #[tokio::test]
-    async fn a_bomb_is_not_unpacked_beyond_the_limit() {
-        let bomb = gzip(&vec![0; 32 * 1024 * 1024]);
-        assert!(bomb.len() < 64 * 1024, "a bomb of {} bytes", bomb.len());
-        assert_eq!(
-            read(bomb, Encoding::Gzip, 64 * 1024).await,
-            Err(BodyError::TooLargeUnpacked { limit: 65536 })
-        );
-    }
-
-    #[tokio::test]
-    async fn what_is_no_gzip_or_only_half_of_it_is_said_to_be_so() {
-        let whole = gzip(b"{\"alerts\":[]}");
-        assert_eq!(read(whole.clone(), Encoding::Gzip, 100).await.unwrap(), "{\"alerts\":[]}");
-        assert_eq!(read(b"{}".to_vec(), Encoding::Gzip, 100).await, Err(BodyError::Unpackable));
-        let half = whole[..whole.len() - 9].to_vec();
-        assert_eq!(read(half, Encoding::Gzip, 100).await, Err(BodyError::Unpackable));
-    }
-
-    #[test]
-    fn only_plain_and_gzip_once_are_understood() {
-        let of = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_ENCODING, value.parse().unwrap());
-            Encoding::of(&headers)
-        };
-        assert_eq!(Encoding::of(&HeaderMap::new()), Ok(Encoding::Identity));
-        assert_eq!(of("identity"), Ok(Encoding::Identity));
-        assert_eq!(of("GZip"), Ok(Encoding::Gzip));
-        for refused in ["br", "zstd", "deflate", "gzip, gzip", "gzip, br"] {
-            assert_eq!(of(refused), Err(BodyError::Encoding), "{refused}");
-        }
-    }
-}
+mod tests;

@@ -4,13 +4,16 @@
 //! Alertmanager drops on any 4xx; 4xx is for bytes that can never be read, and those are kept in
 //! quarantine.
 
+use std::ops::Not;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::document::nearest;
 use crate::domain::alert::{AlertGroup, Status};
@@ -84,21 +87,32 @@ struct Kept {
     answer: Map<String, Value>,
 }
 
-/// What the sender is told of what was kept.
+/// What the sender is told of what was kept, in order of name.
+#[derive(Serialize)]
+struct Told<'a> {
+    accepted: usize,
+    deliveries: u32,
+    #[serde(skip_serializing_if = "Not::not")]
+    duplicate: bool,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<&'a String>,
+    #[serde(flatten)]
+    answer: &'a Map<String, Value>,
+}
+
 fn told(kept: &Kept) -> Answer {
     let Accepted { uid, deliveries, duplicate } = kept.accepted;
-    let mut body = json!({ "accepted": kept.alerts, "id": uid.to_string(), "deliveries": deliveries });
-    for (name, value) in &kept.answer {
-        body[name] = value.clone();
-    }
-    if duplicate {
-        body["duplicate"] = true.into();
-    }
-    let notes: Vec<&String> = kept.notes.iter().chain(&kept.invalid).collect();
-    if !notes.is_empty() {
-        body["notes"] = json!(notes);
-    }
-    answer::json(StatusCode::OK, &body)
+    let mut id = Uuid::encode_buffer();
+    let told = Told {
+        accepted: kept.alerts,
+        deliveries,
+        duplicate,
+        id: uid.as_hyphenated().encode_lower(&mut id),
+        notes: kept.notes.iter().chain(&kept.invalid).collect(),
+        answer: &kept.answer,
+    };
+    answer::json(StatusCode::OK, &told)
 }
 
 struct Call<'a> {
@@ -107,7 +121,7 @@ struct Call<'a> {
     head: &'a Head<'a>,
     name: &'a str,
     rule: &'a SourceRule,
-    metrics: SourceMetrics,
+    metrics: Arc<SourceMetrics>,
 }
 
 type Refusal = Box<Answer>;

@@ -72,7 +72,7 @@ pub struct State {
     /// A candidate configuration that is shown every event.
     pub shadow: Option<Shadow>,
     /// Series by source, made when first counted.
-    pub sources: Mutex<HashMap<String, SourceMetrics>>,
+    pub sources: Mutex<HashMap<String, Arc<SourceMetrics>>>,
     /// Where spans are handed in.
     pub tracer: Tracer,
     /// Where things are.
@@ -98,11 +98,15 @@ impl Head<'_> {
 
 impl State {
     /// The series of a source.
-    pub(super) fn source_metrics(&self, name: &str) -> SourceMetrics {
+    pub(super) fn source_metrics(&self, name: &str) -> Arc<SourceMetrics> {
         let mut known = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(name) {
-            Some(metrics) => metrics.clone(),
-            None => known.entry(name.to_owned()).or_insert(self.metrics.source(name)).clone(),
+            Some(metrics) => Arc::clone(metrics),
+            None => {
+                let metrics = Arc::new(self.metrics.source(name));
+                known.insert(name.to_owned(), Arc::clone(&metrics));
+                metrics
+            }
         }
     }
 

@@ -6,11 +6,10 @@
 
 use serde_json::Value;
 
-use crate::source::body;
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
 use crate::source::notes::{Notes, kind_of};
 use crate::source::push::Push;
-use crate::source::webhook;
+use crate::source::{body, quick, webhook};
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +18,11 @@ pub struct Alertmanager;
 impl Source for Alertmanager {
     fn read(&self, arrival: &Arrival<'_>) -> Result<Reading, Unreadable> {
         let mut notes = Notes::default();
-        let group = match body::json(arrival.body, &mut notes)? {
+        let text = body::text(arrival.body, &mut notes)?;
+        if let Some(group) = quick::group(arrival.source, &text) {
+            return Ok(Reading { groups: vec![group], notes: notes.into_lines(), ..Reading::default() });
+        }
+        let group = match body::parse(&text)? {
             Value::Object(map) => webhook::group(arrival, map, &mut notes)?,
             Value::Array(items) => return Ok(Push::default().list(arrival, items, notes)),
             other => {

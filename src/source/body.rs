@@ -63,7 +63,15 @@ pub fn json(body: &[u8], notes: &mut Notes) -> Result<Value, Unreadable> {
 /// # Errors
 /// Those of [`json`], or the body is something else than an object.
 pub fn object(body: &[u8], notes: &mut Notes) -> Result<Map<String, Value>, Unreadable> {
-    match json(body, notes)? {
+    object_in(&text(body, notes)?)
+}
+
+/// Text as a JSON object.
+///
+/// # Errors
+/// Those of [`parse`], or it is something else than an object.
+pub fn object_in(text: &str) -> Result<Map<String, Value>, Unreadable> {
+    match parse(text)? {
         Value::Object(map) => Ok(map),
         other => Err(whole(&format!("the body is {} where an object is expected", kind_of(&other)))),
     }
@@ -84,10 +92,7 @@ pub fn fields(body: &[u8], notes: &mut Notes) -> Result<Map<String, Value>, Unre
         let pairs = url::form_urlencoded::parse(text.trim().as_bytes());
         return Ok(pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect());
     }
-    match parse(&text)? {
-        Value::Object(map) => Ok(map),
-        other => Err(whole(&format!("the body is {} where an object is expected", kind_of(&other)))),
-    }
+    object_in(&text)
 }
 
 /// Opens a JSON object or list that a sender put into a string; `None` when the string is none,
@@ -115,7 +120,8 @@ fn syntax(error: &serde_json::Error) -> Unreadable {
     Unreadable { why: format!("not JSON: {why}"), at }
 }
 
-fn deeper_than(value: &Value, levels: usize) -> bool {
+/// Whether a value is nested deeper than so many levels.
+pub fn deeper_than(value: &Value, levels: usize) -> bool {
     let Some(below) = levels.checked_sub(1) else { return value.is_array() || value.is_object() };
     match value {
         Value::Array(items) => items.iter().any(|item| deeper_than(item, below)),

@@ -11,7 +11,7 @@ use crate::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
 use crate::source::contract::{Arrival, Reading, Source, Unreadable};
 use crate::source::fields::Object;
 use crate::source::notes::{At, Notes};
-use crate::source::{body, webhook};
+use crate::source::{body, quick, webhook};
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
@@ -20,20 +20,32 @@ pub struct Grafana;
 impl Source for Grafana {
     fn read(&self, arrival: &Arrival<'_>) -> Result<Reading, Unreadable> {
         let mut notes = Notes::default();
-        let map = body::object(arrival.body, &mut notes)?;
-        let group = if is_legacy(&map) {
-            legacy(arrival, map, &mut notes)
-        } else {
-            let mut group = webhook::group(arrival, map, &mut notes)?;
-            if let Some(test) = group.as_mut().filter(|group| is_test(group)) {
-                // Its group key holds the time of the test: each would open a problem of its own.
-                test.group_key = webhook::derived_key(&test.group_labels, &test.alerts);
-                notes.say("a test notification of Grafana: all of them count as one problem");
-            }
-            group
+        let text = body::text(arrival.body, &mut notes)?;
+        let group = match quick::group(arrival.source, &text) {
+            Some(group) => Some(known(group, &mut notes)),
+            None => patiently(arrival, &text, &mut notes)?,
         };
         Ok(Reading { groups: group.into_iter().collect(), notes: notes.into_lines(), ..Reading::default() })
     }
+}
+
+/// Anything that Grafana has ever written.
+fn patiently(arrival: &Arrival<'_>, text: &str, notes: &mut Notes) -> Result<Option<AlertGroup>, Unreadable> {
+    let map = body::object_in(text)?;
+    if is_legacy(&map) {
+        return Ok(legacy(arrival, map, notes));
+    }
+    Ok(webhook::group(arrival, map, notes)?.map(|group| known(group, notes)))
+}
+
+/// A group by the name that it has at every notification.
+fn known(mut group: AlertGroup, notes: &mut Notes) -> AlertGroup {
+    if is_test(&group) {
+        // Its group key holds the time of the test: each would open a problem of its own.
+        group.group_key = webhook::derived_key(&group.group_labels, &group.alerts);
+        notes.say("a test notification of Grafana: all of them count as one problem");
+    }
+    group
 }
 
 /// The test button of a contact point sends this one alert.

@@ -20,6 +20,7 @@ pub mod newrelic;
 pub mod notes;
 pub mod path;
 pub mod push;
+pub mod quick;
 pub mod said;
 pub mod sns;
 pub mod tencent;

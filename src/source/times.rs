@@ -14,17 +14,29 @@ use serde_json::{Number, Value};
 /// # Errors
 /// A sentence when the value is no time at all.
 pub fn read(value: &Value) -> Result<Option<Timestamp>, &'static str> {
-    const WRONG: &str = "not a time (RFC 3339, or seconds since 1970), read as absent";
-    let time = match value {
-        Value::Null => return Ok(None),
-        Value::Number(number) => counted(number).ok_or(WRONG)?,
-        Value::String(text) => match text.trim() {
-            "" => return Ok(None),
-            text => written(text).ok_or(WRONG)?,
-        },
-        _ => return Err(WRONG),
-    };
-    Ok((time > Timestamp::UNIX_EPOCH).then_some(time))
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(number) => counted(number).map(after_1970).ok_or(WRONG),
+        Value::String(text) => read_text(text),
+        _ => Err(WRONG),
+    }
+}
+
+/// Reads a time that is written as text; everything else as [`read`] does.
+///
+/// # Errors
+/// A sentence when the text is no time at all.
+pub fn read_text(text: &str) -> Result<Option<Timestamp>, &'static str> {
+    match text.trim() {
+        "" => Ok(None),
+        text => written(text).map(after_1970).ok_or(WRONG),
+    }
+}
+
+const WRONG: &str = "not a time (RFC 3339, or seconds since 1970), read as absent";
+
+fn after_1970(time: Timestamp) -> Option<Timestamp> {
+    (time > Timestamp::UNIX_EPOCH).then_some(time)
 }
 
 fn written(text: &str) -> Option<Timestamp> {

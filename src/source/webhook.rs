@@ -32,8 +32,8 @@ pub fn group(
     }
     let word = status(&mut body, notes);
     let group_labels = body.labels("groupLabels", notes);
-    let mut common_labels = body.labels("commonLabels", notes);
-    let mut common_annotations = body.labels("commonAnnotations", notes);
+    let common_labels = body.labels("commonLabels", notes);
+    let common_annotations = body.labels("commonAnnotations", notes);
     let context = Context { at: arrival.at, group: word, alertname: common_labels.get("alertname").cloned() };
     let mut alerts = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
@@ -50,12 +50,6 @@ pub fn group(
     if alerts.is_empty() {
         return Err(refused(ALERTS, "nothing in the list is an object, so none is an alert"));
     }
-    if common_labels.is_empty() {
-        common_labels = common(alerts.iter().map(|alert| &alert.labels));
-    }
-    if common_annotations.is_empty() {
-        common_annotations = common(alerts.iter().map(|alert| &alert.annotations));
-    }
     let mut group_key = body.text("groupKey");
     if group_key.is_empty() {
         group_key = derived_key(&group_labels, &alerts);
@@ -64,7 +58,7 @@ pub fn group(
         notes.say(format!("no groupKey: derived from {from}"));
     }
     body.take("version");
-    Ok(Some(AlertGroup {
+    Ok(Some(shared(AlertGroup {
         source: arrival.source.to_owned(),
         group_key,
         receiver: unquoted(body.text("receiver")),
@@ -75,9 +69,36 @@ pub fn group(
         truncated: body.count("truncatedAlerts", notes),
         reason: body.text("notification_reason"),
         alerts,
-        event: Some(body.rest()).filter(|rest| !rest.is_empty()).map_or(Value::Null, Value::Object),
+        event: event(body.rest()),
         changes: Vec::new(),
-    }))
+    })))
+}
+
+/// Finds what its alerts share, where the sender did not say it.
+pub fn shared(mut group: AlertGroup) -> AlertGroup {
+    if group.common_labels.is_empty() {
+        group.common_labels = common(group.alerts.iter().map(|alert| &alert.labels));
+    }
+    if group.common_annotations.is_empty() {
+        group.common_annotations = common(group.alerts.iter().map(|alert| &alert.annotations));
+    }
+    group
+}
+
+/// Labels with the name of the alert: Grafana leaves it out of an alert at times and has it in the
+/// common labels only.
+pub fn named(mut labels: Labels, alertname: Option<&String>) -> Labels {
+    if let Some(alertname) = alertname
+        && !labels.contains_key("alertname")
+    {
+        labels.insert("alertname".to_owned(), alertname.clone());
+    }
+    labels
+}
+
+/// What the body says beyond alerts.
+pub fn event(rest: Map<String, Value>) -> Value {
+    if rest.is_empty() { Value::Null } else { Value::Object(rest) }
 }
 
 /// A group key for a body that has none: what it was grouped by in Alertmanager's form, else the
@@ -123,19 +144,14 @@ fn open(mut map: Map<String, Value>) -> Result<(Object<'static>, Vec<Value>), Un
 struct Context {
     at: Timestamp,
     group: Option<Status>,
-    /// Grafana leaves it out of an alert at times and has it in the common labels only.
+    /// See [`named`].
     alertname: Option<String>,
 }
 
 impl Context {
     fn alert(&self, mut alert: Object<'_>, notes: &mut Notes) -> Alert {
         let word = status(&mut alert, notes);
-        let mut labels = alert.labels("labels", notes);
-        if let Some(alertname) = &self.alertname
-            && !labels.contains_key("alertname")
-        {
-            labels.insert("alertname".to_owned(), alertname.clone());
-        }
+        let labels = named(alert.labels("labels", notes), self.alertname.as_ref());
         let annotations = alert.labels("annotations", notes);
         let starts_at = alert.time("startsAt", notes);
         let ends_at = alert.time("endsAt", notes);
@@ -198,7 +214,7 @@ fn fingerprint(alert: &mut Object<'_>, labels: &Labels, notes: &mut Notes) -> Fi
 
 /// Takes Go's `regexp.QuoteMeta` back: Alertmanager sends `team\.a` for the receiver `team.a`.
 /// A name that cannot come from it is left as it is.
-fn unquoted(name: String) -> String {
+pub fn unquoted(name: String) -> String {
     if !name.contains('\\') {
         return name;
     }

@@ -199,8 +199,8 @@ fn alert_shown(book: &Rulebook, alert: &Alert, before: &Labels, fate: &Fate) -> 
     });
     let ends = fate.ends.iter().map(|end| EndShown {
         route: route(end.route).path.clone(),
-        receiver: end.receiver.clone(),
-        targets: book.receivers.get(&end.receiver).into_iter().flatten().map(ToString::to_string).collect(),
+        receiver: end.receiver.to_string(),
+        targets: book.receivers.get(&*end.receiver).into_iter().flatten().map(ToString::to_string).collect(),
         stopped: end.stopped.clone(),
     });
     let is_new = |name: &&String| alert.labels.get(*name) != before.get(*name);
