@@ -130,7 +130,7 @@ impl Accept<'_> {
         part: &NewPart,
         docket: &mut Docket,
     ) -> Result<Admitted, StoreError> {
-        let mut known = self.lane(part)?;
+        let mut known = self.known(part)?;
         let admission = lane::admit(
             &mut known.facts,
             &Incoming {
@@ -142,7 +142,7 @@ impl Accept<'_> {
                 reminders: part.reminders,
             },
         );
-        let incident = docket.part(Casebook(self.transaction), event, part, &admission)?;
+        let incident = docket.part(Casebook(self.transaction), event, part, &admission, known.has_key)?;
         let repeat = matches!(admission, Admission::Duplicate | Admission::Reminder);
         let Some((action, alerts, state, reason)) = verdict(admission, part) else {
             return Ok(Admitted::Passed);
@@ -200,16 +200,32 @@ impl Accept<'_> {
         })))
     }
 
-    fn lane(&self, part: &NewPart) -> Result<KnownLane, StoreError> {
+    /// What is known of a part's lane. One question tells of a new problem that it is new.
+    fn known(&self, part: &NewPart) -> Result<KnownLane, StoreError> {
+        let mut query = self.statement("SELECT lane, target FROM keyed WHERE key = ?1")?;
+        let mut lanes = query.query([part.key.as_str()]).map_err(engine)?;
+        let (mut own, mut has_key) = (None, false);
+        while let Some(row) = lanes.next().map_err(engine)? {
+            has_key = true;
+            let target = row.get_ref(1).map_err(engine)?;
+            if target.as_str().is_ok_and(|target| target == &*part.target) {
+                own = Some(row.get(0).map_err(engine)?);
+            }
+        }
+        let lane = own.map_or(Ok(KnownLane::default()), |id| self.lane(id))?;
+        Ok(KnownLane { has_key, ..lane })
+    }
+
+    fn lane(&self, id: LaneId) -> Result<KnownLane, StoreError> {
         let known = self
             .statement(
                 "SELECT id, waiting, seen, remote, clocks, content, admitted_at, latest, due, dead IS NOT NULL,
                         CASE WHEN waiting = 0 THEN 0 ELSE
                           (SELECT id FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 ORDER BY d.id LIMIT 1) END,
                         begun
-                 FROM lanes WHERE id = (SELECT lane FROM keyed WHERE key = ?1 AND target = ?2)",
+                 FROM lanes WHERE id = ?1",
             )?
-            .query_row(params![part.key.as_str(), &*part.target], |row| {
+            .query_row([id], |row| {
                 let blob: Vec<u8> = row.get(4)?;
                 let facts = LaneFacts {
                     waiting: row.get(1)?,
@@ -223,6 +239,7 @@ impl Accept<'_> {
                     LaneState { seen: facts.seen, remote: remote.map(RemoteRef), begun: row.get(11)? };
                 let known = KnownLane {
                     id: Some(row.get(0)?),
+                    has_key: true,
                     facts,
                     state,
                     latest: row.get(7)?,
@@ -341,6 +358,8 @@ enum Admitted {
 #[derive(Debug, Default)]
 struct KnownLane {
     id: Option<LaneId>,
+    /// Some lane has its dedup key, this one or one of another target.
+    has_key: bool,
     facts: LaneFacts,
     state: LaneState,
     latest: DeliveryId,

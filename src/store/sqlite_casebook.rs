@@ -65,10 +65,11 @@ impl Casebook<'_> {
 
     /// The latest that a lane of this dedup key was told of.
     pub fn of_key(&self, key: &str) -> Result<Option<Case>, StoreError> {
+        // Lane by lane: for a list of them a table would be made.
         let mut query = self
             .0
             .prepare_cached(
-                "SELECT max(incident) FROM lanes WHERE id IN (SELECT lane FROM keyed WHERE key = ?1)",
+                "SELECT max((SELECT incident FROM lanes WHERE id = lane)) FROM keyed WHERE key = ?1",
             )
             .map_err(engine)?;
         let id: Option<i64> = query.query_row([key], |row| row.get(0)).map_err(engine)?;

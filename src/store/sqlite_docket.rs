@@ -45,13 +45,15 @@ struct Touched {
 }
 
 impl Docket {
-    /// What becomes of a part: the incident that its lane is told of.
+    /// What becomes of a part: the incident that its lane is told of. `is_known`: there is a lane of its
+    /// dedup key, and so perhaps an incident.
     pub fn part(
         &mut self,
         book: Casebook<'_>,
         event: &NewEvent,
         part: &NewPart,
         admission: &Admission,
+        is_known: bool,
     ) -> Result<Option<IncidentId>, StoreError> {
         let (fires, ends) = match admission {
             Admission::Enqueue { action: Action::Trigger, .. } => (true, false),
@@ -61,7 +63,7 @@ impl Docket {
             }
         };
         if !self.touched.contains_key(&part.key) {
-            let case = book.of_key(part.key.as_str())?;
+            let case = if is_known { book.of_key(part.key.as_str())? } else { None };
             self.touched.insert(part.key.clone(), Touched { case, counted: false, ends: false });
         }
         let Some(touched) = self.touched.get_mut(&part.key) else { return Ok(None) };

@@ -22,7 +22,7 @@ pub const BATCH_MAX: usize = 1024;
 pub const WAITING_MAX: usize = 4096;
 /// A commit of so many operations says that more are on their way.
 const COMPANY: usize = 16;
-/// Longest that these are waited for.
+/// Longest that these are waited for; not longer than half of what the last commit took.
 const LINGER_MAX: Duration = Duration::from_millis(2);
 
 /// An operation and where its answer goes.
@@ -68,7 +68,7 @@ pub fn run(
         pressure.ended(ended);
         let took = ended.duration_since(began).unsigned_abs();
         on_commit(took, ops.len());
-        linger = if ops.len() >= COMPANY { took.min(LINGER_MAX) } else { Duration::ZERO };
+        linger = if ops.len() >= COMPANY { (took / 2).min(LINGER_MAX) } else { Duration::ZERO };
         match results {
             Ok(results) => answer_each(results, answers, queues),
             Err(error) => {
