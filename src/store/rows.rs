@@ -199,8 +199,11 @@ struct GroupRow<'a> {
     group_key: Cow<'a, str>,
     receiver: Cow<'a, str>,
     group_labels: Cow<'a, Labels>,
-    common_labels: Cow<'a, Labels>,
-    common_annotations: Cow<'a, Labels>,
+    /// `None`, here and below: all those of the only alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    common_labels: Option<Cow<'a, Labels>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    common_annotations: Option<Cow<'a, Labels>>,
     external_url: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "is_zero")]
     truncated: u64,
@@ -264,13 +267,15 @@ pub fn groups(blob: &[u8]) -> Result<Vec<AlertGroup>, StoreError> {
 }
 
 fn group_row(group: &AlertGroup) -> GroupRow<'_> {
+    let only = if let [only] = group.alerts.as_slice() { Some(only) } else { None };
+    let unless = |known: Option<&Labels>, common| (known != Some(common)).then_some(Cow::Borrowed(common));
     GroupRow {
         source: Cow::Borrowed(&group.source),
         group_key: Cow::Borrowed(&group.group_key),
         receiver: Cow::Borrowed(&group.receiver),
         group_labels: Cow::Borrowed(&group.group_labels),
-        common_labels: Cow::Borrowed(&group.common_labels),
-        common_annotations: Cow::Borrowed(&group.common_annotations),
+        common_labels: unless(only.map(|only| &only.labels), &group.common_labels),
+        common_annotations: unless(only.map(|only| &only.annotations), &group.common_annotations),
         external_url: Cow::Borrowed(&group.external_url),
         truncated: group.truncated,
         reason: Cow::Borrowed(&group.reason),
@@ -294,17 +299,21 @@ fn alert_row(alert: &Alert) -> AlertRow<'_> {
 }
 
 fn group(row: GroupRow<'_>) -> AlertGroup {
+    let alerts: Vec<Alert> = row.alerts.into_iter().map(alert).collect();
+    let of_only = |labels: fn(&Alert) -> &Labels| alerts.first().map(labels).cloned().unwrap_or_default();
     AlertGroup {
         source: row.source.into_owned(),
         group_key: row.group_key.into_owned(),
         receiver: row.receiver.into_owned(),
         group_labels: row.group_labels.into_owned(),
-        common_labels: row.common_labels.into_owned(),
-        common_annotations: row.common_annotations.into_owned(),
+        common_labels: row.common_labels.map_or_else(|| of_only(|only| &only.labels), Cow::into_owned),
+        common_annotations: row
+            .common_annotations
+            .map_or_else(|| of_only(|only| &only.annotations), Cow::into_owned),
         external_url: row.external_url.into_owned(),
         truncated: row.truncated,
         reason: row.reason.into_owned(),
-        alerts: row.alerts.into_iter().map(alert).collect(),
+        alerts,
         event: row.event.into_owned(),
         changes: row.changes.into_iter().map(suspect).collect(),
     }

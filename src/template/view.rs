@@ -211,7 +211,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// The whole message, without [`LEFT_OUT`].
+/// The whole message, without what `LEFT_OUT` names.
 impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let names = NAMES.into_iter().filter(|name| !LEFT_OUT.contains(name));

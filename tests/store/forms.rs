@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status};
+use alert_relay::domain::alert::{Alert, AlertGroup, Fingerprint, Labels, Status, common};
 use alert_relay::domain::lane::{AlertClock, Clocks};
 use alert_relay::store::rows;
 use proptest::prelude::*;
@@ -28,10 +28,15 @@ fn any_alert() -> impl Strategy<Value = Alert> {
 
 fn any_group() -> impl Strategy<Value = AlertGroup> {
     let alerts = prop::collection::vec(any_alert(), 1..6);
-    (alerts, any::<String>(), labels(), any::<u64>(), any::<i64>()).prop_map(
-        |(alerts, key, group_labels, truncated, number)| {
+    (alerts, any::<String>(), labels(), any::<u64>(), any::<i64>(), any::<bool>()).prop_map(
+        |(alerts, key, group_labels, truncated, number, is_said)| {
             let event = serde_json::json!({ "text": key.clone(), "number": number });
-            AlertGroup { group_labels, truncated, event, ..(*group(&key, alerts)).clone() }
+            let mut group = AlertGroup { group_labels, truncated, event, ..(*group(&key, alerts)).clone() };
+            if is_said {
+                group.common_labels = common(group.alerts.iter().map(|alert| &alert.labels));
+                group.common_annotations = common(group.alerts.iter().map(|alert| &alert.annotations));
+            }
+            group
         },
     )
 }
