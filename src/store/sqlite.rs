@@ -44,8 +44,8 @@ pub struct Found {
     /// farewell: each of them may have arrived. Stays so over later clean ends, until they are
     /// settled; 0 when no end was ever unclean.
     pub perhaps_sent: DeliveryId,
-    /// The newest lane that the file knows by its key (`sqlite_keys.rs`).
-    pub keyed: LaneId,
+    /// The lane with which keys are next to be written down (`sqlite_keys.rs`).
+    pub keys_due: LaneId,
 }
 
 /// The next free ids. Gaps after a failed batch are harmless.
@@ -88,8 +88,8 @@ impl Place {
         keep_statements(&connection)?;
         migrate(&mut connection)?;
         let perhaps_sent = mark_opened(&connection)?;
-        let keyed = sqlite_keys::open(&connection).map_err(engine)?;
-        Ok((connection, Found { perhaps_sent, keyed }))
+        let keys_due = sqlite_keys::open(&connection).map_err(engine)?;
+        Ok((connection, Found { perhaps_sent, keys_due }))
     }
 
     /// Opens for reading.

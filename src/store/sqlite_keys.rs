@@ -9,7 +9,7 @@
 //!
 //! Both sides of the store see all lanes as `keyed(key, target, lane)`.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 use crate::store::boundary::LaneId;
 
@@ -39,11 +39,13 @@ const FOR_READING: &str = "
       UNION ALL
       SELECT key, target, id FROM lanes WHERE id > (SELECT value FROM meta WHERE name = 'keyed');";
 
-/// Makes `keyed` known to the connection that writes; returns the newest lane that the file knows by
-/// its key.
+/// Makes `keyed` known to the connection that writes; returns the lane with which keys are next to be
+/// written down.
 pub fn open(connection: &Connection) -> rusqlite::Result<LaneId> {
     connection.execute_batch(FOR_WRITING)?;
-    connection.query_row("SELECT value FROM meta WHERE name = 'keyed'", [], |row| row.get(0))
+    let keyed: LaneId =
+        connection.query_row("SELECT value FROM meta WHERE name = 'keyed'", [], |row| row.get(0))?;
+    Ok(keyed + FRESH_MAX)
 }
 
 /// Makes `keyed` known to a connection that reads. Comes before it is told to write nothing.
@@ -51,15 +53,29 @@ pub fn open_to_read(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(FOR_READING)
 }
 
-/// Writes the fresh keys down if there are enough of them: `keyed` is the newest lane that the file
-/// knows, `newest` the newest there is. Returns the new mark, to be believed once this is committed.
-pub fn write_down(transaction: &Transaction<'_>, keyed: LaneId, newest: LaneId) -> rusqlite::Result<LaneId> {
-    if newest - keyed < FRESH_MAX {
-        return Ok(keyed);
+/// Writes the fresh keys down, if there are enough of them: `due` is the lane with which there are,
+/// `newest` the newest there is. Returns the lane with which it is next to be done.
+///
+/// In a transaction of its own, after that of the lanes: on a full disk what was owed must be settled
+/// all the same. What could not be written down stays in memory and is tried again with some lanes more.
+pub fn write_down(connection: &mut Connection, due: LaneId, newest: LaneId) -> LaneId {
+    if newest < due {
+        return due;
     }
+    match written(connection, newest) {
+        Ok(()) => newest + FRESH_MAX,
+        Err(error) => {
+            tracing::debug!(%error, "the keys of new lanes could not be written down; trying again later");
+            newest + FRESH_MAX / 8
+        }
+    }
+}
+
+fn written(connection: &mut Connection, newest: LaneId) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
     transaction.execute_batch(
         "INSERT INTO lane_keys(key, target, lane) SELECT key, target, lane FROM fresh; DELETE FROM fresh;",
     )?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'keyed'", [newest])?;
-    Ok(newest)
+    transaction.commit()
 }

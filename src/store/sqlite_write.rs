@@ -21,8 +21,8 @@ pub struct SqliteEngine {
     next: Ids,
     perhaps_sent: DeliveryId,
     prune: Round,
-    /// The newest lane that the file knows by its key.
-    keyed: LaneId,
+    /// The lane with which keys are next to be written down.
+    keys_due: LaneId,
 }
 
 impl SqliteEngine {
@@ -41,8 +41,8 @@ impl SqliteEngine {
             delivery: next("SELECT first_delivery + deliveries FROM events ORDER BY id DESC LIMIT 1")?,
             lane: next("SELECT id + 1 FROM lanes ORDER BY id DESC LIMIT 1")?,
         };
-        let Found { perhaps_sent, keyed } = found;
-        Ok(SqliteEngine { connection, next, perhaps_sent, prune: Round::default(), keyed })
+        let Found { perhaps_sent, keys_due } = found;
+        Ok(SqliteEngine { connection, next, perhaps_sent, prune: Round::default(), keys_due })
     }
 
     fn run(&mut self, batch: &[Op]) -> Result<Vec<Done>, StoreError> {
@@ -74,10 +74,9 @@ impl SqliteEngine {
             });
         }
         let next = accept.next;
-        let keyed = sqlite_keys::write_down(&transaction, self.keyed, next.lane - 1).map_err(engine)?;
         transaction.commit().map_err(engine)?;
         self.next = next;
-        self.keyed = keyed;
+        self.keys_due = sqlite_keys::write_down(&mut self.connection, self.keys_due, next.lane - 1);
         self.prune = pruning;
         if std::mem::take(&mut self.prune.shorten) {
             shorten(&self.connection);
