@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use crate::store::boundary::LaneId;
 
-/// Lanes that may be known in memory only: some 100 bytes each, and as many rows are read at the start.
+/// So many new keys are worth their pages: some 100 bytes each in memory, and a row each to read at the start.
 const FRESH_MAX: LaneId = 2048;
 
 /// What the writer knows besides the file. The triggers see to it that no lane is forgotten.
