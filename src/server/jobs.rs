@@ -33,7 +33,7 @@ pub(super) async fn list(app: &State, query: &str) -> Result<Answer, Refusal> {
         limit: query.limit(ROWS, ROWS_MAX)?,
         ..JobFilter::default()
     };
-    let read = move |reader: &mut dyn crate::store::boundary::Reader| {
+    let read = move |reader: &mut dyn crate::store::reader::Reader| {
         Ok((reader.jobs(&filter)?, reader.job_records()?))
     };
     let (found, records) = app.store.read(read).await.map_err(stumbled)?;

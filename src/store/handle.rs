@@ -13,7 +13,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pace::clock::Clock;
-use crate::store::boundary::{Done, LaneId, Op, Reader, Rescue, Settlement, StoreError};
+use crate::store::boundary::{Done, LaneId, Op, Rescue, Settlement, StoreError};
 use crate::store::charge::{Charge, Charged};
 use crate::store::disk::Disk;
 use crate::store::event::{Changed, NewEvent};
@@ -24,6 +24,7 @@ use crate::store::jobs::JobStep;
 use crate::store::orders::{Order, Ordered, Refused, What};
 use crate::store::pressure::Pressure;
 use crate::store::queues::Queues;
+use crate::store::reader::Reader;
 use crate::store::records::{Accepted, Quarantined};
 use crate::store::reserved::Reserved;
 use crate::store::retention::Retention;
@@ -324,7 +325,8 @@ impl Store {
         &self.queues
     }
 
-    /// Asks a reader something, off the async threads.
+    /// Asks a reader something, off the async threads. The answer is of one moment, however many
+    /// reads it takes.
     pub async fn read<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut dyn Reader) -> Result<T, StoreError> + Send + 'static,
@@ -333,12 +335,14 @@ impl Store {
         let asked = tokio::task::spawn_blocking(move || {
             let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut reader = idle.map_or_else(|| (readers.open)(), Ok)?;
-            let answer = question(reader.as_mut());
+            reader.hold()?;
+            let answer = question(reader.as_mut())?;
+            reader.let_go()?;
             let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if answer.is_ok() && idle.len() < READERS_KEPT {
+            if idle.len() < READERS_KEPT {
                 idle.push(reader);
             }
-            answer
+            Ok(answer)
         });
         asked.await.map_err(|_| StoreError::Closed)?
     }

@@ -1,6 +1,6 @@
 //! What must survive: events, lanes, deliveries, attempts.
 //!
-//! `boundary.rs` is what the rest of the house sees; an engine behind it keeps the rows
+//! `boundary.rs` and `reader.rs` are what the rest of the house sees; an engine behind it keeps the rows
 //! (`sqlite.rs`; PostgreSQL has its place beside it). `writer.rs` is the one thread that commits:
 //! it takes what waits, commits once, then answers all. `schedule.rs` holds what is due in memory,
 //! lane by lane, with a cap; the rows are the truth and refill it.
@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod orders;
 mod pressure;
 pub mod queues;
+pub mod reader;
 pub mod records;
 mod reserved;
 pub mod retention;
@@ -46,5 +47,6 @@ mod sqlite_settle;
 mod sqlite_signals;
 mod sqlite_telling;
 mod sqlite_tickets;
+mod sqlite_work;
 pub mod sqlite_write;
 pub mod writer;

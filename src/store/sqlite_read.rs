@@ -6,26 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use crate::domain::alert::{AlertGroup, Status};
+use crate::domain::alert::AlertGroup;
 use crate::domain::change::Change;
 use crate::domain::freeze::Freeze;
 use crate::domain::incident::Level;
-use crate::domain::message::{DedupKey, Proposal, RemoteRef};
 use crate::domain::rails::Record;
-use crate::store::boundary::{
-    DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, Open, Reader, StoreError,
-};
+use crate::store::boundary::{DeliveryId, DueLane, GivenUp, LaneId, LaneState, LaneWork, StoreError};
 use crate::store::disk::Extent;
 use crate::store::follows::{Asking, Pending};
 use crate::store::hearing::{SignalFilter, SignalRecord};
 use crate::store::incidents::{ChangeFilter, Due, Figure, IncidentFilter, IncidentId, IncidentRecord, Story};
 use crate::store::jobs::{DuePlan, JobFilter, JobRecord, OpenRun};
 use crate::store::orders::{AuditRecord, Filter, Orphan, OrphanFilter, REDRIVE_NOTE, Recorded, Recordings};
+use crate::store::reader::Reader;
 use crate::store::records::{Backlog, DeliveryRecord, EventRecord, Owed, Page};
-use crate::store::rows::{self, delivery_uid, told};
+use crate::store::rows::{self};
 use crate::store::sqlite::{engine, extent};
 use crate::store::sqlite_changes;
 use crate::store::sqlite_figures;
@@ -35,6 +33,7 @@ use crate::store::sqlite_incidents;
 use crate::store::sqlite_job_list;
 use crate::store::sqlite_search as search;
 use crate::store::sqlite_signals;
+use crate::store::sqlite_work::{self, Groups, of_lane};
 
 /// A reader.
 #[derive(Debug)]
@@ -48,149 +47,25 @@ impl SqliteReader {
     pub fn new(connection: Connection, perhaps_sent: DeliveryId) -> SqliteReader {
         SqliteReader { connection, perhaps_sent }
     }
-
-    fn one_lane(
-        &self,
-        lane: LaneId,
-        after: DeliveryId,
-        each: usize,
-        groups: &mut Groups,
-    ) -> Result<Option<LaneWork>, StoreError> {
-        let head = self
-            .connection
-            // What is in doubt may lie before `after`.
-            .prepare_cached(
-                "SELECT key, seen OR EXISTS (SELECT 1 FROM deliveries d WHERE d.lane = lanes.id AND d.state < 2 AND d.id <= ?2),
-                        remote, begun FROM lanes WHERE id = ?1",
-            )
-            .and_then(|mut query| {
-                query
-                    .query_row([lane, self.perhaps_sent], |row| {
-                        Ok((
-                            row.get::<_, String>(0)?,
-                            row.get::<_, bool>(1)?,
-                            row.get::<_, Option<String>>(2)?,
-                            row.get::<_, Option<String>>(3)?,
-                        ))
-                    })
-                    .optional()
-            })
-            .map_err(engine)?;
-        let Some((key, seen, remote, begun)) = head else { return Ok(None) };
-        let key = stored_key(&key)?;
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery, d.note,
-                        d.job
-                 FROM deliveries d JOIN events e ON e.id = d.event
-                 WHERE d.lane = ?1 AND d.id > ?2 AND d.state < 2 ORDER BY d.id LIMIT ?3",
-            )
-            .map_err(engine)?;
-        let limit = i64::try_from(each + 1).unwrap_or(i64::MAX);
-        let rows: Vec<OpenRow> = query
-            .query_map(params![lane, after, limit], open_row)
-            .and_then(Iterator::collect)
-            .map_err(engine)?;
-        let more = rows.len() > each;
-        let open = rows
-            .into_iter()
-            .take(each)
-            .map(|row| self.open(lane, &key, row, groups))
-            .collect::<Result<Vec<Open>, StoreError>>()?;
-        let state = LaneState { seen, remote: remote.map(RemoteRef), begun };
-        Ok(Some(LaneWork { state, open, more }))
-    }
-
-    fn open(
-        &self,
-        lane: LaneId,
-        key: &DedupKey,
-        row: OpenRow,
-        groups: &mut Groups,
-    ) -> Result<Open, StoreError> {
-        let all = groups.of(&self.connection, row.event)?;
-        let group = all
-            .get(row.group)
-            .ok_or_else(|| StoreError::Engine(format!("event {} has no group {}", row.event, row.group)))?;
-        let group = row.alerts.map_or_else(|| Arc::clone(group), |blob| told(group, &rows::alerts(&blob)));
-        Ok(Open {
-            id: row.id,
-            lane,
-            uid: delivery_uid(row.uid, row.id - row.first_delivery),
-            key: key.clone(),
-            action: rows::action(row.action)?,
-            group,
-            accepted_at: rows::time(row.accepted_at),
-            attempts: row.attempts,
-            note: row.note,
-            proposal: row.proposal.map(Proposal::of),
-        })
-    }
-}
-
-fn stored_key(text: &str) -> Result<DedupKey, StoreError> {
-    DedupKey::written(text).ok_or_else(|| StoreError::Engine("a stored dedup key is blank".into()))
-}
-
-struct OpenRow {
-    id: DeliveryId,
-    action: i64,
-    accepted_at: i64,
-    attempts: u32,
-    group: usize,
-    alerts: Option<Vec<u8>>,
-    event: i64,
-    uid: Uuid,
-    first_delivery: DeliveryId,
-    note: Option<String>,
-    proposal: Option<i64>,
-}
-
-fn open_row(row: &Row<'_>) -> rusqlite::Result<OpenRow> {
-    Ok(OpenRow {
-        id: row.get(0)?,
-        action: row.get(1)?,
-        accepted_at: row.get(2)?,
-        attempts: row.get(3)?,
-        group: row.get::<_, u32>(4)? as usize,
-        alerts: row.get(5)?,
-        event: row.get(6)?,
-        uid: uid(row, 7)?,
-        first_delivery: row.get(8)?,
-        note: row.get(9)?,
-        proposal: row.get(10)?,
-    })
-}
-
-fn uid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
-    let bytes: [u8; 16] = row.get(column)?;
-    Ok(Uuid::from_bytes(bytes))
-}
-
-/// The groups of the event read last: deliveries of one event lie side by side, and an event of a
-/// thousand alerts must not be unpacked a thousand times.
-#[derive(Default)]
-struct Groups {
-    event: Option<i64>,
-    groups: Vec<Arc<AlertGroup>>,
-}
-
-impl Groups {
-    fn of(&mut self, connection: &Connection, event: i64) -> Result<&[Arc<AlertGroup>], StoreError> {
-        if self.event != Some(event) {
-            let blob: Vec<u8> = connection
-                .prepare_cached("SELECT groups FROM events WHERE id = ?1")
-                .and_then(|mut query| query.query_row([event], |row| row.get(0)))
-                .map_err(engine)?;
-            self.groups = rows::groups(&blob)?.into_iter().map(Arc::new).collect();
-            self.event = Some(event);
-        }
-        Ok(&self.groups)
-    }
 }
 
 impl Reader for SqliteReader {
+    fn hold(&mut self) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("BEGIN")
+            .and_then(|mut begin| begin.execute([]))
+            .map(|_| ())
+            .map_err(engine)
+    }
+
+    fn let_go(&mut self) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut end| end.execute([]))
+            .map(|_| ())
+            .map_err(engine)
+    }
+
     fn due_lanes(&mut self, target: &str, limit: usize) -> Result<Vec<DueLane>, StoreError> {
         let mut query = self
             .connection
@@ -214,7 +89,8 @@ impl Reader for SqliteReader {
     ) -> Vec<(LaneId, Result<LaneWork, StoreError>)> {
         let mut groups = Groups::default();
         let nothing = || LaneWork { state: LaneState::default(), open: Vec::new(), more: false };
-        let mut work = |lane, after| self.one_lane(lane, after, each, &mut groups);
+        let mut work =
+            |lane, after| of_lane(&self.connection, self.perhaps_sent, lane, after, each, &mut groups);
         lanes
             .iter()
             .map(|(lane, after)| (*lane, work(*lane, *after).map(|found| found.unwrap_or_else(nothing))))
@@ -234,32 +110,7 @@ impl Reader for SqliteReader {
     }
 
     fn given_up(&mut self, target: &str, limit: usize) -> Result<Vec<GivenUp>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT d.id, d.action, d.accepted_at, d.attempts, d.grp, d.alerts, d.event, e.uid, e.first_delivery,
-                        d.note, d.job, l.id, l.key, l.clocks
-                 FROM lanes l JOIN deliveries d ON d.id = l.dead JOIN events e ON e.id = d.event
-                 WHERE l.target = ?1 AND l.dead IS NOT NULL LIMIT ?2",
-            )
-            .map_err(engine)?;
-        let found: Vec<(OpenRow, LaneId, String, Vec<u8>)> = query
-            .query_map(params![target, limit], |row| {
-                Ok((open_row(row)?, row.get(11)?, row.get(12)?, row.get(13)?))
-            })
-            .and_then(Iterator::collect)
-            .map_err(engine)?;
-        let mut groups = Groups::default();
-        found
-            .into_iter()
-            .map(|(row, lane, key, clocks)| {
-                let still_firing =
-                    rows::clocks(&clocks)?.values().any(|clock| clock.status == Status::Firing);
-                let open = self.open(lane, &stored_key(&key)?, row, &mut groups)?;
-                Ok(GivenUp { lane, open, still_firing })
-            })
-            .collect()
+        sqlite_work::given_up(&self.connection, target, limit)
     }
 
     fn extent(&mut self) -> Result<Extent, StoreError> {

@@ -6,7 +6,7 @@ use alert_relay::domain::delivery::State;
 use alert_relay::domain::message::Action;
 use alert_relay::domain::outcome::Outcome;
 use alert_relay::pace::bucket::{Pace, Rate};
-use alert_relay::store::boundary::Reader;
+use alert_relay::store::reader::Reader;
 use alert_relay::target::contract::Repeat;
 
 use crate::vendor::{Call, REQUESTS_MAX};

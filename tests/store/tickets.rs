@@ -255,3 +255,26 @@ async fn a_reminder_is_made_once_and_with_its_comment_or_not_at_all() {
     assert_eq!(ticket(&store, 0).await.reminded, 1, "somebody has it now");
     assert!(pending(9_000_000).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_and_its_time_line_are_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _closing, _) = open(folder.path()).unwrap();
+    store.accept(opening(news(1, 0, "desk", "disk", 0, None))).await.unwrap();
+    store.settle(taken(1, "t1")).await.unwrap();
+    let moving = store.clone();
+    let mover = tokio::spawn(async move {
+        for n in 1..=400 {
+            told(&moving, &format!("signal {n}"), "t1", Event::TicketMoved, &format!("{n}")).await;
+        }
+    });
+    let mut seen = 0;
+    while seen < 400 {
+        let story = story(&store).await;
+        let moves = kinds(&story).len() - 1;
+        let state: usize = story.tickets[0].state.parse().unwrap_or_default();
+        assert_eq!(moves, state, "the time line tells of every state");
+        seen = state;
+    }
+    mover.await.unwrap();
+}
