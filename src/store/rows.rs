@@ -23,8 +23,9 @@ use crate::store::boundary::StoreError;
 
 /// No LZ4 block grows by more than this when it is unpacked: a damaged length is not believed.
 const LZ4_GROWTH_MAX: usize = 255;
-/// Bodies below this many bytes are not worth compressing.
-const COMPRESS_FROM_BYTES: usize = 512;
+/// Bodies below this many bytes are kept as they are: of one of a kilobyte packing saved
+/// 400 bytes, and was a third of all that the processor did for the store.
+const COMPRESS_FROM_BYTES: usize = 2048;
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
 const CLOCKS_V1: u8 = 1;

@@ -22,6 +22,7 @@ use crate::store::sqlite::{Ids, engine};
 use crate::store::sqlite_casebook::{Casebook, Line};
 use crate::store::sqlite_changes::keep;
 use crate::store::sqlite_docket::Docket;
+use crate::store::sqlite_keys;
 use crate::store::sqlite_settle::{is_to_fall, rescued, settle};
 
 /// Accepting events within one transaction.
@@ -310,6 +311,7 @@ impl Accept<'_> {
                 incident,
             ])
             .map_err(engine)?;
+            sqlite_keys::note(self.transaction, part.key.as_str(), &part.target, lane).map_err(engine)?;
             self.next.lane += 1;
         }
         Ok(due)

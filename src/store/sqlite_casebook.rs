@@ -212,13 +212,17 @@ impl Casebook<'_> {
 
     /// The same, with a time as it is stored.
     pub fn write_at(&self, id: IncidentId, at: i64, line: Line<'_>) -> rusqlite::Result<()> {
-        let limit = if line.who.is_empty() { ENTRIES_MAX } else { i64::MAX };
         // Looked up first: a table that is read and written in one statement is copied for it.
         let last: Option<i64> = self
             .0
             .prepare_cached("SELECT max(n) FROM timeline WHERE incident = ?1")?
             .query_row([id], |row| row.get(0))?;
-        let last = last.unwrap_or(0);
+        self.write_behind(id, last.unwrap_or(0), at, line)
+    }
+
+    /// The same, where the number of the last entry is known.
+    pub fn write_behind(&self, id: IncidentId, last: i64, at: i64, line: Line<'_>) -> rusqlite::Result<()> {
+        let limit = if line.who.is_empty() { ENTRIES_MAX } else { i64::MAX };
         if last < limit {
             self.0
                 .prepare_cached(

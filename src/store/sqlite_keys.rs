@@ -9,23 +9,21 @@
 //!
 //! Both sides of the store see all lanes as `keyed(key, target, lane)`.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use crate::store::boundary::LaneId;
 
 /// So many new keys are worth their pages: some 100 bytes each in memory, and a row each to read at the start.
 const FRESH_MAX: LaneId = 2048;
 
-/// What the writer knows besides the file. The triggers see to it that no lane is forgotten.
+/// What the writer knows besides the file. A lane that is made is [noted](note): with a trigger for that, SQLite
+/// copies each page that the making of a lane touches.
 const FOR_WRITING: &str = "
     CREATE TEMP TABLE fresh(
       key TEXT NOT NULL, target TEXT NOT NULL, lane INTEGER NOT NULL, PRIMARY KEY(key, target)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO fresh(key, target, lane)
       SELECT key, target, id FROM lanes WHERE id > (SELECT value FROM meta WHERE name = 'keyed');
-    CREATE TEMP TRIGGER lane_made AFTER INSERT ON main.lanes BEGIN
-      INSERT INTO fresh(key, target, lane) VALUES (new.key, new.target, new.id);
-    END;
     CREATE TEMP TRIGGER lane_forgotten AFTER DELETE ON main.lanes BEGIN
       DELETE FROM fresh WHERE key = old.key AND target = old.target;
     END;
@@ -51,6 +49,14 @@ pub fn open(connection: &Connection) -> rusqlite::Result<LaneId> {
 /// Makes `keyed` known to a connection that reads. Comes before it is told to write nothing.
 pub fn open_to_read(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(FOR_READING)
+}
+
+/// Notes the key of a lane that has just been made.
+pub fn note(connection: &Connection, key: &str, target: &str, lane: LaneId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO fresh(key, target, lane) VALUES (?1, ?2, ?3)")?
+        .execute(params![key, target, lane])
+        .map(|_| ())
 }
 
 /// Writes the fresh keys down, if there are enough of them: `due` is the lane with which there are,

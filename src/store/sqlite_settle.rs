@@ -1,24 +1,29 @@
 //! What the writer records besides events: what a try came to, and bytes that could not be read.
 //! Whatever is written here may be written twice and counts once.
 
+use std::borrow::Cow;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::domain::delivery::State;
-use crate::domain::message::Action;
-use crate::store::boundary::{Done, LaneId, Settled, Settlement, Why};
+use crate::domain::message::{Action, JobId};
+use crate::store::boundary::{DeliveryId, Done, LaneId, Settled, Settlement, Why};
+use crate::store::incidents::IncidentId;
 use crate::store::records::Quarantined;
 use crate::store::rows::{self, millis};
 use crate::store::sqlite_casebook::{Casebook, Line};
 use crate::store::sqlite_follows;
-use crate::store::sqlite_runs::settled;
+use crate::store::sqlite_runs as runs;
 
 /// Writes what a try came to; returns whether a delivery ended by it that had not ended before.
 pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
-    let ended = settlement
-        .settled
-        .iter()
-        .filter_map(|settled| deliver(transaction, settled, millis(settlement.now)).transpose())
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let now = millis(settlement.now);
+    let mut ended = Vec::new();
+    for settled in &settlement.settled {
+        if deliver(transaction, settled, now)? {
+            ended.push(settled);
+        }
+    }
     let closed = i64::try_from(ended.len()).unwrap_or(i64::MAX);
     transaction
         .prepare_cached(
@@ -33,50 +38,44 @@ pub fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> rusqlit
             millis(settlement.due),
             settlement.after.seen,
             settlement.after.remote.as_ref().map(|remote| &remote.0),
-            millis(settlement.now),
+            now,
             settlement.fall_now,
             settlement.given_up,
             settlement.after.begun,
         ])?;
     if let Some(following) = &settlement.follows {
-        sqlite_follows::settle(transaction, settlement.lane, following, millis(settlement.now))?;
+        sqlite_follows::settle(transaction, settlement.lane, following, now)?;
     }
-    let concerns: Option<(i64, String, Option<i64>)> = transaction
-        .prepare_cached("SELECT incident, target, job FROM lanes WHERE id = ?1 AND incident IS NOT NULL")?
-        .query_row([settlement.lane], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    if let Some((incident, target, job)) = concerns {
-        tell(Casebook(transaction), incident, &target, &ended, millis(settlement.now))?;
-        if let Some(job) = job {
-            settled(transaction, job, &ended, &settlement.after, millis(settlement.now))?;
-        }
+    let (mut told, mut of_job) = (Vec::new(), None);
+    for settled in ended {
+        let Some(concern) = concern(transaction, settlement.lane, settled.id)? else { break };
+        tell(Casebook(transaction), &concern, settled, now)?;
+        told.push((concern.action, settled.state, settled.reason.as_str()));
+        of_job = concern.job;
+    }
+    if let Some(job) = of_job {
+        runs::settled(transaction, job, &told, &settlement.after, now)?;
     }
     Ok(closed > 0)
 }
 
-/// Writes what became of one delivery; returns it if it has ended by that.
-fn deliver<'s>(
-    transaction: &Transaction<'_>,
-    settled: &'s Settled,
-    now: i64,
-) -> rusqlite::Result<Option<(Action, State, &'s str)>> {
+/// Writes what became of one delivery; returns whether it has ended by that.
+fn deliver(transaction: &Transaction<'_>, settled: &Settled, now: i64) -> rusqlite::Result<bool> {
     let Settled { id, state, reason, by, attempt } = settled;
     let tries = attempt.as_ref().map_or(0, |attempt| attempt.n);
-    // Settling twice (a retried write whose first try did commit) changes nothing: what is
-    // finished stays so, and a try has its number. Looked up first: RETURNING would make a table for
-    // its answer.
-    let action: Option<i64> = transaction
-        .prepare_cached("SELECT action FROM deliveries WHERE id = ?1 AND state < 2")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    let Some(action) = action else { return Ok(None) };
     let finished = (!state.is_open()).then_some(now);
-    transaction
+    // Settling twice (a retried write whose first try did commit) changes nothing: what is
+    // finished stays so, and a try has its number.
+    let is_news = transaction
         .prepare_cached(
             "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
-             WHERE id = ?1",
+             WHERE id = ?1 AND state < 2",
         )?
-        .execute(params![id, rows::state_number(*state), reason, by, finished, tries])?;
+        .execute(params![id, rows::state_number(*state), reason, by, finished, tries])?
+        > 0;
+    if !is_news {
+        return Ok(false);
+    }
     if let Some(attempt) = attempt {
         transaction
             .prepare_cached(
@@ -93,26 +92,62 @@ fn deliver<'s>(
                 attempt.excerpt,
             ])?;
     }
-    // Nonsense is told by whoever reads it.
-    let action = rows::action(action).unwrap_or(Action::Trigger);
-    Ok((!state.is_open()).then_some((action, *state, reason.as_str())))
+    Ok(!state.is_open())
 }
 
-/// What came of deliveries, on the time line of their incident; what was folded away is no news.
-fn tell(
-    book: Casebook<'_>,
-    incident: i64,
-    target: &str,
-    ended: &[(Action, State, &str)],
-    now: i64,
-) -> rusqlite::Result<()> {
-    for (action, state, reason) in ended.iter().filter(|(_, state, _)| *state != State::Superseded) {
-        let delivered = *state == State::Delivered;
-        let text = if delivered { action.as_str().to_owned() } else { format!("{action}: {reason}") };
-        book.write_at(incident, now, Line { kind: state.as_str(), who: "", target, text: &text })?;
-        if delivered && *action == Action::Trigger {
-            book.notified(incident, now)?;
-        }
+/// The incident that a delivery is about, as far as its end concerns it.
+struct Concern {
+    action: Action,
+    target: String,
+    job: Option<JobId>,
+    incident: IncidentId,
+    /// Nobody was told of it yet.
+    untold: bool,
+    /// The last entry of its time line.
+    last: i64,
+}
+
+fn concern(
+    transaction: &Transaction<'_>,
+    lane: LaneId,
+    delivery: DeliveryId,
+) -> rusqlite::Result<Option<Concern>> {
+    transaction
+        .prepare_cached(
+            "SELECT d.action, l.target, l.job, i.id, i.notified_at IS NULL,
+                    (SELECT max(n) FROM timeline WHERE incident = i.id)
+             FROM lanes l JOIN incidents i ON i.id = l.incident JOIN deliveries d ON d.id = ?2 WHERE l.id = ?1",
+        )?
+        .query_row([lane, delivery], |row| {
+            Ok(Concern {
+                // Nonsense is told by whoever reads it.
+                action: rows::action(row.get(0)?).unwrap_or(Action::Trigger),
+                target: row.get(1)?,
+                job: row.get(2)?,
+                incident: row.get(3)?,
+                untold: row.get(4)?,
+                last: row.get::<_, Option<i64>>(5)?.unwrap_or(0),
+            })
+        })
+        .optional()
+}
+
+/// What came of a delivery, on the time line of its incident; what was folded away is no news.
+fn tell(book: Casebook<'_>, concern: &Concern, settled: &Settled, now: i64) -> rusqlite::Result<()> {
+    let Settled { state, reason, .. } = settled;
+    if *state == State::Superseded {
+        return Ok(());
+    }
+    let delivered = *state == State::Delivered;
+    let text: Cow<'_, str> = if delivered {
+        concern.action.as_str().into()
+    } else {
+        format!("{}: {reason}", concern.action).into()
+    };
+    let line = Line { kind: state.as_str(), who: "", target: &concern.target, text: &text };
+    book.write_behind(concern.incident, concern.last, now, line)?;
+    if delivered && concern.untold && concern.action == Action::Trigger {
+        book.notified(concern.incident, now)?;
     }
     Ok(())
 }
