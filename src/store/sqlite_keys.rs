@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use crate::store::boundary::LaneId;
 
 /// So many new keys are worth their pages: some 100 bytes each in memory, and a row each to read at the start.
-const FRESH_MAX: LaneId = 2048;
+const FRESH_MAX: LaneId = 4096;
 
 /// What the writer knows besides the file. A lane that is made is [noted](note): with a trigger for that, SQLite
 /// copies each page that the making of a lane touches.

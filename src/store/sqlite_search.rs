@@ -136,7 +136,9 @@ fn attempts(connection: &Connection, delivery: DeliveryId) -> Result<Vec<Attempt
     };
     connection
         .prepare_cached(
-            "SELECT at, took, status, outcome, excerpt FROM attempts WHERE delivery = ?1 ORDER BY n",
+            "SELECT tried_at, took, status, outcome, excerpt, 1 AS n FROM deliveries WHERE id = ?1 AND tried_at IS NOT NULL
+             UNION ALL
+             SELECT at, took, status, outcome, excerpt, n FROM attempts WHERE delivery = ?1 ORDER BY n",
         )
         .and_then(|mut query| query.query_map([delivery], read)?.collect())
         .map_err(engine)

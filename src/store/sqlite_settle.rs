@@ -2,6 +2,7 @@
 //! Whatever is written here may be written twice and counts once.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -64,19 +65,31 @@ fn deliver(transaction: &Transaction<'_>, settled: &Settled, now: i64) -> rusqli
     let Settled { id, state, reason, by, attempt } = settled;
     let tries = attempt.as_ref().map_or(0, |attempt| attempt.n);
     let finished = (!state.is_open()).then_some(now);
+    let first = attempt.as_ref().filter(|attempt| attempt.n == 1);
     // Settling twice (a retried write whose first try did commit) changes nothing: what is
     // finished stays so, and a try has its number.
     let is_news = transaction
         .prepare_cached(
-            "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6)
+            "UPDATE deliveries SET state = ?2, reason = ?3, by = ?4, finished_at = ?5, attempts = max(attempts, ?6),
+                    tried_at = coalesce(tried_at, ?7), took = coalesce(took, ?8), status = coalesce(status, ?9),
+                    outcome = coalesce(outcome, ?10), excerpt = coalesce(excerpt, ?11)
              WHERE id = ?1 AND state < 2",
         )?
-        .execute(params![id, rows::state_number(*state), reason, by, finished, tries])?
+        .execute(params![
+            id,
+            rows::state_number(*state),
+            reason,
+            by,
+            finished,
+            tries,
+            first.map(|attempt| millis(attempt.at)),
+            first.map(|attempt| micros(attempt.took)),
+            first.map(|attempt| attempt.status),
+            first.map(|attempt| attempt.outcome),
+            first.map(|attempt| &attempt.excerpt),
+        ])?
         > 0;
-    if !is_news {
-        return Ok(false);
-    }
-    if let Some(attempt) = attempt {
+    if let Some(attempt) = attempt.as_ref().filter(|attempt| is_news && attempt.n > 1) {
         transaction
             .prepare_cached(
                 "INSERT OR IGNORE INTO attempts(delivery, n, at, took, status, outcome, excerpt)
@@ -86,13 +99,17 @@ fn deliver(transaction: &Transaction<'_>, settled: &Settled, now: i64) -> rusqli
                 id,
                 attempt.n,
                 millis(attempt.at),
-                i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX),
+                micros(attempt.took),
                 attempt.status,
                 attempt.outcome,
                 attempt.excerpt,
             ])?;
     }
-    Ok(!state.is_open())
+    Ok(is_news && !state.is_open())
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The incident that a delivery is about, as far as its end concerns it.

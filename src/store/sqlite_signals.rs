@@ -178,11 +178,13 @@ impl Ear<'_> {
             Subject::Key(key) => transaction
                 .prepare_cached("SELECT key FROM keyed WHERE key = ?1 AND target = ?2")
                 .and_then(|mut query| query.query_row([key.as_str(), target], |row| row.get(0)).optional()),
-            // The first word of what the target gave back: `!` follows the blank in ASCII.
+            // The first word of what the target gave back: `!` follows the blank in ASCII. The index leaves
+            // out fingerprints, and is used only if each side says so.
             Subject::Remote(name) => transaction
                 .prepare_cached(
                     "SELECT key FROM lanes WHERE target = ?2
-                     AND (remote = ?1 OR (remote > ?1 || ' ' AND remote < ?1 || '!'))
+                     AND (remote = ?1 AND remote NOT GLOB 'key:????????????????'
+                       OR remote > ?1 || ' ' AND remote < ?1 || '!' AND remote NOT GLOB 'key:????????????????')
                      ORDER BY touched_at DESC LIMIT 1",
                 )
                 .and_then(|mut query| query.query_row([name.as_str(), target], |row| row.get(0)).optional()),

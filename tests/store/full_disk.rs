@@ -75,7 +75,7 @@ async fn a_full_disk_refuses_loses_nothing_and_heals_by_itself() {
 async fn between_two_looks_at_the_disk_no_more_is_taken_in_than_the_last_one_found() {
     let disk = Mounted::new();
     let (store, _closing, _) = open(disk.0.path()).unwrap();
-    store.set_limits(Duration::from_secs(1), 512 << 10);
+    store.set_limits(Duration::from_secs(1), 384 << 10);
     let sent = |uid: u128, body: usize| {
         let mut event = news(uid, 0, "pager", &format!("n{uid}"), 0, None);
         event.body = vec![b'x'; body];
@@ -93,7 +93,8 @@ async fn between_two_looks_at_the_disk_no_more_is_taken_in_than_the_last_one_fou
     assert!(matches!(refused, StoreError::DiskLow), "{refused}");
     store.accept(sent(101, 0)).await.expect("what the relay says by itself is never turned away");
     store.settle(settlement(1, State::Delivered, true, None)).await.unwrap();
-    assert!(!store.disk().look(0).unwrap().low);
+    let after = store.disk().look(0).unwrap();
+    assert!(!after.low, "{after:?} after {room:?}");
     store.accept(sent(102, 1)).await.expect("a look shows the room that there is");
 }
 

@@ -9,7 +9,7 @@ use crate::ground::{at, news};
 use crate::{open, settlement};
 
 /// More than the writer keeps in memory.
-const LANES: u128 = 2_500;
+const LANES: u128 = 5_000;
 
 /// Tells of all lanes, under ids from `from` on; returns how many of the events were repeats.
 async fn tell_all(store: &Store, from: u128, now: i64) -> usize {

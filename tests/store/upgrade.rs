@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use alert_relay::domain::delivery::State;
 use alert_relay::store::orders::What;
 use alert_relay::store::rows;
 use refinery::Target;
 use rusqlite::Connection;
 
 use crate::ground::{at, news};
-use crate::open;
 use crate::orders::{audit, order};
+use crate::{open, settlement};
 
 mod migrations {
     refinery::embed_migrations!("src/store/migrations");
@@ -22,7 +23,9 @@ const OWED: &str = r#"
     INSERT INTO lanes(id, target, key, waiting, due, seen, clocks, content, admitted_at, latest, touched_at)
       VALUES (1, 'pager', 'disk', 1, 0, 0, x'', 0, 0, 1, 0);
     INSERT INTO deliveries(id, event, lane, grp, action, state, attempts, accepted_at, reason)
-      VALUES (1, 1, 1, 0, 0, 0, 0, 0, '');
+      VALUES (1, 1, 1, 0, 0, 0, 1, 0, '');
+    INSERT INTO attempts(delivery, n, at, took, status, outcome, excerpt)
+      VALUES (1, 1, 0, 3000, 503, 'retry', 'busy');
 "#;
 
 #[tokio::test]
@@ -50,6 +53,12 @@ async fn every_schema_that_ever_was_is_brought_up_to_date() {
             waiting.iter().map(|backlog| (backlog.target.as_str(), backlog.waiting)).collect::<Vec<_>>(),
             [("pager", 1)]
         );
+        let mut second = settlement(1, State::Waiting, true, None);
+        second.settled[0].attempt.as_mut().unwrap().n = 2;
+        store.settle(second).await.unwrap();
+        let tried = store.read(|reader| reader.delivery(1)).await.unwrap().unwrap();
+        let tries: Vec<_> = tried.attempts.iter().map(|attempt| attempt.status).collect();
+        assert_eq!(tries, [503, 202], "from version {version}");
         store.manage(order(What::Drop(1, String::new()))).await.unwrap().unwrap();
         assert_eq!(audit(&store).await.len(), 1, "from version {version}");
         store.accept(news(1, 0, "pager", "full", 0, None)).await.unwrap();
