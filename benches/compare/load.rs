@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::clock::now;
-use crate::sink::CAPACITY;
+use crate::sink::{CAPACITY, digits};
 
 const CONNECTIONS: usize = 64;
 
@@ -33,10 +33,25 @@ pub enum Loop {
 pub struct Aim {
     pub address: SocketAddr,
     pub path: &'static str,
-    /// The body of webhook number n with so many alerts.
-    pub body: fn(usize, usize) -> String,
-    /// Alerts of each webhook.
-    pub alerts: usize,
+    pub form: Form,
+}
+
+/// The body of a webhook around its number. Made once: who sends and who is measured share the machine.
+#[derive(Clone)]
+pub struct Form(Arc<[String]>);
+
+impl Form {
+    /// Stands for the number in a body that is made a form.
+    pub const NUMBER: &str = "#number#";
+
+    /// A form of a body.
+    pub fn of(body: &str) -> Form {
+        Form(body.split(Form::NUMBER).map(str::to_owned).collect())
+    }
+
+    fn filled(&self, number: usize) -> String {
+        self.0.join(&digits(number))
+    }
 }
 
 /// What was sent, by alert number.
@@ -134,7 +149,7 @@ async fn send(line: &mut SendRequest<Full<Bytes>>, aim: &Aim, number: usize, due
     let request = Request::post(aim.path)
         .header("host", "127.0.0.1")
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from((aim.body)(number, aim.alerts))))
+        .body(Full::new(Bytes::from(aim.form.filled(number))))
         .expect("a request");
     sent.due[number].store(due, Ordering::Relaxed);
     let answer = line.send_request(request).await;

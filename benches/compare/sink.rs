@@ -30,9 +30,14 @@ pub struct Seen {
     pub requests: AtomicU64,
 }
 
-/// The summary of alert `number`.
-pub fn summary(number: usize) -> String {
-    format!("seq-{number:06} disk of db1 is 95% full")
+/// The summary of an alert of this number, as [`digits`] writes it.
+pub fn summary(number: &str) -> String {
+    format!("seq-{number} disk of db1 is 95% full")
+}
+
+/// A number as it is found again.
+pub fn digits(number: usize) -> String {
+    format!("{number:0DIGITS$}")
 }
 
 /// A sink on a free port, for as long as the program runs.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::load::Aim;
+use crate::load::{Aim, Form};
 use crate::sink::summary;
 
 /// Who runs.
@@ -63,11 +63,11 @@ impl Subject {
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         let began = Instant::now();
         let child = command.spawn().map_err(|why| format!("{:?}: {why}", command.get_program()))?;
-        let (path, body): (_, fn(usize, usize) -> String) = match self {
-            Subject::Alertmanager => ("/api/v2/alerts", pushed),
-            _ => ("/hooks/alertmanager", webhook),
+        let (path, body) = match self {
+            Subject::Alertmanager => ("/api/v2/alerts", pushed(alerts)),
+            _ => ("/hooks/alertmanager", webhook(alerts)),
         };
-        let aim = Aim { address, path, body, alerts };
+        let aim = Aim { address, path, form: Form::of(&body) };
         let mut running = Running { child, aim, ready_after: Duration::ZERO, _folder: folder };
         running.wait_until_ready(&log)?;
         running.ready_after = began.elapsed();
@@ -199,23 +199,24 @@ fn written(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-/// Problem `number` as Alertmanager's webhook sends it: a group of its own, about 1 KB with one alert.
-fn webhook(number: usize, alerts: usize) -> String {
-    let annotations = annotations(number);
+/// A problem as Alertmanager's webhook sends it: a group of its own, about 1 KB with one alert.
+fn webhook(alerts: usize) -> String {
+    let number = Form::NUMBER;
     let alerts: Vec<Value> = (0..alerts)
         .map(|nth| {
             json!({
                 "status": "firing",
-                "labels": labels(number, nth),
-                "annotations": annotations,
+                "labels": labels(nth),
+                "annotations": annotations(),
                 "startsAt": "2026-01-01T00:00:00Z",
                 "endsAt": "0001-01-01T00:00:00Z",
                 "generatorURL": GENERATOR,
-                "fingerprint": format!("{number:012x}{nth:04x}"),
+                // Sixteen digits with those of the number.
+                "fingerprint": format!("{number}{nth:010x}"),
             })
         })
         .collect();
-    let mut common = labels(number, 0);
+    let mut common = labels(0);
     if let (Some(labels), true) = (common.as_object_mut(), alerts.len() > 1) {
         labels.remove("instance");
     }
@@ -225,21 +226,21 @@ fn webhook(number: usize, alerts: usize) -> String {
         "status": "firing",
         "groupKey": format!("{{}}:{{alertname=\"DiskFull\", number=\"{number}\"}}"),
         "truncatedAlerts": 0,
-        "groupLabels": { "alertname": "DiskFull", "number": number.to_string() },
+        "groupLabels": { "alertname": "DiskFull", "number": number },
         "commonLabels": common,
-        "commonAnnotations": annotations,
+        "commonAnnotations": annotations(),
         "externalURL": "http://alertmanager.example:9093",
         "alerts": alerts,
     })
     .to_string()
 }
 
-/// Problem `number` as Prometheus pushes it.
-fn pushed(number: usize, alerts: usize) -> String {
+/// A problem as Prometheus pushes it.
+fn pushed(alerts: usize) -> String {
     let alert = |nth| {
         json!({
-            "labels": labels(number, nth),
-            "annotations": annotations(number),
+            "labels": labels(nth),
+            "annotations": annotations(),
             "generatorURL": GENERATOR,
         })
     };
@@ -248,10 +249,10 @@ fn pushed(number: usize, alerts: usize) -> String {
 
 const GENERATOR: &str = "http://prometheus.example:9090/graph?g0.expr=disk_free+%3C+5&g0.tab=1";
 
-fn labels(number: usize, nth: usize) -> Value {
+fn labels(nth: usize) -> Value {
     json!({
         "alertname": "DiskFull",
-        "number": number.to_string(),
+        "number": Form::NUMBER,
         "instance": format!("db{}.example:9100", nth + 1),
         "job": "node",
         "severity": "critical",
@@ -259,9 +260,9 @@ fn labels(number: usize, nth: usize) -> Value {
     })
 }
 
-fn annotations(number: usize) -> Value {
+fn annotations() -> Value {
     json!({
-        "summary": summary(number),
+        "summary": summary(Form::NUMBER),
         "description": "The file system of /var on db1 has less than 5% of its space left.",
         "runbook_url": "https://runbooks.example/disk-full",
     })
