@@ -153,6 +153,13 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         return Err(StoreError::SchemaNewer { found, known });
     }
     if found < known {
+        if found > 0 {
+            tracing::info!(
+                from = found,
+                to = known,
+                "bringing the store up to date; a million lanes take half a minute"
+            );
+        }
         runner.run(connection).map_err(|error| StoreError::Engine(format!("migration: {error}")))?;
     }
     Ok(())
